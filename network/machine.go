@@ -1,0 +1,33 @@
+package network
+
+// MachinesDirectory holds one NAME.json for each running container with a private network.
+const MachinesDirectory = "/run/nspawnkit/machines"
+
+// MachineVersion is the version of the schema of [Machine], described in docs/machines.md.
+const MachineVersion = 1
+
+// Machine is what networkd-lite must know of a running container. nspawn-exec writes it to
+// /run/nspawnkit/machines/NAME.json before the first link appears and removes it when the container has ended.
+type Machine struct {
+	Version int           `json:"version"`
+	Name    string        `json:"name"`
+	Zone    string        `json:"zone,omitempty"` // without "vz-"
+	Links   []MachineLink `json:"links"`
+	Ports   []MachinePort `json:"ports,omitempty"`
+}
+
+// MachineLink is one pair of virtual Ethernet devices.
+type MachineLink struct {
+	Host         string `json:"host"`             // "ve-web", "vb-web"
+	HostMAC      string `json:"hostMAC"`          // hardware address of the host side
+	Container    string `json:"container"`        // "host0"
+	ContainerMAC string `json:"containerMAC"`     // hardware address of the container side
+	Bridge       string `json:"bridge,omitempty"` // "vz-app" or the bridge of Bridge=
+}
+
+// MachinePort is one Port= line.
+type MachinePort struct {
+	Protocol  string `json:"protocol"` // "tcp" or "udp"
+	Host      uint16 `json:"host"`
+	Container uint16 `json:"container"`
+}

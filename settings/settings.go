@@ -1,0 +1,182 @@
+package settings
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// Origin is the place a value comes from. The zero Origin means the built-in default.
+type Origin struct {
+	File   string // path of the file as the user knows it
+	Line   int    // line in File, counted from 1; 0 stands for the file as a whole
+	Option string // "--network-veth" for a value from the command line
+}
+
+// String returns "FILE:LINE", "FILE", "--option" or "default".
+func (o Origin) String() string {
+	switch {
+	case o.Option != "":
+		return o.Option
+	case o.File == "":
+		return "default"
+	case o.Line == 0:
+		return o.File
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
+}
+
+// Severity says what a [Problem] means for the container.
+type Severity int
+
+const (
+	// Warning: the line is ignored and the container starts, as with systemd-nspawn.
+	Warning Severity = iota
+	// Error: starting without the line would be unsafe or not what was asked for; nspawn-exec refuses.
+	Error
+)
+
+// String returns "warning" or "error".
+func (s Severity) String() string {
+	if s == Error {
+		return "error"
+	}
+	return "warning"
+}
+
+// Problem is something wrong with one line of a file or one option.
+type Problem struct {
+	Origin   Origin
+	Severity Severity
+	Text     string
+}
+
+// String returns "FILE:LINE: error: text".
+func (p Problem) String() string {
+	return fmt.Sprintf("%s: %s: %s", p.Origin, p.Severity, p.Text)
+}
+
+// Settings is what a container is to be, after defaults, file, drop-ins and command line were combined.
+type Settings struct {
+	Machine   string // --machine=, or the last component of the root directory
+	Directory string // --directory=; empty: /var/lib/machines/MACHINE
+
+	Exec    Exec
+	Files   Files
+	Network Network
+
+	// Unit, Service and Install are the lines of the sections of ours that nspawn-generator passes on to the unit.
+	Unit, Service, Install []Assignment
+
+	// Set holds the origin of every key that was set, by "Section.Key".
+	Set map[string]Origin
+}
+
+// Origin returns where the value of "Section.Key" comes from.
+func (s *Settings) Origin(key string) Origin { return s.Set[key] }
+
+// Assignment is one KEY=VALUE line of a section that is passed through.
+type Assignment struct {
+	Origin     Origin
+	Key, Value string
+}
+
+// Exec is the [Exec] section.
+type Exec struct {
+	Boot              bool     // Boot=, --boot
+	Parameters        []string // Parameters=, or the arguments of the command line
+	Environment       []string // NAME=VALUE, in order, later ones win
+	WorkingDirectory  string   // absolute path inside the container
+	KillSignal        syscall.Signal
+	NotifyReady       bool
+	Hostname          string
+	MachineID         string // 32 lower-case hexadecimal digits, or empty
+	Capability        []string
+	DropCapability    []string // "CAP_SYS_PTRACE", or "all"
+	NoNewPrivileges   bool
+	SystemCallFilter  []string // in order; "~name" and "~@group" take away
+	Limits            map[string]Limit
+	OOMScoreAdjust    *int
+	LinkJournal       LinkJournal
+	PrivateUsers      PrivateUsers
+	ResolvConf        string // one of the modes of --resolv-conf=
+	Timezone          string // one of the modes of --timezone=
+}
+
+// Limit is a resource limit; [Infinity] means none.
+type Limit struct{ Soft, Hard uint64 }
+
+// Infinity is RLIM_INFINITY.
+const Infinity = ^uint64(0)
+
+// LinkJournal is the mode of --link-journal=.
+type LinkJournal struct {
+	Mode string // "no", "host", "guest", "auto"
+	Try  bool   // "try-host", "try-guest": a failure is not an error
+}
+
+// UserMode is the mode of PrivateUsers=.
+type UserMode string
+
+// The modes of PrivateUsers= and --private-users=.
+const (
+	UsersNo       UserMode = "no"       // no user namespace
+	UsersFixed    UserMode = "fixed"    // START[:COUNT]
+	UsersPick     UserMode = "pick"     // a free range
+	UsersYes      UserMode = "yes"      // the owner of the root directory
+	UsersIdentity UserMode = "identity" // 0:0:65536
+)
+
+// PrivateUsers is PrivateUsers= together with PrivateUsersOwnership=.
+type PrivateUsers struct {
+	Mode      UserMode
+	Start     uint32
+	Count     uint32 // 65536 unless given
+	Ownership string // "off", "map", "chown", "auto"
+}
+
+// Files is the [Files] section.
+type Files struct {
+	ReadOnly            bool
+	Binds               []Bind
+	TemporaryFileSystem []TemporaryFileSystem
+}
+
+// Bind is one Bind= or BindReadOnly= line.
+type Bind struct {
+	Origin      Origin
+	Source      string // on the host; a leading "+" means relative to the container's root
+	Destination string // absolute path inside the container
+	ReadOnly    bool
+	Recursive   bool   // rbind, the default
+	IDMap       string // "noidmap" (default), "idmap", "rootidmap", "owneridmap"
+}
+
+// TemporaryFileSystem is one TemporaryFileSystem= line.
+type TemporaryFileSystem struct {
+	Origin  Origin
+	Path    string
+	Options string
+}
+
+// Network is the [Network] section. The link keys describe the container's links as a whole.
+type Network struct {
+	Private              bool // own network namespace; implied by every link key
+	VirtualEthernet      bool
+	VirtualEthernetExtra []VirtualEthernetExtra
+	Bridge               string // name of an existing bridge; implies VirtualEthernet
+	Zone                 string // without the "vz-" prefix; implies VirtualEthernet
+	Ports                []Port
+}
+
+// VirtualEthernetExtra is one VirtualEthernetExtra= line.
+type VirtualEthernetExtra struct {
+	Origin          Origin
+	Host, Container string // interface names
+}
+
+// Port is one Port= line.
+type Port struct {
+	Origin          Origin
+	Protocol        string // "tcp" or "udp"
+	Host, Container uint16
+}
