@@ -82,24 +82,24 @@ type Assignment struct {
 
 // Exec is the [Exec] section.
 type Exec struct {
-	Boot              bool     // Boot=, --boot
-	Parameters        []string // Parameters=, or the arguments of the command line
-	Environment       []string // NAME=VALUE, in order, later ones win
-	WorkingDirectory  string   // absolute path inside the container
-	KillSignal        syscall.Signal
-	NotifyReady       bool
-	Hostname          string
-	MachineID         string // 32 lower-case hexadecimal digits, or empty
-	Capability        []string
-	DropCapability    []string // "CAP_SYS_PTRACE", or "all"
-	NoNewPrivileges   bool
-	SystemCallFilter  []string // in order; "~name" and "~@group" take away
-	Limits            map[string]Limit
-	OOMScoreAdjust    *int
-	LinkJournal       LinkJournal
-	PrivateUsers      PrivateUsers
-	ResolvConf        string // one of the modes of --resolv-conf=
-	Timezone          string // one of the modes of --timezone=
+	Boot             bool     // Boot=, --boot
+	Parameters       []string // Parameters=, or the arguments of the command line
+	Environment      []string // NAME=VALUE, in order, later ones win
+	WorkingDirectory string   // absolute path inside the container
+	KillSignal       syscall.Signal
+	NotifyReady      bool
+	Hostname         string
+	MachineID        string // 32 lower-case hexadecimal digits, or empty
+	Capability       []string
+	DropCapability   []string // "CAP_SYS_PTRACE", or "all"
+	NoNewPrivileges  bool
+	SystemCallFilter []string // in order; "~name" and "~@group" take away
+	Limits           map[string]Limit
+	OOMScoreAdjust   *int
+	LinkJournal      LinkJournal
+	PrivateUsers     PrivateUsers
+	ResolvConf       string // one of the modes of --resolv-conf=
+	Timezone         string // one of the modes of --timezone=
 }
 
 // Limit is a resource limit; [Infinity] means none.
