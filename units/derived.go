@@ -1,0 +1,103 @@
+package units
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+
+	"nspawnkit/settings"
+)
+
+// mounts makes the unit wait for the file systems of the root directory and of every Bind= source on the host. The
+// template itself waits for /var/lib/machines/NAME.
+func (g *generation) mounts(unit *section) {
+	if dir := g.container.Settings.Directory; dir != "" {
+		g.requireMount(unit, g.container.Settings.Origin("Exec.Directory"), dir)
+	}
+	for _, bind := range g.container.Settings.Files.Binds {
+		// "+" is a path inside the container; nothing is mounted on device nodes.
+		if path.IsAbs(bind.Source) && !isBelow(bind.Source, "/dev") {
+			g.requireMount(unit, bind.Origin, bind.Source)
+		}
+	}
+}
+
+func (g *generation) requireMount(unit *section, origin settings.Origin, dir string) {
+	word := quotePath(path.Clean(dir))
+	if err := lineError("RequiresMountsFor", word); err != nil {
+		g.errorf(origin, "%q cannot be written to a unit: %v", dir, err)
+		return
+	}
+	unit.add("RequiresMountsFor", word)
+}
+
+// devicesOfLinks makes the unit wait for the network device that the container's own link is to join.
+func (g *generation) devicesOfLinks(unit *section) {
+	bridge := g.container.Settings.Network.Bridge
+	if bridge == "" {
+		return
+	}
+	device := DeviceUnit("/sys/subsystem/net/devices/" + bridge)
+	unit.add("Wants", device)
+	unit.add("After", device)
+}
+
+// deviceAllow lets the container use the device nodes it binds; DevicePolicy=closed of the static unit shuts out the rest.
+func (g *generation) deviceAllow(service *section) {
+	for _, bind := range g.container.Settings.Files.Binds {
+		if !path.IsAbs(bind.Source) {
+			continue
+		}
+		source := path.Clean(bind.Source)
+		access := " rw"
+		if bind.ReadOnly {
+			access = " r"
+		}
+		switch node, ok := g.deviceNode(bind.Origin, source); {
+		case !ok:
+		case lineError("DeviceAllow", quotePath(node)) != nil:
+			g.errorf(bind.Origin, "%q cannot be written to a unit", source)
+		default:
+			service.add("DeviceAllow", quotePath(node)+access)
+		}
+	}
+}
+
+// deviceNode returns the node specifier of systemd.resource-control(5) for the source of a bind, if it has devices. Early
+// at boot udev has not filled /dev yet: what is missing there counts as a node, and systemd looks at it when the unit starts.
+func (g *generation) deviceNode(origin settings.Origin, source string) (node string, ok bool) {
+	switch source {
+	case "/dev/dri":
+		return "char-drm", true
+	case "/dev/snd":
+		return "char-alsa", true
+	case "/dev/input":
+		return "char-input", true
+	case "/dev/shm", "/dev/mqueue", "/dev/hugepages", "/dev/pts", "/dev/fd", "/dev/log":
+		return "", false // no devices but those that every container has
+	}
+	mode := g.stat(source)
+	switch below := isBelow(source, "/dev"); {
+	case below && mode.IsDir():
+		g.warnf(origin, "the container may not use the devices in %s; to allow them write DeviceAllow=char-GROUP rw in [Service], with the group from /proc/devices", source)
+	case below && (mode&fs.ModeDevice != 0 || mode == 0):
+		return source, true
+	case !below && mode&fs.ModeDevice != 0:
+		g.warnf(origin, "%s is a device node outside of /dev, which systemd cannot allow; bind the node in /dev instead", source)
+	}
+	return "", false
+}
+
+// stat returns the type bits of what the path leads to, and 0 for a regular file, what is missing or cannot be looked at.
+func (g *generation) stat(name string) fs.FileMode {
+	if g.host.Root == nil {
+		return 0
+	}
+	info, err := fs.Stat(g.host.Root, strings.TrimPrefix(name, "/"))
+	if err != nil {
+		return 0
+	}
+	return info.Mode().Type()
+}
+
+func isBelow(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }

@@ -1,0 +1,94 @@
+package units
+
+import (
+	"fmt"
+	"strings"
+
+	"nspawnkit/settings"
+)
+
+// passThrough copies the user's lines of [Unit] or [Service] into the section of the same name.
+func (g *generation) passThrough(name string, lines []settings.Assignment, to *section) {
+	for _, line := range lines {
+		value, err := passable(name, line.Key, line.Value)
+		if err != nil {
+			g.errorf(line.Origin, "%v", err)
+			continue
+		}
+		*to = append(*to, line.Key+"="+value)
+	}
+}
+
+// passable returns the value as the unit gets it, or why the unit must not get this line.
+func passable(section, key, value string) (string, error) {
+	if err := lineError(key, value); err != nil {
+		return "", err
+	}
+	if err := reserved(section, key, value); err != nil {
+		return "", err
+	}
+	if err := checkSpecifiers(value); err != nil {
+		return "", fmt.Errorf("%s=%s: %w", key, value, err)
+	}
+	if section == "Unit" && isDependency(key) {
+		return dependencies(key, value)
+	}
+	return value, nil
+}
+
+// reserved refuses the keys that make the unit a container of nspawn-exec.
+func reserved(section, key, value string) error {
+	switch key {
+	case "Type", "ExecStart", "ExecStop", "KillMode", "Delegate", "NotifyAccess", "User", "Group", "RootDirectory", "RootImage":
+		if section == "Service" {
+			return fmt.Errorf("%s= belongs to nspawn-exec and cannot be set here", key)
+		}
+	case "SourcePath":
+		return fmt.Errorf("%s= is set to the .nspawn file and cannot be changed", key)
+	}
+	if section == "Service" && strings.HasPrefix(key, "Exec") && value == "" {
+		return fmt.Errorf("%s= without a value would remove commands of nspawn-exec; lines can only be added", key)
+	}
+	return nil
+}
+
+// checkSpecifiers allows the specifiers that mean the same in a .nspawn file as in the unit made of it. A "%" before
+// anything but a letter is none (CPUQuota=150%), systemd leaves it alone.
+func checkSpecifiers(value string) error {
+	for i := 0; i < len(value); i++ {
+		if value[i] != '%' || i+1 == len(value) {
+			continue
+		}
+		switch next := value[i+1]; {
+		case strings.IndexByte("%inHvm", next) >= 0:
+			i++
+		case 'a' <= next && next <= 'z' || 'A' <= next && next <= 'Z':
+			return fmt.Errorf("the specifier %%%c has no meaning here (%%i %%n %%H %%v %%m %%%% have; %%%% is a literal %%)", next)
+		}
+	}
+	return nil
+}
+
+// isDependency is true for the keys of [Unit] whose value is a list of units (systemd.unit(5)).
+func isDependency(key string) bool {
+	switch key {
+	case "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "Conflicts", "Before", "After",
+		"OnFailure", "OnSuccess", "PropagatesReloadTo", "ReloadPropagatedFrom", "PropagatesStopTo", "StopPropagatedFrom",
+		"JoinsNamespaceOf":
+		return true
+	}
+	return false
+}
+
+// dependencies replaces NAME.nspawn by the unit of that machine in a list of units.
+func dependencies(key, value string) (string, error) {
+	words := strings.Fields(value)
+	for i, word := range words {
+		unit, err := dependency(word)
+		if err != nil {
+			return "", fmt.Errorf("%s=%s: %w", key, value, err)
+		}
+		words[i] = unit
+	}
+	return strings.Join(words, " "), nil
+}
