@@ -53,3 +53,21 @@ func findUnit(root fs.FS, name string) (string, bool) {
 	}
 	return "", false
 }
+
+// SpecifierOf returns a function for [Host] that reads %H, %v and %m from below root (systemd.unit(5), "Specifiers").
+func SpecifierOf(root fs.FS) func(letter byte) (string, bool) {
+	return func(letter byte) (string, bool) {
+		var file string
+		switch letter {
+		case 'H':
+			file = "proc/sys/kernel/hostname"
+		case 'v':
+			file = "proc/sys/kernel/osrelease"
+		case 'm':
+			file = "etc/machine-id"
+		}
+		data, err := fs.ReadFile(root, file)
+		value := strings.TrimSpace(string(data))
+		return value, err == nil && value != ""
+	}
+}

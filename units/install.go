@@ -101,9 +101,12 @@ func (g *generation) expand(word string) (string, error) {
 		case 'n':
 			b.WriteString(ServiceName(g.container.Name))
 		default:
-			value, ok := g.host.Specifiers[letter]
+			value, ok := "", false
+			if g.host.Specifier != nil {
+				value, ok = g.host.Specifier(letter)
+			}
 			if !ok {
-				return "", fmt.Errorf("%%%c is not known yet when units are generated", letter)
+				return "", fmt.Errorf("%%%c is not known when units are generated", letter)
 			}
 			b.WriteString(value)
 		}

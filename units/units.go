@@ -21,8 +21,9 @@ type Host struct {
 	Root fs.FS
 	// Template is the absolute path of the systemd-nspawn@.service that [Install] links point at; see [FindTemplate].
 	Template string
-	// Specifiers holds the values of %H, %v and %m in [Install], by letter. Elsewhere systemd itself expands them.
-	Specifiers map[byte]string
+	// Specifier returns the value of %H, %v or %m in [Install], by letter; elsewhere systemd itself expands them. With nil
+	// none is known.
+	Specifier func(letter byte) (value string, ok bool)
 }
 
 // Output is a set of files and links below a folder of unit files, for instance the first argument of a generator. The

@@ -1,0 +1,77 @@
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"nspawnkit/units"
+)
+
+// Write puts the files and links into the folder dir. Each appears at once under its name (a temporary file, then
+// rename), so that a reader and another generator on the same folder see whole files only. One that fails does not stop
+// the others: their errors are returned with the number of those that did appear.
+func Write(dir string, out units.Output) (written int, err error) {
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		written++
+	}
+	for _, file := range out.Files {
+		note(writeFile(filepath.Join(dir, file.Path), file.Text))
+	}
+	for _, link := range out.Links {
+		note(writeLink(filepath.Join(dir, link.Path), link.Target))
+	}
+	return written, errors.Join(errs...)
+}
+
+// writeFile writes without fsync: the folder is lost at the next reboot and written anew before anything reads it.
+func writeFile(name, text string) error {
+	return replace(name, func(temporary string) error {
+		file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(text)
+		return errors.Join(err, file.Close())
+	})
+}
+
+func writeLink(name, target string) error {
+	return replace(name, func(temporary string) error { return os.Symlink(target, temporary) })
+}
+
+// replace lets create make something under a name that systemd does not read, and moves it to its place. A create that
+// says the name exists is called again with another.
+func replace(name string, create func(temporary string) error) error {
+	dir, base := filepath.Split(name)
+	for {
+		temporary := dir + ".#" + base + "." + strconv.FormatUint(rand.Uint64(), 36)
+		err := create(temporary)
+		if errors.Is(err, fs.ErrNotExist) {
+			// Most folders are there already or shared by many links: made only when missed.
+			if err = os.MkdirAll(dir, 0o755); err == nil {
+				err = create(temporary)
+			}
+		}
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil {
+			err = os.Rename(temporary, name)
+		}
+		if err != nil {
+			os.Remove(temporary)
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		return nil
+	}
+}
