@@ -1,0 +1,70 @@
+# Restarts, power-off, stop in order, stop by force, a killed supervisor: nothing is left behind and the next start works.
+
+require "web is up" up web
+first_address=$(address web)
+root=/var/lib/machines/web
+[ -e "$FILES/traces-before" ] || : >"$FILES/traces-before"
+another_leader() { leader web >/dev/null && not equal "$(leader web)" "$1"; }
+# journal_inside prints what the container itself logged, of its boot number $1 (0 is the latest).
+journal_inside() { journalctl --no-pager -q -o cat -D $root/var/log/journal -b "$1"; }
+
+# --- reboot and power-off from inside ---
+note "reboot inside"
+before=$(leader web)
+inside web systemctl reboot
+check "reboot inside starts it again" eventually 120 another_leader "$before"
+check "and it boots" eventually 200 is_booted web
+check "in the same unit, which is active" is_active web
+check "with the same address" eventually 60 equal "$(eventually 60 address web)" "$first_address"
+note "power-off inside"
+inside web systemctl poweroff
+check "poweroff inside ends the unit" eventually 120 is_down web
+check "cleanly" equal "$(show web ActiveState) $(show web Result)" "inactive success"
+check "nothing is left" eventually 10 clean "$FILES/traces-before"
+
+# --- stop in order ---
+require "it starts again" up web
+note "systemctl stop"
+check "systemctl stop" stop web
+check "ends the unit cleanly" equal "$(show web ActiveState) $(show web Result)" "inactive success"
+check "systemd inside shut down in order" contains "$(journal_inside 0)" "Reached target poweroff.target"
+check "nothing is left after the stop" eventually 10 clean "$FILES/traces-before"
+
+# --- two at once ---
+if with_package "machinectl start, twice at once"; then
+    machinectl start web &
+    check "machinectl start" machinectl start web
+    check "a second one at the same time" wait $!
+    check "one container runs" equal "$(machinectl list --no-legend | grep -c '^web ')" 1
+else
+    start web
+fi
+require "it runs" leader web
+
+# --- stop by force: an init that does not answer ---
+mkdir -p /run/systemd/system/"$(unit web)".d
+printf '[Service]\nTimeoutStopSec=5s\n' >/run/systemd/system/"$(unit web)".d/stop.conf
+systemctl daemon-reload
+kill -STOP "$(leader web)"
+note "stop while the container's init sleeps"
+began=$SECONDS
+check "systemctl stop of an init that does not answer" eventually 1 stop web
+check "ends by force after the time-out" equal "$(show web Result)" timeout
+check "which was 5 s" test $((SECONDS - began)) -lt 30
+check "nothing is left after the force" eventually 10 clean "$FILES/traces-before"
+rm -r /run/systemd/system/"$(unit web)".d
+systemctl daemon-reload
+systemctl reset-failed "$(unit web)"
+
+# --- the supervisor dies ---
+require "it starts again after the force" start web
+require "it boots again" eventually 200 is_booted web
+note "kill -9 of the supervisor"
+init=$(leader web)
+kill -9 "$(show web MainPID)"
+check "kill -9 of the supervisor ends the unit" eventually 60 is_down web
+check "and the container's init" not test -d "/proc/$init"
+check "nothing is left after the kill" eventually 10 clean "$FILES/traces-before"
+check "it starts again at once" start web
+check "and boots" eventually 200 is_booted web
+check "with the same address as ever" equal "$(eventually 60 address web)" "$first_address"
