@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"nspawnkit/siphash"
 )
 
 // What the links of containers are called (systemd-nspawn(1), --network-veth, --network-bridge=, --network-zone=).
@@ -35,7 +37,7 @@ func HostLinkName(prefix, machine string) (name, altname string) {
 		altname = full
 	}
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" // RFC 4648, section 5
-	h := siphash24(shortenKey, []byte(full))
+	h := siphash.Sum64(shortenKey, []byte(full))
 	name = full[:maxInterfaceName-4]
 	for _, shift := range []uint{18, 12, 6, 0} {
 		name += string(alphabet[h>>shift&63])
@@ -73,7 +75,7 @@ func hardwareAddr(key, hostID [16]byte, machine string, index uint64) net.Hardwa
 	if index > 0 {
 		data = binary.LittleEndian.AppendUint64(data, index)
 	}
-	addr := binary.LittleEndian.AppendUint64(nil, siphash24(key, data))[:6]
+	addr := binary.LittleEndian.AppendUint64(nil, siphash.Sum64(key, data))[:6]
 	addr[0] = addr[0]&^0x01 | 0x02 // unicast, locally administered (IEEE 802)
 	return addr
 }

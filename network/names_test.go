@@ -3,6 +3,8 @@ package network
 import (
 	"strings"
 	"testing"
+
+	"nspawnkit/siphash"
 )
 
 // testHostID is the machine ID of the host on which systemd-nspawn 252 made the expected names and addresses below.
@@ -17,7 +19,7 @@ func TestSiphash24(t *testing.T) {
 	}
 	copy(key[:], message)
 	for n, want := range map[int]uint64{0: 0x726fdb47dd0e0e31, 15: 0xa129ca6149be45e5, 63: 0x958a324ceb064572} {
-		if got := siphash24(key, message[:n]); got != want {
+		if got := siphash.Sum64(key, message[:n]); got != want {
 			t.Errorf("%d bytes: %#x, want %#x", n, got, want)
 		}
 	}

@@ -1,12 +1,13 @@
-package network
+// Package siphash is SipHash-2-4, under which systemd hashes names; other programs depend on the results.
+package siphash
 
 import (
 	"encoding/binary"
 	"math/bits"
 )
 
-// siphash24 returns SipHash-2-4 of data under key (Aumasson and Bernstein, "SipHash: a fast short-input PRF").
-func siphash24(key [16]byte, data []byte) uint64 {
+// Sum64 returns SipHash-2-4 of data under key (Aumasson and Bernstein, "SipHash: a fast short-input PRF").
+func Sum64(key [16]byte, data []byte) uint64 {
 	k0, k1 := binary.LittleEndian.Uint64(key[:8]), binary.LittleEndian.Uint64(key[8:])
 	s := sipState{k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573}
 
