@@ -18,7 +18,7 @@ func ExampleGenerate() {
 			Unit:  []settings.Assignment{{Key: "Requires", Value: "db.nspawn"}},
 			Service: []settings.Assignment{
 				{Key: "MemoryMax", Value: "256M"},
-				{Key: "KillMode", Value: "process", Origin: settings.Origin{File: file, Line: 7}},
+				{Key: "Environment", Value: "HOME=%h", Origin: settings.Origin{File: file, Line: 7}},
 			},
 			Install: []settings.Assignment{{Key: "WantedBy", Value: "machines.target"}},
 		},
@@ -46,5 +46,5 @@ func ExampleGenerate() {
 	// [Service]
 	// MemoryMax=256M
 	// machines.target.wants/systemd-nspawn@web.service -> /usr/lib/systemd/system/systemd-nspawn@.service
-	// /etc/systemd/nspawn/web.nspawn:7: error: KillMode= belongs to nspawn-exec and cannot be set here
+	// /etc/systemd/nspawn/web.nspawn:7: error: Environment=HOME=%h: the specifier %h has no meaning here (%i %n %H %v %m %% have; %% is a literal %)
 }

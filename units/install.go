@@ -1,6 +1,7 @@
 package units
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,10 +36,8 @@ func (g *generation) installLinks(key, value string) ([]Link, error) {
 		link = func(word string) (Link, error) { return g.dependencyLink(word, ".upholds/") }
 	case "Alias":
 		link = g.aliasLink
-	case "Also", "DefaultInstance":
-		return nil, fmt.Errorf("no meaning here: the file describes one container that exists")
 	default:
-		return nil, fmt.Errorf("not a setting of [Install]")
+		return nil, errors.New("not a setting of [Install] for a container")
 	}
 	var links []Link
 	for _, word := range strings.Fields(value) {
@@ -76,7 +75,7 @@ func (g *generation) aliasLink(word string) (Link, error) {
 		return Link{}, fmt.Errorf("systemd takes only OTHER@%s.service as another name of %s", g.container.Name, ServiceName(g.container.Name))
 	}
 	if word == ServiceName(g.container.Name) {
-		return Link{}, fmt.Errorf("this is the name of the unit itself")
+		return Link{}, errors.New("this is the name of the unit itself")
 	}
 	return Link{Path: word, Target: ServiceName(g.container.Name)}, nil
 }

@@ -1,13 +1,15 @@
 package units
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"nspawnkit/settings"
 )
 
-// passThrough copies the user's lines of [Unit] or [Service] into the section of the same name.
+// passThrough copies the user's lines of [Unit] or [Service] into the section of the same name. Which keys and values a file
+// may have is up to package settings; here is decided how they reach the unit.
 func (g *generation) passThrough(name string, lines []settings.Assignment, to *section) {
 	for _, line := range lines {
 		value, err := passable(name, line.Key, line.Value)
@@ -24,8 +26,8 @@ func passable(section, key, value string) (string, error) {
 	if err := lineError(key, value); err != nil {
 		return "", err
 	}
-	if err := reserved(section, key, value); err != nil {
-		return "", err
+	if key == "SourcePath" {
+		return "", errors.New("SourcePath= is set to the .nspawn file and cannot be changed")
 	}
 	if err := checkSpecifiers(value); err != nil {
 		return "", fmt.Errorf("%s=%s: %w", key, value, err)
@@ -34,22 +36,6 @@ func passable(section, key, value string) (string, error) {
 		return dependencies(key, value)
 	}
 	return value, nil
-}
-
-// reserved refuses the keys that make the unit a container of nspawn-exec.
-func reserved(section, key, value string) error {
-	switch key {
-	case "Type", "ExecStart", "ExecStop", "KillMode", "Delegate", "NotifyAccess", "User", "Group", "RootDirectory", "RootImage":
-		if section == "Service" {
-			return fmt.Errorf("%s= belongs to nspawn-exec and cannot be set here", key)
-		}
-	case "SourcePath":
-		return fmt.Errorf("%s= is set to the .nspawn file and cannot be changed", key)
-	}
-	if section == "Service" && strings.HasPrefix(key, "Exec") && value == "" {
-		return fmt.Errorf("%s= without a value would remove commands of nspawn-exec; lines can only be added", key)
-	}
-	return nil
 }
 
 // checkSpecifiers allows the specifiers that mean the same in a .nspawn file as in the unit made of it. A "%" before
