@@ -82,19 +82,19 @@ type Assignment struct {
 
 // Exec is the [Exec] section.
 type Exec struct {
-	Boot             bool     // Boot=, --boot
-	Parameters       []string // Parameters=, or the arguments of the command line
-	Environment      []string // NAME=VALUE, in order, later ones win
-	WorkingDirectory string   // absolute path inside the container
-	KillSignal       syscall.Signal
+	Boot             bool           // Boot=, --boot
+	Parameters       []string       // Parameters=, or the arguments of the command line
+	Environment      []string       // NAME=VALUE, in order, later ones win
+	WorkingDirectory string         // absolute path inside the container
+	KillSignal       syscall.Signal // 0: none, the container is killed at once
 	NotifyReady      bool
 	Hostname         string
 	MachineID        string // 32 lower-case hexadecimal digits, or empty
 	Capability       []string
 	DropCapability   []string // "CAP_SYS_PTRACE", or "all"
 	NoNewPrivileges  bool
-	SystemCallFilter []string // in order; "~name" and "~@group" take away
-	Limits           map[string]Limit
+	SystemCallFilter []string         // in order; "~name" and "~@group" take away
+	Limits           map[string]Limit // by name without prefix: "NOFILE"
 	OOMScoreAdjust   *int
 	LinkJournal      LinkJournal
 	PrivateUsers     PrivateUsers

@@ -1,0 +1,133 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// File is what the .nspawn file of a container and its drop-ins say, checked line by line.
+type File struct {
+	Path    string   // the main file as the user knows it; empty when there is none
+	Trusted bool     // of the main file; drop-ins are always trusted
+	DropIns []string // in the order in which they were read
+
+	// Unit, Service and Install are the lines of the sections of ours that were accepted.
+	Unit, Service, Install []Assignment
+
+	assignments []assignment
+	scratch     Settings // checks lines against those before, such as ports that are used twice
+}
+
+// assignment is an accepted value of a key.
+type assignment struct {
+	key     *Key
+	value   value
+	trusted bool
+}
+
+// reader adds files to a [File].
+type reader struct {
+	file     *File
+	machine  string
+	problems []Problem
+}
+
+// read adds the statements of one file.
+func (r *reader) read(name string, data []byte, trusted bool) {
+	statements, problems, err := Statements(name, data)
+	r.problems = append(r.problems, problems...)
+	if err != nil {
+		r.problems = append(r.problems, err.(*refusal).problem())
+		return
+	}
+	warned := "" // the unknown section that was last warned about
+	for _, st := range statements {
+		switch {
+		case strings.HasPrefix(st.Section, "X-") || strings.HasPrefix(st.Key, "X-"):
+		case isPassThrough(st.Section):
+			r.passThrough(st, trusted)
+		case st.Section == "Exec" || st.Section == "Files" || st.Section == "Network":
+			r.assign(st, trusted)
+		case st.Section != warned:
+			warned = st.Section
+			r.add(st.Origin, Warning, unknownSection(st.Section))
+		}
+	}
+}
+
+// assign takes one line of [Exec], [Files] or [Network].
+func (r *reader) assign(st Statement, trusted bool) {
+	key := lookup(st.Section, st.Key)
+	switch {
+	case key == nil:
+		r.add(st.Origin, Warning, unknownKey(st.Key, st.Section))
+		return
+	case !trusted && !key.allowedUntrusted(st.Value):
+		r.add(st.Origin, Warning, fmt.Sprintf("%s= is ignored, the file is not trusted", st.Key))
+		return
+	case st.Value == "" && key.Empty == EmptyIgnored:
+		return
+	case st.Value == "" && key.Empty == EmptyResets:
+		r.reset(key)
+		return
+	}
+	v := value{st.Value, st.Origin}
+	if err := key.check(&r.file.scratch, v); err != nil {
+		r.reject(st, err, key.Strict)
+		return
+	}
+	r.file.assignments = append(r.file.assignments, assignment{key, v, trusted})
+}
+
+// reset takes back what lines before assigned to the key.
+func (r *reader) reset(key *Key) {
+	r.file.assignments = slices.DeleteFunc(r.file.assignments, func(a assignment) bool { return a.key == key })
+}
+
+// passThrough takes one line of [Unit], [Service] or [Install].
+func (r *reader) passThrough(st Statement, trusted bool) {
+	if !trusted {
+		r.add(st.Origin, Warning, fmt.Sprintf("%s= in section [%s] is ignored, the file is not trusted", printable(st.Key), st.Section))
+		return
+	}
+	if err := checkPassThrough(st, r.machine); err != nil {
+		r.reject(st, err, true)
+		return
+	}
+	lines := map[string]*[]Assignment{"Unit": &r.file.Unit, "Service": &r.file.Service, "Install": &r.file.Install}[st.Section]
+	*lines = append(*lines, Assignment{st.Origin, st.Key, st.Value})
+	if text := maybeMisspelled(st); text != "" {
+		r.add(st.Origin, Warning, text)
+	}
+}
+
+// reject says why a line is left out.
+func (r *reader) reject(st Statement, err error, strict bool) {
+	text := fmt.Sprintf("%s=%s: %v", printable(st.Key), printable(st.Value), err)
+	switch err := err.(type) {
+	case ignoredError:
+		r.add(st.Origin, Warning, err.Error())
+	case unsupported:
+		if strings.HasPrefix(string(err), st.Key+"=") {
+			text = err.Error()
+		}
+		r.add(st.Origin, Error, text)
+	default:
+		if strict {
+			r.add(st.Origin, Error, text)
+		} else {
+			r.add(st.Origin, Warning, text+", ignored")
+		}
+	}
+}
+
+func (r *reader) add(o Origin, s Severity, text string) {
+	r.problems = append(r.problems, Problem{o, s, text})
+}
+
+// allowedUntrusted reports whether a file beside an image may set the key to text: what takes rights away from the
+// container is allowed, what grants some is not.
+func (k *Key) allowedUntrusted(text string) bool {
+	return !k.Privileged || k.Name == "SystemCallFilter" && strings.HasPrefix(text, "~")
+}

@@ -1,0 +1,89 @@
+package settings
+
+import "strings"
+
+// Argument says whether an option of the command line takes an argument.
+type Argument int
+
+// The kinds of getopt_long(3).
+const (
+	RequiredArgument Argument = iota // "--opt=VALUE" or "--opt VALUE"
+	NoArgument                       // the option alone means "yes"
+	OptionalArgument                 // "--opt" or "--opt=VALUE"
+)
+
+// Key is one row of the table of keys: everything there is to know about one key of a .nspawn file and the option of
+// systemd-nspawn(1) that does the same. Parser, command line, help and documentation come from it.
+type Key struct {
+	Section, Name string
+	Type          string   // what its value is, for people: "boolean", "PATH"
+	Privileged    bool     // has no effect in an untrusted file
+	Live          bool     // a change takes effect in a running container; otherwise at its next start
+	Since         int      // version of systemd that added it; 0: a key of ours
+	Option        string   // long option without dashes, or empty
+	Short         byte     // its one-letter form, or 0
+	Argument      Argument // of the option
+	Help          string   // one line
+
+	// Strict: a bad value refuses the container, because going on without it would isolate less or grant less than asked.
+	Strict bool
+	// Empty says what an empty value does.
+	Empty Empty
+
+	group group
+	set   func(*Settings, value) error // nil: known, but not supported yet
+	off   bool                         // without set: "no", the default, can be had
+}
+
+// Supported reports whether setting the key has an effect; setting another one is an error.
+func (k *Key) Supported() bool { return k.set != nil }
+
+// String returns "Section.Key", the index of [Settings.Set].
+func (k *Key) String() string { return k.Section + "." + k.Name }
+
+// Empty is the meaning of an empty value. systemd-nspawn is not regular here; these are its choices, tried on 252.
+type Empty int
+
+const (
+	EmptyRefused Empty = iota // a bad value like any other
+	EmptyResets               // takes back what was set before
+	EmptyIgnored              // adds nothing
+)
+
+// group ties keys together that the stronger of file and command line replaces as a whole.
+type group int
+
+const (
+	alone      group = iota // only the key itself
+	startGroup              // what runs: Boot=, ProcessTwo=, Parameters=
+	linkGroup               // the container's network links
+	mountGroup              // all mounts
+	capabilityGroup
+)
+
+// Keys returns the table of keys in the order of systemd.nspawn(5).
+func Keys() []Key { return keys[:] }
+
+// lookup returns the row of a key, or nil.
+func lookup(section, name string) *Key {
+	for i := range keys {
+		if keys[i].Name == name && keys[i].Section == section {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+// check parses text for the key without keeping it anywhere but in scratch.
+func (k *Key) check(scratch *Settings, v value) error {
+	switch {
+	case k.set == nil:
+		if on, err := parseBool(v.text); k.off && err == nil && !on {
+			return nil
+		}
+		return unsupported(k.Name + "=")
+	case hasControl(strings.ReplaceAll(v.text, "\t", "")):
+		return errControl
+	}
+	return k.set(scratch, v)
+}

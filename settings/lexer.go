@@ -1,0 +1,153 @@
+package settings
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxLine is the longest line, continuations included, that systemd reads; a longer one refuses the file.
+const maxLine = 1 << 20
+
+// blank is the white space that systemd strips from lines, keys and values. Vertical tab, form feed and no-break space
+// stay.
+const blank = " \t\n\r"
+
+// Statement is one KEY=VALUE line of a file in the format of systemd.syntax(7), of which .nspawn files are one kind and
+// .network files (package network) another. Its Origin names the last physical line.
+type Statement struct {
+	Origin              Origin
+	Section, Key, Value string
+}
+
+// lexer splits a file into statements as systemd.syntax(7) has it.
+type lexer struct {
+	file       string
+	section    string // "" before the first section header
+	statements []Statement
+	problems   []Problem
+}
+
+// Statements reads a file in the format of systemd.syntax(7) as systemd's own programs do: order kept, continuations
+// joined, values verbatim. The problems are warnings about lines that were left out; the error is why the file as a whole
+// must not be used.
+func Statements(file string, data []byte) ([]Statement, []Problem, error) {
+	l := lexer{file: file}
+	var joined string // continuation lines so far
+	line := 0
+	for len(data) > 0 {
+		var text string
+		text, data = nextLine(data)
+		line++
+		if line == 1 {
+			text = strings.TrimPrefix(text, "\uFEFF")
+		}
+		text = strings.TrimLeft(text, blank)
+		if text != "" && (text[0] == '#' || text[0] == ';') {
+			continue // also in the middle of a continuation
+		}
+		if len(text)+len(joined) > maxLine {
+			return nil, nil, l.refuse(line, "line longer than 1 MiB")
+		}
+		text = joined + text
+		if endsInBackslash(text) {
+			joined = text[:len(text)-1] + " "
+			continue
+		}
+		joined = ""
+		if err := l.statement(text, line); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := l.statement(joined, line); err != nil {
+		return nil, nil, err
+	}
+	return l.statements, l.problems, nil
+}
+
+// nextLine cuts the first line off data. Line feed, carriage return and NUL end a line; different ones in a row end it
+// once ("\r\n", "\n\r"), and nothing after a NUL belongs to it.
+func nextLine(data []byte) (line string, rest []byte) {
+	end := bytes.IndexAny(data, "\n\r\x00")
+	if end < 0 {
+		return string(data), nil
+	}
+	next := end
+	for seen := ""; next < len(data) && strings.IndexByte("\n\r\x00", data[next]) >= 0; next++ {
+		if strings.IndexByte(seen, data[next]) >= 0 || strings.HasSuffix(seen, "\x00") {
+			break
+		}
+		seen += string(data[next : next+1])
+	}
+	return string(data[:end]), data[next:]
+}
+
+// endsInBackslash reports whether the last character is a backslash that is not itself escaped.
+func endsInBackslash(text string) bool {
+	trimmed := strings.TrimRight(text, `\`)
+	return (len(text)-len(trimmed))%2 == 1
+}
+
+// statement takes one line without its continuations.
+func (l *lexer) statement(text string, line int) error {
+	text = strings.Trim(text, blank)
+	switch {
+	case text == "":
+		return nil
+	case !utf8.ValidString(text):
+		return l.refuse(line, "not valid UTF-8")
+	case text[0] == '[':
+		return l.header(text, line)
+	}
+	key, value, found := strings.Cut(text, "=")
+	key = strings.TrimRight(key, blank)
+	switch {
+	case l.section == "":
+		l.warn(line, "assignment outside of a section, ignored")
+	case !found:
+		l.warn(line, "missing '=', line ignored")
+	case key == "":
+		l.warn(line, "missing key name before '=', line ignored")
+	default:
+		l.statements = append(l.statements, Statement{Origin{File: l.file, Line: line}, l.section, key, strings.TrimLeft(value, blank)})
+	}
+	return nil
+}
+
+// header takes a "[SECTION]" line.
+func (l *lexer) header(text string, line int) error {
+	name := strings.TrimSuffix(text[1:], "]")
+	if len(name) == len(text)-1 {
+		return l.refuse(line, "text after the section name")
+	}
+	if name == "" || hasControl(name) || strings.ContainsAny(name, `"'\`) {
+		return l.refuse(line, "bad characters in section name")
+	}
+	l.section = name
+	return nil
+}
+
+func (l *lexer) warn(line int, text string) {
+	l.problems = append(l.problems, Problem{Origin{File: l.file, Line: line}, Warning, text})
+}
+
+func (l *lexer) refuse(line int, text string) error {
+	return &refusal{Origin{File: l.file, Line: line}, text}
+}
+
+// refusal is why a file is not read at all.
+type refusal struct {
+	origin Origin
+	text   string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%s: %s", r.origin, r.text) }
+
+// problem returns the refusal as a [Problem]: nothing of the file is in effect, so the container must not start.
+func (r *refusal) problem() Problem { return Problem{r.origin, Error, r.text + ", file not read"} }
+
+// hasControl reports whether s has a control character, which must never reach a unit file, a path or a log.
+func hasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}

@@ -1,0 +1,92 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+)
+
+const (
+	maxFile  = 16 << 20 // bytes; more is no settings file
+	maxLinks = 40       // symbolic links in a row, as the kernel has it
+)
+
+// errMasked is the error of a link to /dev/null, which reads as an empty file.
+var errMasked = errors.New("masked")
+
+// readRegular reads a regular file at an absolute path of the host. A link is followed inside fsys, also an absolute one;
+// a link to /dev/null is an empty file. Nothing but a regular file is ever opened: a FIFO would block.
+func readRegular(fsys fs.FS, name string) ([]byte, error) {
+	target, err := resolve(fsys, name)
+	if err == errMasked {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	f, err := fsys.Open(target[1:])
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	} else if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	}
+	if len(data) > maxFile {
+		return nil, errors.New("larger than 16 MiB")
+	}
+	return data, nil
+}
+
+// resolve follows the links of the last component of an absolute path to a regular file.
+func resolve(fsys fs.FS, name string) (string, error) {
+	for link := range maxLinks {
+		if !fs.ValidPath(name[1:]) {
+			return "", errors.New("not a valid path")
+		}
+		info, err := fs.Lstat(fsys, name[1:])
+		switch {
+		case link > 0 && errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("links to %s, which does not exist", printable(name))
+		case err != nil:
+			return "", fmt.Errorf("cannot be read: %w", cause(err))
+		case info.Mode().IsRegular():
+			return name, nil
+		case info.Mode().Type() != fs.ModeSymlink:
+			return "", errors.New("not a regular file")
+		}
+		target, err := fs.ReadLink(fsys, name[1:])
+		if err != nil {
+			return "", fmt.Errorf("cannot be read: %w", cause(err))
+		}
+		if !path.IsAbs(target) {
+			target = path.Join(path.Dir(name), target)
+		}
+		if name = path.Clean(target); name == "/dev/null" {
+			return "", errMasked
+		}
+	}
+	return "", errors.New("too many levels of symbolic links")
+}
+
+// isMasked reports whether name is a link to /dev/null.
+func isMasked(fsys fs.FS, name string) bool {
+	_, err := resolve(fsys, name)
+	return err == errMasked
+}
+
+// cause returns what is wrong without the path, which the problem names anyway.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,235 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"nspawnkit/container/capability"
+)
+
+const (
+	resolvConfModes = "off copy-host copy-static copy-uplink copy-stub replace-host replace-static replace-uplink replace-stub " +
+		"bind-host bind-static bind-uplink bind-stub delete auto"
+	timezoneModes = "off copy bind symlink delete auto"
+)
+
+var errControl = errors.New("control characters are not allowed")
+
+func setParameters(s *Settings, v value) error {
+	words, err := splitWords(v.text)
+	if err == nil {
+		s.Exec.Parameters = append(s.Exec.Parameters, words...)
+	}
+	return err
+}
+
+func setEnvironment(s *Settings, v value) error {
+	words := []string{v.text}
+	if !v.fromOption() {
+		var err error
+		if words, err = splitWords(v.text); err != nil {
+			return err
+		}
+	}
+	for _, word := range words {
+		if err := checkEnvironment(word); err != nil {
+			return err
+		}
+	}
+	s.Exec.Environment = append(s.Exec.Environment, words...)
+	return nil
+}
+
+// checkEnvironment accepts NAME=VALUE with a name of environ(7).
+func checkEnvironment(assignment string) error {
+	name, _, found := strings.Cut(assignment, "=")
+	if !found {
+		return fmt.Errorf("%s is not an assignment", printable(assignment))
+	}
+	if name == "" || name[0] >= '0' && name[0] <= '9' {
+		return fmt.Errorf("%s is not a variable name", printable(name))
+	}
+	for _, c := range []byte(name) {
+		if !isLetterOrDigit(c) && c != '_' {
+			return fmt.Errorf("%s is not a variable name", printable(name))
+		}
+	}
+	return nil
+}
+
+func setWorkingDirectory(s *Settings, v value) error {
+	if err := checkPath(v.text); err != nil {
+		return err
+	}
+	s.Exec.WorkingDirectory = path.Clean(v.text)
+	return nil
+}
+
+// setCapabilities adds capabilities: words in a file, a list with commas on the command line.
+func setCapabilities(into *[]string, v value) error {
+	text := v.text
+	if v.fromOption() {
+		text = strings.ReplaceAll(text, ",", " ")
+	}
+	var names []string
+	for word := range strings.FieldsSeq(text) {
+		if word == "all" {
+			names = append(names, word)
+			continue
+		}
+		number, ok := capability.Number(word)
+		if !ok {
+			return fmt.Errorf("%s is not a capability", printable(word))
+		}
+		names = append(names, capability.Name(number))
+	}
+	*into = append(*into, names...)
+	return nil
+}
+
+func setKillSignal(s *Settings, v value) error {
+	parsed, err := parseSignal(v.text)
+	if err == nil {
+		s.Exec.KillSignal = parsed
+	}
+	return err
+}
+
+// setMachineID takes an ID of machine-id(5), or a UUID.
+func setMachineID(s *Settings, v value) error {
+	id := v.text
+	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
+		id = id[:8] + id[9:13] + id[14:18] + id[19:23] + id[24:]
+	}
+	id = strings.ToLower(id)
+	if len(id) != 32 || leading(id, "0123456789abcdef") != id {
+		return errors.New("not a 128-bit ID")
+	}
+	if strings.Trim(id, "0") == "" {
+		return errors.New("all zero")
+	}
+	s.Exec.MachineID = id
+	return nil
+}
+
+// setPrivateUsers takes the modes of --private-users=. In a file 0 and 1 are booleans; on the command line they are the
+// first UID.
+func setPrivateUsers(s *Settings, v value) error {
+	users := PrivateUsers{Ownership: s.Exec.PrivateUsers.Ownership, Count: 65536}
+	enabled, err := parseBool(v.text)
+	isBool := err == nil && !(v.fromOption() && leading(v.text, "0123456789") == v.text)
+	switch {
+	case isBool && enabled:
+		users.Mode = UsersYes
+	case isBool:
+		users.Mode = UsersNo
+	case v.text == "pick":
+		users.Mode = UsersPick
+	case v.text == "identity":
+		users.Mode = UsersIdentity
+	case v.text == "managed":
+		return unsupported("managed")
+	default:
+		if users.Start, users.Count, err = parseRange(v.text); err != nil {
+			return err
+		}
+		users.Mode = UsersFixed
+	}
+	s.Exec.PrivateUsers = users
+	return nil
+}
+
+// parseRange takes START[:COUNT], where no ID may be the invalid 65535 or 4294967295.
+func parseRange(text string) (start, count uint32, err error) {
+	first, rest, hasCount := strings.Cut(text, ":")
+	if first == "" || leading(first, "0123456789") != first {
+		return 0, 0, errors.New("not yes, no, pick, identity or UID[:COUNT]")
+	}
+	from, err := strconv.ParseUint(first, 10, 32)
+	if err != nil {
+		return 0, 0, errTooLarge
+	}
+	n := uint64(65536)
+	if hasCount {
+		if n, err = parseUint(rest, 32); err != nil {
+			return 0, 0, err
+		}
+	}
+	switch {
+	case n == 0:
+		return 0, 0, errors.New("range is empty")
+	case from+n > 0xffffffff:
+		return 0, 0, errors.New("range ends beyond the last UID")
+	case from == 65535:
+		return 0, 0, errors.New("65535 is not a valid UID")
+	}
+	return uint32(from), uint32(n), nil
+}
+
+func setOwnership(s *Settings, v value) error {
+	if v.text == "chown" || v.text == "foreign" {
+		return unsupported(v.text)
+	}
+	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off map auto")
+}
+
+// setSystemCallFilter adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
+func setSystemCallFilter(s *Settings, v value) error {
+	list, deny := strings.CutPrefix(v.text, "~")
+	var names []string
+	for name := range strings.FieldsSeq(list) {
+		for _, c := range []byte(strings.TrimPrefix(name, "@")) {
+			if !isLetterOrDigit(c) && c != '_' && c != '-' {
+				return fmt.Errorf("%s is not a system call or group", printable(name))
+			}
+		}
+		if deny {
+			name = "~" + name
+		}
+		names = append(names, name)
+	}
+	s.Exec.SystemCallFilter = append(s.Exec.SystemCallFilter, names...)
+	return nil
+}
+
+func setOOMScoreAdjust(s *Settings, v value) error {
+	n, err := parseInt(v.text, -1000, 1000)
+	if err == nil {
+		adjust := int(n)
+		s.Exec.OOMScoreAdjust = &adjust
+	}
+	return err
+}
+
+func setHostname(s *Settings, v value) error {
+	if !ValidMachineName(v.text) {
+		return errors.New("not a valid host name")
+	}
+	s.Exec.Hostname = v.text
+	return nil
+}
+
+func setLinkJournal(s *Settings, v value) error {
+	mode, try := strings.CutPrefix(v.text, "try-")
+	choices := "no host guest auto"
+	if try {
+		choices = "host guest"
+	}
+	if setOneOf(&mode, mode, choices) != nil {
+		return errors.New("not one of no, host, try-host, guest, try-guest, auto")
+	}
+	s.Exec.LinkJournal = LinkJournal{Mode: mode, Try: try}
+	return nil
+}
+
+// checkText refuses what may not stand in a unit or a mount option.
+func checkText(text string) error {
+	if hasControl(text) || !utf8.ValidString(text) {
+		return errControl
+	}
+	return nil
+}

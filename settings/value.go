@@ -1,0 +1,248 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// value is the right side of an assignment and where it stands: some options of the command line are written
+// differently from their keys.
+type value struct {
+	text   string
+	origin Origin
+}
+
+// fromOption reports whether the value was given on the command line.
+func (v value) fromOption() bool { return v.origin.Option != "" }
+
+// unsupported is the error of what systemd-nspawn knows and this program does not do yet.
+type unsupported string
+
+func (u unsupported) Error() string { return string(u) + " is not supported yet" }
+
+// isUnsupported reports whether err stands for something that is not supported yet.
+func isUnsupported(err error) bool {
+	_, ok := err.(unsupported)
+	return ok
+}
+
+// errEmpty is the error of keys that systemd-nspawn does not reset by an empty value.
+var errEmpty = errors.New("an empty value has no meaning here")
+
+// parseBool takes the booleans of systemd.syntax(7).
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "1", "yes", "y", "true", "t", "on":
+		return true, nil
+	case "0", "no", "n", "false", "f", "off":
+		return false, nil
+	}
+	return false, errors.New("not a boolean")
+}
+
+// setBool stores a boolean.
+func setBool(into *bool, text string) error {
+	parsed, err := parseBool(text)
+	if err == nil {
+		*into = parsed
+	}
+	return err
+}
+
+// setOneOf stores one of the words of choices, which are separated by spaces.
+func setOneOf(into *string, text, choices string) error {
+	for choice := range strings.FieldsSeq(choices) {
+		if text == choice {
+			*into = text
+			return nil
+		}
+	}
+	return fmt.Errorf("not one of %s", strings.ReplaceAll(choices, " ", ", "))
+}
+
+// parseUint takes an unsigned number as strtoull(3) with base 0 does: also 0x1f, 0o17, 017 and 0b1.
+func parseUint(text string, bits int) (uint64, error) {
+	if strings.Contains(text, "_") {
+		return 0, errors.New("not a number")
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "+"), 0, bits)
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, errors.New("number out of range")
+	} else if err != nil {
+		return 0, errors.New("not a number")
+	}
+	return n, nil
+}
+
+// parseInt takes a signed number within [low, high].
+func parseInt(text string, low, high int64) (int64, error) {
+	if strings.Contains(text, "_") {
+		return 0, errors.New("not a number")
+	}
+	n, err := strconv.ParseInt(text, 0, 64)
+	if err != nil {
+		return 0, errors.New("not a number")
+	}
+	if n < low || n > high {
+		return 0, fmt.Errorf("not between %d and %d", low, high)
+	}
+	return n, nil
+}
+
+// checkPath accepts absolute paths that stay what they are when they are cleaned: no "..", no control characters.
+func checkPath(p string) error {
+	switch {
+	case !path.IsAbs(p):
+		return fmt.Errorf("path %s is not absolute", printable(p))
+	case len(p) > 4095:
+		return errors.New("path is too long")
+	case hasControl(p) || !utf8.ValidString(p):
+		return fmt.Errorf("path %s has control characters", printable(p))
+	}
+	for component := range strings.SplitSeq(p, "/") {
+		if component == ".." {
+			return fmt.Errorf("path %s is not normalized", printable(p))
+		}
+	}
+	return nil
+}
+
+// hostnameMax is HOST_NAME_MAX of limits.h.
+const hostnameMax = 64
+
+// ValidMachineName reports whether name can be the name of a container: the rule of hostname(5) that systemd-nspawn(1)
+// applies to --machine= and --hostname=. Such a name is safe in paths, units and DNS.
+func ValidMachineName(name string) bool {
+	if name == "" || len(name) > hostnameMax {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if !isLetterOrDigit(c) && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// machineNameOf makes a machine name of the last component of a directory by leaving out what cannot be in one.
+func machineNameOf(directory string) string {
+	if directory == "" || directory == "/" {
+		return ""
+	}
+	var labels []string
+	for label := range strings.SplitSeq(path.Base(directory), ".") {
+		label = strings.Map(func(r rune) rune {
+			if r < utf8.RuneSelf && (isLetterOrDigit(byte(r)) || r == '-') {
+				return r
+			}
+			return -1
+		}, label)
+		if label = strings.Trim(label, "-"); label != "" {
+			labels = append(labels, label)
+		}
+	}
+	name := strings.Join(labels, ".")
+	if len(name) > hostnameMax {
+		name = strings.TrimRight(name[:hostnameMax], ".-")
+	}
+	return name
+}
+
+func isLetterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// checkInterface accepts names that the kernel and systemd take for a network interface and that need no escaping in
+// nft, sysctl paths and logs.
+func checkInterface(name string) error {
+	switch {
+	case name == "":
+		return errors.New("interface name is empty")
+	case len(name) > 15:
+		return fmt.Errorf("interface name %s is longer than 15 bytes", printable(name))
+	case name == "all" || name == "default":
+		return fmt.Errorf("interface name %s is reserved", name)
+	case strings.Contains(name, "..") || name == ".":
+		return fmt.Errorf("interface name %s has \"..\"", printable(name))
+	case strings.Trim(name, "0123456789") == "":
+		return fmt.Errorf("interface name %s is a number", name)
+	}
+	for _, c := range []byte(name) {
+		if !isLetterOrDigit(c) && strings.IndexByte("-_.+@~#=", c) < 0 {
+			return fmt.Errorf("interface name %s has bad characters", printable(name))
+		}
+	}
+	return nil
+}
+
+// cutEscaped cuts text at the first colon that no backslash escapes and takes the escapes out of the left part, as the
+// paths of --bind= and --tmpfs= are written.
+func cutEscaped(text string) (before, after string, found bool, err error) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == ':':
+			return b.String(), text[i+1:], true, nil
+		case text[i] == '\\' && i+1 == len(text):
+			return "", "", false, errors.New("backslash at the end")
+		case text[i] == '\\':
+			i++
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String(), "", false, nil
+}
+
+// splitWords splits text at white space. Quotes hold words together and go; a backslash means nothing.
+func splitWords(text string) ([]string, error) {
+	var (
+		words  []string
+		word   strings.Builder
+		inWord bool
+		quote  rune
+	)
+	for _, r := range text {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, inWord = r, true
+		case quote == 0 && strings.ContainsRune(blank, r):
+			if inWord {
+				words = append(words, word.String())
+				word.Reset()
+				inWord = false
+			}
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if quote != 0 {
+		return nil, errors.New("missing closing quote")
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	return words, nil
+}
+
+// printable returns s as it can stand in a message: control characters escaped, not longer than a line.
+func printable(s string) string {
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	if hasControl(s) || !utf8.ValidString(s) {
+		return strconv.Quote(s)
+	}
+	return s
+}
