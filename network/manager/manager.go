@@ -1,0 +1,388 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"nspawnkit/network"
+	"nspawnkit/settings"
+)
+
+// Links is the kernel's side of links. [nspawnkit/network/kernel.Links] is one.
+type Links interface {
+	List() ([]network.Link, error)
+	Routes(except int) ([]netip.Prefix, error)
+	Apply(network.Link, network.Difference) error
+}
+
+// Firewall is the nft table of ours. [nspawnkit/network/kernel.Firewall] is one.
+type Firewall interface {
+	Replace(network.Firewall) error
+	Update(add, remove network.Firewall) error
+}
+
+// Sysctls are the kernel parameters below /proc/sys.
+type Sysctls interface {
+	Get(path string) (string, error)
+	Set(path, value string) error
+}
+
+// Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
+type Owner interface{ Manages(index int) bool }
+
+// DHCP serves a link with addresses of the subnet of server, the host's address there, until ctx ends.
+type DHCP interface {
+	Serve(ctx context.Context, l network.Link, server netip.Prefix, c network.DHCPServer) error
+}
+
+// Store keeps files over restarts. A missing file is nil without an error.
+type Store interface {
+	Load(name string) ([]byte, error)
+	Save(name string, data []byte) error
+}
+
+// Priority is how much a message matters, in the numbers of syslog(3).
+type Priority int
+
+// The priorities that are used.
+const (
+	Error   Priority = 3
+	Warning Priority = 4
+	Notice  Priority = 5
+	Info    Priority = 6
+)
+
+// Manager configures the links of containers. Its methods are for one goroutine.
+type Manager struct {
+	Links    Links
+	Firewall Firewall
+	Sysctls  Sysctls
+	Owner    Owner
+	DHCP     DHCP
+	State    Store                                      // subnets.json, kept over reboots
+	Runtime  Store                                      // status.json, gone after a reboot
+	Files    func() (network.Files, []settings.Problem) // reads the .network files
+	Report   func(p Priority, text string)              // takes messages, one line each
+	Now      func() time.Time
+
+	files    network.Files
+	warned   map[settings.Problem]bool // problems of files that were reported
+	subnets  network.Subnets
+	links    map[int]*link      // by index
+	previous map[int]LinkStatus // what an earlier process did, by index
+	table    *network.Firewall  // what the nft table holds; nil: unknown
+	saved    []byte             // the last status.json
+	ended    chan struct{}      // a DHCP server has ended
+}
+
+// link is what is known of a link that exists.
+type link struct {
+	network.Link
+	file   *network.File  // nil: not ours to configure
+	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
+	state  network.State  // as it is to be
+	ours   []netip.Prefix // addresses that are there because of us
+	server *server
+
+	note  string        // reported last
+	err   error         // why the last attempt failed
+	wait  time.Duration // from the last failure to the next attempt
+	again time.Time     // of the next attempt
+}
+
+// Start reads what was kept from earlier and the .network files.
+func (m *Manager) Start() {
+	m.links = map[int]*link{}
+	m.ended = make(chan struct{}, 1)
+	m.loadSubnets()
+	m.loadStatus()
+	m.Load()
+}
+
+// Load reads the .network files. The next look compares everything with them.
+func (m *Manager) Load() {
+	var problems []settings.Problem
+	m.files, problems = m.Files()
+	m.warned = map[settings.Problem]bool{}
+	m.warn(problems...)
+	m.table = nil // put the table in place again, whatever has become of it
+	for _, l := range m.links {
+		l.again = time.Time{}
+	}
+}
+
+// Run looks after the links until ctx ends: whenever something is received from changes, and with .network files read
+// again for reload. alive is called after every look, and at least once in each interval. What was set up stays when ctx
+// ends; only the DHCP servers stop.
+func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, interval time.Duration, alive func()) {
+	defer m.stopServers()
+	next := m.Reconcile(ctx)
+	for due := m.Now().Add(next); ; {
+		alive()
+		timer := time.NewTimer(min(interval, due.Sub(m.Now())))
+		look := true
+		select {
+		case <-ctx.Done():
+		case <-changes:
+		case <-m.ended:
+		case <-reload:
+			m.Load()
+		case <-timer.C:
+			look = !m.Now().Before(due)
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+		if look {
+			due = m.Now().Add(m.Reconcile(ctx))
+		}
+	}
+}
+
+const (
+	idle                   = time.Hour // until the next look when nothing was heard of
+	firstWait, longestWait = time.Second, time.Minute
+)
+
+// Reconcile looks at all links once and sets what differs. It returns how long to wait until the next look when nothing
+// happens before: what failed is tried again.
+func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
+	list, err := m.Links.List()
+	if err != nil {
+		m.Report(Error, err.Error())
+		return firstWait
+	}
+	m.forget(list)
+	next = idle
+	for _, found := range list {
+		if !found.Served() {
+			continue
+		}
+		l := m.links[found.Index]
+		if l == nil {
+			l = &link{ours: m.previous[found.Index].addressesOf(found.Name)}
+			m.links[found.Index] = l
+		}
+		l.Link = found
+		if wait := l.again.Sub(m.Now()); wait > 0 {
+			next = min(next, wait)
+		} else if err := m.reconcile(ctx, l, list); err != nil {
+			next = min(next, m.failed(l, err))
+		} else {
+			l.err, l.wait = nil, 0
+		}
+	}
+	m.previous = nil
+	if err := m.reconcileTable(); err != nil {
+		m.Report(Error, err.Error())
+		next = min(next, longestWait)
+	}
+	m.saveStatus()
+	return next
+}
+
+// forget drops the links that have gone, or have another name now.
+func (m *Manager) forget(list []network.Link) {
+	names := map[int]string{}
+	for _, l := range list {
+		names[l.Index] = l.Name
+	}
+	for index, l := range m.links {
+		if names[index] == l.Name {
+			continue
+		}
+		l.stopServer()
+		delete(m.links, index)
+		if l.file != nil {
+			m.Report(Info, l.Name+": gone")
+		}
+	}
+}
+
+// failed reports a failure and returns when to try again.
+func (m *Manager) failed(l *link, err error) time.Duration {
+	if errors.Is(err, network.ErrNoLink) {
+		return firstWait // the kernel's message that it has gone is on its way
+	}
+	l.wait = min(max(2*l.wait, firstWait), longestWait)
+	l.again = m.Now().Add(l.wait)
+	l.err = err
+	m.note(l, Error, err.Error())
+	return l.wait
+}
+
+// note reports something about a link, unless that was the last thing reported about it.
+func (m *Manager) note(l *link, p Priority, text string) {
+	if text != l.note {
+		m.Report(p, l.Name+": "+text)
+		l.note = text
+	}
+}
+
+// warn reports problems of .network files, each once.
+func (m *Manager) warn(problems ...settings.Problem) {
+	for _, p := range problems {
+		if !m.warned[p] {
+			m.Report(Warning, fmt.Sprintf("%s: %s", p.Origin, p.Text))
+			m.warned[p] = true
+		}
+	}
+}
+
+// reconcile gives one link the state it is to have.
+func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) error {
+	if err := l.serverError(); err != nil {
+		return err
+	}
+	if m.Owner.Manages(l.Index) {
+		return m.release(l, "left to systemd-networkd")
+	}
+	file, passed := m.files.Find(l.Link)
+	if file == nil {
+		if passed != nil {
+			m.warn(*passed)
+		}
+		return m.release(l, "no .network file matches")
+	}
+	m.warn(file.Problems...)
+	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
+		return err
+	}
+	want := network.Desire(l.Link, &file.Config, l.subnet)
+	if err := m.forward(want.Forwarding, list); err != nil {
+		return err
+	}
+	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
+	// Taken down before it is done: what is set half way is ours too.
+	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
+	if !difference.Empty() {
+		if err := m.Links.Apply(l.Link, difference); err != nil {
+			return err
+		}
+	}
+	l.ours = want.Addresses
+	if err := m.serve(ctx, l); err != nil {
+		return err
+	}
+	m.note(l, Info, l.describe())
+	return nil
+}
+
+// release takes back what was set on a link that is not ours to configure, or no longer.
+func (m *Manager) release(l *link, why string) error {
+	l.stopServer()
+	l.file, l.state, l.subnet = nil, network.State{}, netip.Prefix{}
+	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
+	difference.Up = false
+	if !difference.Empty() {
+		if err := m.Links.Apply(l.Link, difference); err != nil {
+			return err
+		}
+	}
+	l.ours = nil
+	m.note(l, Info, why)
+	return nil
+}
+
+// chooseSubnet chooses the subnet for Address=0.0.0.0/N, once for the life of the link.
+func (m *Manager) chooseSubnet(l *link, c *network.Config, list []network.Link) error {
+	bits, wanted := c.FreeSubnet()
+	if !wanted || l.subnet.IsValid() && l.subnet.Bits() == bits {
+		return nil
+	}
+	used, err := m.Links.Routes(l.Index)
+	if err != nil {
+		return err
+	}
+	used = append(used, m.files.Prefixes()...)
+	for _, other := range list {
+		if other.Index != l.Index {
+			used = append(used, other.Addresses...)
+		}
+	}
+	for _, other := range m.links {
+		if other != l && other.subnet.IsValid() {
+			used = append(used, other.subnet)
+		}
+	}
+	subnet, changed, err := m.subnets.Choose(l.Name, bits, l.Addresses, used, m.Now())
+	if err != nil {
+		return err
+	}
+	if changed {
+		m.saveSubnets() // before anybody gets an address of it
+	}
+	l.subnet = subnet
+	return nil
+}
+
+// forward switches on forwarding on the host.
+func (m *Manager) forward(on network.Families, list []network.Link) error {
+	for _, s := range network.HostForwarding(on, list, m.Sysctls.Get) {
+		if err := m.Sysctls.Set(s.Path, s.Value); err != nil {
+			return err
+		}
+		m.Report(Notice, fmt.Sprintf("sysctl %s=%s", s.Path, s.Value))
+	}
+	return nil
+}
+
+// reconcileTable puts the names of the links that are masqueraded into the nft table, and takes out all others.
+func (m *Manager) reconcileTable() error {
+	var want network.Firewall
+	for _, l := range m.links {
+		want.Add(l.Name, l.state.Masquerade)
+	}
+	if m.table != nil {
+		if want.Equal(*m.table) {
+			return nil
+		}
+		err := m.Firewall.Update(want.Missing(*m.table), m.table.Missing(want))
+		if err == nil {
+			m.table = &want
+			return nil
+		}
+		m.Report(Warning, err.Error()+", putting the table in place again")
+	}
+	m.table = nil
+	if err := m.Firewall.Replace(want); err != nil {
+		return err
+	}
+	m.table = &want
+	return nil
+}
+
+// describe says in one line what a link was given.
+func (l *link) describe() string {
+	var parts []string
+	for _, a := range l.state.Addresses {
+		parts = append(parts, a.String())
+	}
+	if l.server != nil {
+		parts = append(parts, "DHCP server")
+	}
+	if l.state.Masquerade != (network.Families{}) {
+		parts = append(parts, "masquerading")
+	}
+	if len(parts) == 0 {
+		return "up"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// union returns the elements of both lists.
+func union(a, b []netip.Prefix) []netip.Prefix {
+	all := slices.Clone(a)
+	for _, p := range b {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,130 @@
+package manager
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"nspawnkit/network"
+)
+
+// The files of a [Store].
+const (
+	SubnetsFile = "subnets.json"
+	StatusFile  = "status.json"
+)
+
+// Status is what networkd-lite does at the moment, as status.json has it.
+type Status struct {
+	Version int          `json:"version"` // 1
+	Links   []LinkStatus `json:"links"`   // by name
+}
+
+// LinkStatus is what networkd-lite does with one link.
+type LinkStatus struct {
+	Index      int            `json:"index"`
+	Name       string         `json:"name"`
+	File       string         `json:"file,omitempty"`      // the .network file; empty: the link is left alone
+	Addresses  []netip.Prefix `json:"addresses,omitempty"` // set by networkd-lite
+	DHCPServer bool           `json:"dhcpServer"`
+	Masquerade []string       `json:"masquerade,omitempty"` // "ipv4", "ipv6"
+	Text       string         `json:"text"`                 // the last message about the link
+	Failed     bool           `json:"failed"`
+}
+
+// addressesOf returns the addresses that were set, if the entry is about the link of that name.
+func (s LinkStatus) addressesOf(name string) []netip.Prefix {
+	if s.Name != name {
+		return nil
+	}
+	return s.Addresses
+}
+
+// Status returns the state of all links that are served, by name.
+func (m *Manager) Status() Status {
+	status := Status{Version: 1, Links: []LinkStatus{}}
+	for _, l := range m.links {
+		s := LinkStatus{
+			Index: l.Index, Name: l.Name, Addresses: l.ours, DHCPServer: l.server != nil,
+			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
+		}
+		if l.file != nil {
+			s.File = l.file.Path
+		}
+		status.Links = append(status.Links, s)
+	}
+	slices.SortFunc(status.Links, func(a, b LinkStatus) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	return status
+}
+
+func familyNames(f network.Families) []string {
+	var names []string
+	if f.IPv4 {
+		names = append(names, "ipv4")
+	}
+	if f.IPv6 {
+		names = append(names, "ipv6")
+	}
+	return names
+}
+
+// saveStatus writes status.json when it says something new.
+func (m *Manager) saveStatus() {
+	data, err := json.MarshalIndent(m.Status(), "", "\t")
+	if err == nil && bytes.Equal(data, m.saved) {
+		return
+	}
+	if err == nil {
+		err = m.Runtime.Save(StatusFile, data)
+	}
+	if err != nil {
+		m.Report(Warning, fmt.Sprintf("save %s: %v", StatusFile, err))
+		return
+	}
+	m.saved = data
+}
+
+// loadStatus reads what an earlier process had set, so that it can be taken back. Losing it only means that addresses
+// stay on links that are not configured any more.
+func (m *Manager) loadStatus() {
+	var status Status
+	data, err := m.Runtime.Load(StatusFile)
+	if err == nil && data != nil {
+		err = json.Unmarshal(data, &status)
+	}
+	if err != nil {
+		m.Report(Warning, fmt.Sprintf("read %s: %v", StatusFile, err))
+	}
+	m.previous = map[int]LinkStatus{}
+	for _, l := range status.Links {
+		m.previous[l.Index] = l
+	}
+}
+
+// loadSubnets reads the subnets that were chosen earlier. A file that cannot be read is kept under another name; links
+// that are up keep their subnet even so.
+func (m *Manager) loadSubnets() {
+	data, err := m.State.Load(SubnetsFile)
+	if err == nil && data != nil {
+		if err = json.Unmarshal(data, &m.subnets); err != nil {
+			err = fmt.Errorf("%w, kept as %s.bad", err, SubnetsFile)
+			m.State.Save(SubnetsFile+".bad", data)
+		}
+	}
+	if err != nil {
+		m.Report(Error, fmt.Sprintf("read %s: %v", SubnetsFile, err))
+	}
+}
+
+// saveSubnets writes the chosen subnets. A container gets its address even if they cannot be kept.
+func (m *Manager) saveSubnets() {
+	data, err := json.MarshalIndent(&m.subnets, "", "\t")
+	if err == nil {
+		err = m.State.Save(SubnetsFile, data)
+	}
+	if err != nil {
+		m.Report(Error, fmt.Sprintf("save %s: %v", SubnetsFile, err))
+	}
+}

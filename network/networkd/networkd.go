@@ -1,0 +1,135 @@
+// Package networkd tells which links systemd-networkd manages, so that networkd-lite leaves them alone.
+//
+// It stands beside network/kernel because it asks another program, over D-Bus and files, instead of the kernel.
+package networkd
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	busName = "org.freedesktop.network1" // org.freedesktop.network1(5)
+
+	// LinksDirectory is where networkd keeps the state of each link, in a file named by its index (sd-network(3)).
+	LinksDirectory = "run/systemd/netif/links"
+
+	retry = 2 * time.Second // between attempts to reach the bus or to watch the directory
+)
+
+// Owner knows whether networkd runs. The zero value does not; Watch keeps it up to date.
+type Owner struct {
+	// Root holds LinksDirectory.
+	Root fs.FS
+	// Watcher calls ready once it watches LinksDirectory and changed for every change in it, until ctx ends.
+	Watcher func(ctx context.Context, ready, changed func()) error
+
+	running atomic.Bool
+}
+
+// Manages reports whether networkd runs and manages, or is going to manage, the link.
+func (o *Owner) Manages(index int) bool {
+	if !o.running.Load() {
+		return false
+	}
+	data, err := fs.ReadFile(o.Root, LinksDirectory+"/"+strconv.Itoa(index))
+	if err != nil {
+		return true // networkd writes one for every link, soon after it appeared
+	}
+	return managed(data)
+}
+
+// managed reads the state of a link. Only ADMIN_STATE=unmanaged says that no .network file of networkd matches; all other
+// states are steps of its work on the link (networkctl(1)).
+func managed(state []byte) bool {
+	for line := range bytes.Lines(state) {
+		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("ADMIN_STATE=")); found {
+			return string(value) != "unmanaged"
+		}
+	}
+	return true
+}
+
+// Watch follows networkd on the bus until ctx ends, and calls changed when it starts or stops or the state of a link
+// changes. ready is called once, when it
+// is known for the first time whether networkd runs, or that there is no bus to ask: then it is taken for not running.
+func (o *Owner) Watch(ctx context.Context, connect func(context.Context) (*dbus.Conn, error), ready, changed func()) {
+	for {
+		conn, err := connect(ctx)
+		if err == nil {
+			o.follow(ctx, conn, &ready, changed)
+			conn.Close()
+		}
+		once(&ready)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retry):
+		}
+	}
+}
+
+// once calls *ready the first time.
+func once(ready *func()) {
+	if *ready != nil {
+		(*ready)()
+		*ready = nil
+	}
+}
+
+// follow watches the owner of networkd's name until the connection breaks. What was known stays in force meanwhile.
+func (o *Owner) follow(ctx context.Context, conn *dbus.Conn, ready *func(), changed func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	signals := make(chan *dbus.Signal, 16)
+	conn.Signal(signals)
+	err := conn.AddMatchSignal(
+		dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
+		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName))
+	if err != nil {
+		return
+	}
+	var has bool
+	if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&has); err != nil {
+		return
+	}
+	stop := o.set(ctx, has, changed)
+	once(ready)
+	for signal := range signals {
+		if len(signal.Body) != 3 || signal.Body[0] != busName {
+			continue
+		}
+		if owner, ok := signal.Body[2].(string); ok {
+			stop()
+			stop = o.set(ctx, owner != "", changed)
+		}
+	}
+}
+
+// set takes note of whether networkd runs and, while it does, watches its files until stop.
+func (o *Owner) set(ctx context.Context, running bool, changed func()) (stop func()) {
+	o.running.Store(running)
+	changed()
+	ctx, stop = context.WithCancel(ctx)
+	if running {
+		go o.watchFiles(ctx, changed)
+	}
+	return stop
+}
+
+// watchFiles calls changed for every change of a link's state until ctx ends.
+func (o *Owner) watchFiles(ctx context.Context, changed func()) {
+	for ctx.Err() == nil {
+		o.Watcher(ctx, changed, changed) // the directory may be missing for a moment
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+	}
+}
