@@ -1,0 +1,74 @@
+package machined
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// MaxNotification is the size in bytes from which on a message is refused, as by systemd: PIPE_BUF.
+const MaxNotification = 4096
+
+// maxStatus bounds a status in bytes, so that it fits into a message of our own.
+const maxStatus = 2048
+
+// Notification is a message from the init of a container (sd_notify(3)): values by key. Keys are such as "READY", "STATUS",
+// "STOPPING", "ERRNO", "EXIT_STATUS" or "X_SYSTEMD_UNIT_ACTIVE". Values are whatever the container sent, but printable.
+type Notification map[string]string
+
+// ParseNotification reads a message. A line that is not KEY=VALUE is skipped, of several with one key the first counts, as in
+// systemd. The caller has made sure that the container's init sent it.
+func ParseNotification(datagram []byte) (Notification, error) {
+	if len(datagram) >= MaxNotification {
+		return nil, fmt.Errorf("notification has %d bytes, not less than %d", len(datagram), MaxNotification)
+	}
+	datagram = bytes.TrimRight(datagram, "\x00")
+	if bytes.IndexByte(datagram, 0) >= 0 {
+		return nil, errors.New("notification contains a NUL byte")
+	}
+	n := Notification{}
+	for line := range strings.FieldsFuncSeq(string(datagram), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		key, value, found := strings.Cut(line, "=")
+		if !found || !validKey(key) {
+			continue
+		}
+		if _, repeated := n[key]; !repeated {
+			n[key] = printable(value)
+		}
+	}
+	return n, nil
+}
+
+// Forward returns the lines that may go on to the host's service manager, as from systemd-nspawn: the status, and that the
+// container is ready if ready is set (NotifyReady=yes). Nothing else: by MAINPID=, FDSTORE=, WATCHDOG=, STOPPING= or
+// EXTEND_TIMEOUT_USEC= a container would govern the unit it runs in.
+func (n Notification) Forward(ready bool) []string {
+	var lines []string
+	if ready && n["READY"] == "1" {
+		lines = append(lines, Ready)
+	}
+	if status, found := n["STATUS"]; found {
+		if len(status) > maxStatus {
+			status = strings.ToValidUTF8(status[:maxStatus], "") // without half a character at the end
+		}
+		lines = append(lines, Status("Container running: "+status))
+	}
+	return lines
+}
+
+// validKey says whether key is one of upper-case letters, digits and underscores, as all are.
+func validKey(key string) bool {
+	return key != "" && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
+// printable leaves out what could drive or deceive a terminal: control and format characters, and invalid UTF-8.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+}

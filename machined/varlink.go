@@ -1,0 +1,109 @@
+package machined
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+)
+
+const (
+	defaultSocket = "/run/systemd/machine/io.systemd.Machine"
+	maxReply      = 1 << 20 // bytes; systemd-machined is trusted, but not with all of our memory
+)
+
+// errNoVarlink says that nobody serves the method on the socket.
+var errNoVarlink = errors.New("no Varlink service")
+
+// varlinkReply is an answer of a Varlink service (https://varlink.org/Method-Call).
+type varlinkReply struct {
+	Error      string          `json:"error"`
+	Parameters json.RawMessage `json:"parameters"`
+}
+
+// callVarlink calls a method and decodes its answer into reply unless that is nil.
+func (c Client) callVarlink(ctx context.Context, method string, parameters, reply any) error {
+	socket := c.Socket
+	if socket == "" {
+		socket = defaultSocket
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return varlinkError(err)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // ends reads and writes
+
+	answer, err := exchange(conn, method, parameters)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", method, context.Cause(ctx))
+	case err != nil:
+		return fmt.Errorf("%s: %w", method, varlinkError(err))
+	case answer.Error != "":
+		return fmt.Errorf("%s: %w", method, remoteError{answer.Error, string(answer.Parameters)})
+	case reply == nil:
+		return nil
+	}
+	if err := json.Unmarshal(answer.Parameters, reply); err != nil {
+		return fmt.Errorf("%s: decode answer: %w", method, err)
+	}
+	return nil
+}
+
+// exchange sends one call and reads its answer; both are JSON objects that end in a NUL byte.
+func exchange(conn io.ReadWriter, method string, parameters any) (varlinkReply, error) {
+	call, err := json.Marshal(map[string]any{"method": method, "parameters": parameters})
+	if err != nil {
+		return varlinkReply{}, err
+	}
+	if _, err := conn.Write(append(call, 0)); err != nil {
+		return varlinkReply{}, err
+	}
+	message, err := bufio.NewReader(io.LimitReader(conn, maxReply)).ReadBytes(0)
+	if err != nil {
+		if len(message) == maxReply {
+			err = fmt.Errorf("answer has more than %d bytes", maxReply)
+		}
+		return varlinkReply{}, err
+	}
+	var answer varlinkReply
+	if err := json.Unmarshal(bytes.TrimSuffix(message, []byte{0}), &answer); err != nil {
+		return varlinkReply{}, fmt.Errorf("decode answer: %w", err)
+	}
+	return answer, nil
+}
+
+// varlinkError marks what a host without a Varlink systemd-machined answers: no socket, a socket that nobody listens on, or
+// one of a masked service, which the service manager closes.
+func varlinkError(err error) error {
+	for _, absent := range []error{syscall.ENOENT, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF} {
+		if errors.Is(err, absent) {
+			return fmt.Errorf("%w: %w", errNoVarlink, err)
+		}
+	}
+	return err
+}
+
+// leader is a process in an answer: a number up to systemd 256, later an object with more about the process.
+type leader int
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *leader) UnmarshalJSON(data []byte) error {
+	var process struct {
+		PID int `json:"pid"`
+	}
+	if err := json.Unmarshal(data, &process.PID); err != nil {
+		if err := json.Unmarshal(data, &process); err != nil {
+			return err
+		}
+	}
+	*l = leader(process.PID)
+	return nil
+}
