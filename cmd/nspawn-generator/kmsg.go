@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"nspawnkit/settings"
+)
+
+// Priorities of syslog(3).
+const (
+	priorityError   = 3
+	priorityWarning = 4
+)
+
+// facilityDaemon is LOG_DAEMON: the kernel would file messages without a facility under LOG_USER.
+const facilityDaemon = 3 << 3
+
+// maxMessage keeps a line below what /dev/kmsg takes at once, prefix included.
+const maxMessage = 900
+
+// kmsg logs to the kernel's log buffer, where journald picks it up: a generator runs before there is a journal to talk to
+// (systemd.generator(7)). One write is one message.
+type kmsg struct {
+	to     io.Writer
+	prefix func(priority int) string
+}
+
+// openKmsg falls back to stderr where /dev/kmsg cannot be written, as in a container.
+func openKmsg() kmsg {
+	file, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	if err == nil {
+		return kmsg{file, func(priority int) string {
+			return fmt.Sprintf("<%d>nspawn-generator[%d]: ", facilityDaemon|priority, os.Getpid())
+		}}
+	}
+	return kmsg{os.Stderr, func(priority int) string {
+		if os.Getenv("JOURNAL_STREAM") == "" {
+			return "nspawn-generator: "
+		}
+		return fmt.Sprintf("<%d>", priority)
+	}}
+}
+
+func (k kmsg) problem(p settings.Problem) {
+	if p.Severity == settings.Error {
+		k.print(priorityError, p.String())
+	} else {
+		k.print(priorityWarning, p.String())
+	}
+}
+
+// error logs what errors.Join joined as a message each.
+func (k kmsg) error(err error) {
+	for line := range strings.Lines(err.Error()) {
+		k.print(priorityError, strings.TrimSuffix(line, "\n"))
+	}
+}
+
+func (k kmsg) print(priority int, text string) {
+	if len(text) > maxMessage {
+		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	// Where even this fails there is nobody left to tell.
+	_, _ = io.WriteString(k.to, k.prefix(priority)+text+"\n")
+}
