@@ -114,8 +114,8 @@ func (f *Folders) load(machine, imageDir string, trustImage bool) (*File, []Prob
 		r.file.Path, r.file.Trusted = p, true
 		r.readFile(f.fsys, p, true)
 	} else if imageDir != "" {
-		p := path.Join(imageDir, machine+fileSuffix)
-		if _, err := fs.Lstat(f.fsys, strings.TrimPrefix(p, "/")); !errors.Is(err, fs.ErrNotExist) {
+		p := path.Join("/", imageDir, machine+fileSuffix)
+		if _, err := fs.Lstat(f.fsys, p[1:]); !errors.Is(err, fs.ErrNotExist) {
 			r.file.Path, r.file.Trusted = p, trustImage
 			r.readFile(f.fsys, p, trustImage)
 		}

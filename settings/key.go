@@ -30,9 +30,10 @@ type Key struct {
 	// Empty says what an empty value does.
 	Empty Empty
 
-	group group
-	set   func(*Settings, value) error // nil: known, but not supported yet
-	off   bool                         // without set: "no", the default, can be had
+	group   group
+	follows bool                         // goes with its group, but replaces only itself
+	set     func(*Settings, value) error // nil: known, but not supported yet
+	off     bool                         // without set: "no", the default, can be had
 }
 
 // Supported reports whether setting the key has an effect; setting another one is an error.
@@ -59,6 +60,7 @@ const (
 	linkGroup               // the container's network links
 	mountGroup              // all mounts
 	capabilityGroup
+	usersGroup // the user namespace
 )
 
 // Keys returns the table of keys in the order of systemd.nspawn(5).
@@ -72,6 +74,11 @@ func lookup(section, name string) *Key {
 		}
 	}
 	return nil
+}
+
+// replaces reports whether setting k on the stronger side takes back what the weaker side says about other.
+func (k *Key) replaces(other *Key) bool {
+	return k == other || !k.follows && k.group != alone && k.group == other.group
 }
 
 // check parses text for the key without keeping it anywhere but in scratch.

@@ -1,0 +1,135 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Combine makes the effective settings of a container of its command line and its file (nil: none): the defaults, then
+// the weaker of both, then the stronger as --settings= says. Keys of one kind go together: setting one of the link keys of
+// [Network] on the stronger side replaces all links of the weaker, and so do mounts. A problem of severity Error means that
+// the container must not be started with what was returned.
+func Combine(cmd CommandLine, file *File) (Settings, []Problem) {
+	c := combination{settings: defaults()}
+	if file == nil || cmd.Settings == SettingsNo {
+		file = &File{}
+	}
+	c.settings.Unit, c.settings.Service, c.settings.Install = file.Unit, file.Service, file.Install
+	c.settings.Machine, c.settings.Directory = cmd.MachineName(), cmd.Directory
+	if !ValidMachineName(c.settings.Machine) {
+		c.refuse(Origin{Option: "--machine"}, "no valid container name")
+	}
+	// The arguments of the command line and Boot= and Parameters= of the file say what runs: one of both, as a whole.
+	rest := without(file.assignments, startGroup)
+	fileStarts := len(rest) < len(file.assignments)
+	switch {
+	case cmd.Settings == SettingsOverride:
+		c.merge(cmd.assignments, file.assignments, true)
+	case len(cmd.Parameters) > 0:
+		c.merge(rest, cmd.assignments, false)
+	default:
+		c.merge(file.assignments, cmd.assignments, false)
+	}
+	if len(cmd.Parameters) > 0 && !(fileStarts && cmd.Settings == SettingsOverride) {
+		c.settings.Exec.Parameters = cmd.Parameters
+		c.settings.Set["Exec.Parameters"] = Origin{Option: "arguments"}
+	}
+	c.complete()
+	c.check()
+	return c.settings, c.problems
+}
+
+// defaults are the settings of a container without command line and file (systemd-nspawn(1)).
+func defaults() Settings {
+	return Settings{
+		Exec: Exec{
+			LinkJournal:  LinkJournal{Mode: "auto"},
+			PrivateUsers: PrivateUsers{Mode: UsersNo},
+			ResolvConf:   "auto",
+			Timezone:     "auto",
+		},
+		Set: make(map[string]Origin),
+	}
+}
+
+// combination is the work of [Combine].
+type combination struct {
+	settings Settings
+	problems []Problem
+}
+
+// merge applies what the stronger side leaves of the weaker one, then the stronger.
+func (c *combination) merge(weaker, stronger []assignment, fileWins bool) {
+	for _, a := range weaker {
+		if !replaced(a, stronger, fileWins) {
+			c.apply(a)
+		}
+	}
+	for _, a := range stronger {
+		c.apply(a)
+	}
+}
+
+// replaced reports whether one of the stronger assignments takes the place of a. Capabilities of a file that wins add up
+// with those of the command line, and an untrusted file never removes what it could not set.
+func replaced(a assignment, stronger []assignment, fileWins bool) bool {
+	for _, b := range stronger {
+		switch {
+		case !b.key.replaces(a.key):
+		case fileWins && a.key.group == capabilityGroup:
+		case !b.trusted && a.key.Privileged:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// apply stores one assignment.
+func (c *combination) apply(a assignment) {
+	if a.key.set != nil {
+		if err := a.key.set(&c.settings, a.value); err != nil {
+			c.refuse(a.value.origin, fmt.Sprintf("%s=%s: %v", a.key.Name, printable(a.value.text), err))
+			return
+		}
+	}
+	c.settings.Set[a.key.String()] = a.value.origin
+}
+
+// without returns list without the assignments of the group.
+func without(list []assignment, g group) []assignment {
+	return slices.DeleteFunc(slices.Clone(list), func(a assignment) bool { return a.key.group == g })
+}
+
+// complete fills in what one setting implies for another.
+func (c *combination) complete() {
+	e, n := &c.settings.Exec, &c.settings.Network
+	if e.Boot && e.KillSignal == 0 {
+		e.KillSignal = signalRTMin + 3
+	}
+	switch users := &e.PrivateUsers; {
+	case users.Mode == UsersNo:
+		*users = PrivateUsers{Mode: UsersNo, Ownership: "off"}
+	case users.Ownership == "" && users.Mode == UsersPick:
+		users.Ownership = "auto"
+	case users.Ownership == "":
+		users.Ownership = "off"
+	}
+	n.VirtualEthernet = n.VirtualEthernet || n.Bridge != "" || n.Zone != ""
+	n.Private = n.Private || n.VirtualEthernet || len(n.VirtualEthernetExtra) > 0
+}
+
+// check refuses settings that cannot go together.
+func (c *combination) check() {
+	n := &c.settings.Network
+	if n.Bridge != "" && n.Zone != "" {
+		c.refuse(c.settings.Origin("Network.Zone"), "Bridge= and Zone= may not be combined")
+	}
+	if len(n.Ports) > 0 && !n.Private {
+		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")
+	}
+}
+
+func (c *combination) refuse(o Origin, text string) {
+	c.problems = append(c.problems, Problem{o, Error, text})
+}

@@ -1,0 +1,188 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Mode is the mode of --settings=: whether a .nspawn file is read and which side wins.
+type Mode string
+
+// The modes of --settings=.
+const (
+	SettingsYes      Mode = "yes"      // the command line wins; the default
+	SettingsNo       Mode = "no"       // no file is read
+	SettingsOverride Mode = "override" // the file wins, as in the unit
+	SettingsTrusted  Mode = "trusted"  // the command line wins, a file beside the image is trusted
+)
+
+// CommandLine is what the command line of systemd-nspawn(1) says. What a key of the .nspawn file says too is inside and
+// comes out of [Combine].
+type CommandLine struct {
+	Help             bool // --help: print [Help]
+	Version          bool // --version
+	ListCapabilities bool // --capability=help: print the known capabilities
+	DryRun           bool // --dry-run: print the steps, start nothing
+	Cleanup          bool // --cleanup: remove what an earlier run left behind, start nothing
+
+	Machine   string // --machine=, a valid machine name, or empty
+	Directory string // --directory=, possibly relative to the working directory, or empty
+	Settings  Mode   // --settings=
+	Quiet     bool   // --quiet
+	KeepUnit  bool   // --keep-unit
+	Register  string // --register=: "yes", "no" or "auto"
+	Slice     string // --slice=, or empty: machine.slice
+	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+
+	// Parameters are the arguments behind the options: the command, or with --boot the arguments of init.
+	Parameters []string
+
+	assignments []assignment
+	scratch     Settings // checks options against those before
+	environ     []string // of the program, for --setenv=NAME
+	processTwo  bool     // -a was given
+}
+
+// MachineName returns the name of the container: that of --machine=, or one made of the last component of Directory, or
+// nothing if there is neither (then the working directory is meant) or the directory is "/".
+func (c *CommandLine) MachineName() string {
+	if c.Machine != "" {
+		return c.Machine
+	}
+	return machineNameOf(c.Directory)
+}
+
+// machinesDirectory is where machinectl(1) keeps images.
+const machinesDirectory = "/var/lib/machines"
+
+// Load reads the .nspawn file of the container as --settings= says; [SettingsNo] gives an empty File. An absolute
+// Directory tells where the file beside the image is, /var/lib/machines without it.
+func (c *CommandLine) Load(fsys fs.FS) (*File, []Problem) {
+	imageDir := machinesDirectory
+	if path.IsAbs(c.Directory) {
+		imageDir = path.Dir(path.Clean(c.Directory))
+	}
+	switch c.Settings {
+	case SettingsNo:
+		return &File{}, nil
+	case SettingsTrusted:
+		return LoadTrusted(fsys, c.MachineName(), imageDir)
+	}
+	return Load(fsys, c.MachineName(), imageDir)
+}
+
+// ParseCommandLine reads the arguments of systemd-nspawn(1) without the name of the program, with the habits of
+// getopt_long(3): abbreviated long options, short options in one word, and everything from the first argument that is no
+// option on belongs to the container. environ is the environment of the program as of os.Environ; "--setenv=NAME" takes
+// the value from there. The error is for people and names the option.
+func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
+	c := CommandLine{Settings: SettingsYes, Register: "auto", environ: environ}
+	g := getopt{args: args}
+	for {
+		o, argument, err := g.next()
+		if err != nil {
+			return CommandLine{}, err
+		}
+		if o == nil {
+			break
+		}
+		if err := c.take(o, argument); err != nil {
+			return CommandLine{}, err
+		}
+		if c.Help || c.Version || c.ListCapabilities {
+			return c, nil // the rest is not looked at, as in systemd-nspawn
+		}
+	}
+	c.Parameters = g.args
+	return c, c.check()
+}
+
+// take stores one option.
+func (c *CommandLine) take(o *option, argument string) error {
+	origin := Origin{Option: o.String()}
+	if o.key == nil {
+		if o.set == nil {
+			return unsupported(o.String())
+		}
+		if err := o.set(c, value{argument, origin}); err != nil {
+			return optionError(o.String(), argument, err)
+		}
+		return nil
+	}
+	if o.arg == NoArgument || o.arg == OptionalArgument && argument == "" {
+		argument = "yes"
+	}
+	switch o.key.Name {
+	case "ProcessTwo":
+		c.processTwo = true // an error in any case, the combination with --boot has its own
+		return nil
+	case "Environment":
+		argument = c.completeVariable(argument)
+	case "Capability", "DropCapability":
+		c.ListCapabilities = c.ListCapabilities || argument == "help"
+	}
+	if c.ListCapabilities {
+		return nil
+	}
+	return c.assign(o.key, value{argument, origin})
+}
+
+// assign checks and keeps a value of a key.
+func (c *CommandLine) assign(key *Key, v value) error {
+	if key == nil {
+		return errors.New("no such key")
+	}
+	if v.text == "" && key.Empty == EmptyIgnored {
+		return nil
+	}
+	switch err := key.check(&c.scratch, v).(type) {
+	case nil:
+		c.assignments = append(c.assignments, assignment{key, v, true})
+		return nil
+	case unsupported:
+		if key.set == nil {
+			return unsupported(v.origin.Option)
+		}
+		return optionError(v.origin.Option, v.text, err)
+	default:
+		return optionError(v.origin.Option, v.text, err)
+	}
+}
+
+// completeVariable adds the value of the program's own environment to a NAME without one.
+func (c *CommandLine) completeVariable(argument string) string {
+	if strings.Contains(argument, "=") {
+		return argument
+	}
+	for _, variable := range c.environ {
+		if strings.HasPrefix(variable, argument+"=") {
+			return variable
+		}
+	}
+	return argument + "="
+}
+
+// check refuses options that cannot go together.
+func (c *CommandLine) check() error {
+	boot := false
+	for _, a := range c.assignments {
+		boot = boot || a.key.Name == "Boot"
+	}
+	switch {
+	case boot && c.processTwo:
+		return errors.New("--boot and --as-pid2 may not be combined")
+	case c.processTwo:
+		return unsupported("--as-pid2")
+	case c.Cleanup && c.Machine == "" && c.Directory == "":
+		return errors.New("--cleanup needs --machine= or --directory=")
+	}
+	return nil
+}
+
+// optionError names the option and its argument.
+func optionError(option, argument string, err error) error {
+	return fmt.Errorf("%s=%s: %w", option, printable(argument), err)
+}

@@ -1,0 +1,193 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// option is an option of the command line: that of a [Key], or one of its own.
+type option struct {
+	long  string
+	short byte
+	arg   Argument
+	meta  string // the argument, for people
+	help  string // one line; empty: not listed
+	whole bool   // may not be abbreviated: systemd-nspawn's abbreviations keep their meaning
+
+	key *Key
+	set func(*CommandLine, value) error // without key; nil: known, but not supported yet
+}
+
+// String returns the option as the user writes it.
+func (o *option) String() string {
+	if o.long == "" {
+		return "-" + string(rune(o.short))
+	}
+	return "--" + o.long
+}
+
+// options are the options of systemd-nspawn(1) 262 that have no key, and ours.
+var options = [...]option{
+	{long: "help", short: 'h', arg: NoArgument, help: "Show this help", set: func(c *CommandLine, v value) error { c.Help = true; return nil }},
+	{long: "version", arg: NoArgument, help: "Print version string", set: func(c *CommandLine, v value) error { c.Version = true; return nil }},
+	{long: "quiet", short: 'q', arg: NoArgument, help: "Do not show status information", set: func(c *CommandLine, v value) error { c.Quiet = true; return nil }},
+	{long: "no-pager", arg: NoArgument, help: "Do not pipe output into a pager", set: nothingToDo},
+	{long: "no-ask-password", arg: NoArgument, help: "Do not prompt for password", set: nothingToDo},
+	{long: "settings", meta: "BOOL|override|trusted", help: "Load additional settings from .nspawn file", set: takeSettings},
+	{long: "cleanup", arg: NoArgument, help: "Clean up left-over mounts and underlying mount points", set: func(c *CommandLine, v value) error { c.Cleanup = true; return nil }},
+	{long: "dry-run", arg: NoArgument, whole: true, help: "Print the steps of the start, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
+
+	{long: "directory", short: 'D', meta: "PATH", help: "Root directory for the container", set: takeDirectory},
+	{long: "machine", short: 'M', meta: "NAME", help: "Set the machine name for the container", set: takeMachine},
+	{long: "template"},
+	{long: "image", short: 'i'},
+	{long: "image-policy"},
+	{long: "mstack"},
+	{long: "oci-bundle"},
+	{long: "root-hash"},
+	{long: "root-hash-sig"},
+	{long: "verity-data"},
+
+	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
+	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
+	{long: "slice", short: 'S', meta: "SLICE", help: "Place the container in the specified slice", set: takeSlice},
+	{long: "property"},
+	{long: "console", meta: "MODE", help: "Select how stdin/stdout/stderr and /dev/console are set up for the container", set: takeConsole},
+	{long: "pipe", short: 'P', arg: NoArgument, help: "Equivalent to --console=pipe", set: func(c *CommandLine, v value) error { c.Console = "pipe"; return nil }},
+	{long: "background"},
+
+	{short: 'U', arg: NoArgument, help: "Equivalent to --private-users=pick --private-users-ownership=auto", set: takeU},
+	{short: 'j', arg: NoArgument, help: "Equivalent to --link-journal=try-guest", set: takeJ},
+	{long: "rlimit", meta: "NAME=LIMIT", help: "Set a resource limit for the payload", set: takeLimit},
+	{long: "private-users-chown", arg: NoArgument, set: takeChown},
+	{long: "selinux-context", short: 'Z'},
+	{long: "selinux-apifs-context", short: 'L'},
+	{long: "bind-user-group"},
+	{long: "forward-journal"},
+	{long: "forward-journal-max-use"},
+	{long: "forward-journal-keep-free"},
+	{long: "forward-journal-max-file-size"},
+	{long: "forward-journal-max-files"},
+	{long: "load-credential"},
+	{long: "set-credential"},
+	{long: "system", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
+	{long: "user", arg: OptionalArgument},
+}
+
+// eachOption yields the options of the keys, then the others.
+func eachOption(yield func(option) bool) {
+	for i := range keys {
+		k := &keys[i]
+		if k.Option == "" {
+			continue
+		}
+		if !yield(option{long: k.Option, short: k.Short, arg: k.Argument, meta: k.Type, help: k.Help, key: k}) {
+			return
+		}
+	}
+	for i := range options {
+		if !yield(options[i]) {
+			return
+		}
+	}
+}
+
+// nothingToDo is for options that ask for what is always so here: no pager, no questions, the system manager.
+func nothingToDo(*CommandLine, value) error { return nil }
+
+func takeSettings(c *CommandLine, v value) error {
+	if enabled, err := parseBool(v.text); err == nil {
+		c.Settings = SettingsNo
+		if enabled {
+			c.Settings = SettingsYes
+		}
+		return nil
+	}
+	switch mode := Mode(v.text); mode {
+	case SettingsOverride, SettingsTrusted:
+		c.Settings = mode
+		return nil
+	}
+	return errors.New("not a boolean, override or trusted")
+}
+
+func takeDirectory(c *CommandLine, v value) error {
+	if v.text == "" {
+		return errors.New("path is empty")
+	}
+	c.Directory = v.text
+	return checkText(v.text)
+}
+
+func takeMachine(c *CommandLine, v value) error {
+	if v.text != "" && !ValidMachineName(v.text) {
+		return errors.New("invalid machine name")
+	}
+	c.Machine = v.text
+	return nil
+}
+
+func takeRegister(c *CommandLine, v value) error {
+	if v.text == "auto" {
+		c.Register = "auto"
+		return nil
+	}
+	enabled, err := parseBool(v.text)
+	c.Register = "no"
+	if enabled {
+		c.Register = "yes"
+	}
+	return err
+}
+
+// takeSlice takes a slice of systemd.slice(5), with or without its suffix.
+func takeSlice(c *CommandLine, v value) error {
+	name := strings.TrimSuffix(v.text, ".slice")
+	for _, r := range name {
+		if r > 0x7f || !isLetterOrDigit(byte(r)) && !strings.ContainsRune(`:-_.\`, r) {
+			return errors.New("not the name of a slice")
+		}
+	}
+	if name == "" || len(name) > 240 {
+		return errors.New("not the name of a slice")
+	}
+	c.Slice = name + ".slice"
+	return nil
+}
+
+func takeConsole(c *CommandLine, v value) error {
+	return setOneOf(&c.Console, v.text, "interactive read-only passive pipe autopipe")
+}
+
+func takeU(c *CommandLine, v value) error {
+	if err := c.assign(lookup("Exec", "PrivateUsers"), value{"pick", v.origin}); err != nil {
+		return err
+	}
+	return c.assign(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+}
+
+func takeJ(c *CommandLine, v value) error {
+	return c.assign(lookup("Exec", "LinkJournal"), value{"try-guest", v.origin})
+}
+
+// takeChown takes the old name of --private-users-ownership=auto.
+func takeChown(c *CommandLine, v value) error {
+	return c.assign(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+}
+
+// takeLimit takes NAME=LIMIT of --rlimit=, with or without "RLIMIT_" before the name.
+func takeLimit(c *CommandLine, v value) error {
+	name, limit, found := strings.Cut(v.text, "=")
+	if !found {
+		return errors.New("not an assignment")
+	}
+	key := lookup("Exec", "Limit"+strings.TrimPrefix(strings.TrimPrefix(name, "RLIMIT_"), "Limit"))
+	if key == nil {
+		return fmt.Errorf("unknown resource limit %s", printable(name))
+	}
+	if limit == "" {
+		return errors.New("limit is empty")
+	}
+	return c.assign(key, value{limit, v.origin})
+}
