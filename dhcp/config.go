@@ -1,0 +1,194 @@
+package dhcp
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// Defaults of DefaultLeaseTimeSec= and MaxLeaseTimeSec= in systemd.network(5).
+const (
+	DefaultLeaseTime = time.Hour
+	MaxLeaseTime     = 12 * time.Hour
+)
+
+// maxOptionBytes bounds the options a configuration sends, so that with the fixed ones and the client's own identifier a reply fits
+// in the 312 bytes of options that every client must accept (RFC 2131, section 2).
+const maxOptionBytes = 200
+
+// HardwareAddr is an Ethernet address.
+type HardwareAddr [6]byte
+
+// Config describes the server of one link, mostly in the terms of [DHCPServer] in systemd.network(5). What networkd takes from an
+// uplink or from the host (EmitDNS=yes without DNS=, say) the caller resolves: an empty list or string sends nothing.
+type Config struct {
+	Link          string       // name of the link, for error messages
+	ServerAddress netip.Prefix // the server's address and the subnet of the link
+
+	PoolOffset uint32 // first address of the pool, counted from the subnet's; 0: 1
+	PoolSize   uint32 // number of addresses; 0: all but the broadcast address
+
+	DefaultLeaseTime time.Duration // for clients that ask for none; 0: [DefaultLeaseTime]
+	MaxLeaseTime     time.Duration // 0: [MaxLeaseTime]
+
+	Router   netip.Addr // zero: none (EmitRouter=no)
+	DNS      []netip.Addr
+	NTP      []netip.Addr
+	SIP      []netip.Addr
+	POP3     []netip.Addr
+	SMTP     []netip.Addr
+	LPR      []netip.Addr
+	Domain   string
+	Timezone string // "Europe/Berlin"
+
+	SendOption  dhcpv4.Options // further options as raw bytes
+	RapidCommit bool           // RFC 4039
+
+	StaticLeases []StaticLease
+
+	// MaxLeases is the number of leases the server gives out at a time; 0: as many as the pool has addresses.
+	// At 1 the link is a point-to-point link: the lease and its address belong to the machine at its other end. A client with the
+	// holder's hardware address (the same machine with another client identifier) takes them over, and so does any client while
+	// the holder has not been heard of since the server started (another machine was plugged in).
+	MaxLeases int
+
+	Now func() time.Time // the clock of [Serve]; nil: time.Now
+}
+
+// StaticLease is a [DHCPServerStaticLease] section.
+type StaticLease struct {
+	MACAddress HardwareAddr
+	Address    netip.Addr
+	Hostname   string // sent to the client; empty: none
+}
+
+// withDefaults checks c and fills in what was left at zero.
+func (c Config) withDefaults() (Config, error) {
+	if c.DefaultLeaseTime == 0 {
+		c.DefaultLeaseTime = DefaultLeaseTime
+	}
+	if c.MaxLeaseTime == 0 {
+		c.MaxLeaseTime = max(MaxLeaseTime, c.DefaultLeaseTime)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	subnet := c.ServerAddress
+	switch {
+	case !subnet.IsValid() || !subnet.Addr().Is4():
+		return c, fmt.Errorf("server address %v is not an IPv4 address with prefix length", subnet)
+	case subnet.Bits() < 8 || subnet.Bits() > 30:
+		return c, fmt.Errorf("subnet of %v: prefix length must be 8 to 30", subnet)
+	case !c.assignable(subnet.Addr()):
+		return c, fmt.Errorf("server address %v is not the address of a host", subnet)
+	case c.DefaultLeaseTime < time.Second || c.MaxLeaseTime < c.DefaultLeaseTime:
+		return c, fmt.Errorf("lease times %v (default) and %v (maximum) do not fit together", c.DefaultLeaseTime, c.MaxLeaseTime)
+	case c.MaxLeaseTime >= 1<<32*time.Second:
+		return c, fmt.Errorf("maximum lease time %v does not fit in 32 bits of seconds", c.MaxLeaseTime)
+	case c.MaxLeases < 0:
+		return c, fmt.Errorf("maximum of %d leases is negative", c.MaxLeases)
+	}
+	size := uint64(1) << (32 - subnet.Bits())
+	if c.PoolOffset == 0 {
+		c.PoolOffset = 1
+	}
+	if uint64(c.PoolOffset) >= size-1 {
+		return c, fmt.Errorf("pool offset %d is not within %v", c.PoolOffset, subnet.Masked())
+	}
+	if c.PoolSize == 0 {
+		c.PoolSize = uint32(size) - 1 - c.PoolOffset
+	}
+	if uint64(c.PoolOffset)+uint64(c.PoolSize) > size-1 {
+		return c, fmt.Errorf("pool of %d addresses from offset %d does not fit in %v", c.PoolSize, c.PoolOffset, subnet.Masked())
+	}
+	return c, c.checkStaticLeases()
+}
+
+func (c Config) checkStaticLeases() error {
+	hardware, addresses := map[HardwareAddr]bool{}, map[netip.Addr]bool{}
+	for _, lease := range c.StaticLeases {
+		switch {
+		case !c.assignable(lease.Address) || lease.Address == c.ServerAddress.Addr():
+			return fmt.Errorf("static lease of %v: %v cannot be given to a client of %v", lease.MACAddress, lease.Address, c.ServerAddress)
+		case hardware[lease.MACAddress] || addresses[lease.Address]:
+			return fmt.Errorf("static lease of %v: another one has the same hardware address or address %v", lease.MACAddress, lease.Address)
+		case lease.Hostname != "" && !validHostName(lease.Hostname):
+			return fmt.Errorf("static lease of %v: %q is not a host name", lease.MACAddress, lease.Hostname)
+		}
+		hardware[lease.MACAddress], addresses[lease.Address] = true, true
+	}
+	return nil
+}
+
+// assignable says whether address is a host address of the subnet.
+func (c Config) assignable(address netip.Addr) bool {
+	if !c.ServerAddress.Contains(address) {
+		return false
+	}
+	host := number(address) &^ (^uint32(0) << (32 - c.ServerAddress.Bits()))
+	return host != 0 && host != 1<<(32-c.ServerAddress.Bits())-1
+}
+
+// replyOptions encodes the options that are the same in each reply with a configuration.
+func (c Config) replyOptions() (dhcpv4.Options, error) {
+	options := maps.Clone(c.SendOption)
+	if options == nil {
+		options = dhcpv4.Options{}
+	}
+	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-c.ServerAddress.Bits()))
+	options[dhcpv4.OptionSubnetMask.Code()] = mask
+	if c.Router.IsValid() {
+		options[dhcpv4.OptionRouter.Code()] = c.Router.AsSlice()
+	}
+	for _, servers := range []struct {
+		code      dhcpv4.OptionCode
+		prefix    []byte
+		addresses []netip.Addr
+	}{
+		{dhcpv4.OptionDomainNameServer, nil, c.DNS},
+		{dhcpv4.OptionNTPServers, nil, c.NTP},
+		{dhcpv4.OptionSIPServers, []byte{1}, c.SIP}, // RFC 3361, section 3.2: addresses follow
+		{dhcpv4.OptionPostOfficeProtocolServer, nil, c.POP3},
+		{dhcpv4.OptionSimpleMailTransportProtocolServer, nil, c.SMTP},
+		{dhcpv4.OptionLPRServer, nil, c.LPR},
+	} {
+		if len(servers.addresses) > 0 {
+			options[servers.code.Code()] = appendAddresses(servers.prefix, servers.addresses)
+		}
+	}
+	if c.Domain != "" {
+		options[dhcpv4.OptionDomainName.Code()] = []byte(c.Domain)
+	}
+	if c.Timezone != "" {
+		options[dhcpv4.OptionReferenceToTZDatabase.Code()] = []byte(c.Timezone)
+	}
+	return options, checkOptions(options)
+}
+
+func checkOptions(options dhcpv4.Options) error {
+	total := 0
+	for code, value := range options {
+		switch code {
+		case dhcpv4.OptionPad.Code(), dhcpv4.OptionEnd.Code(), dhcpv4.OptionDHCPMessageType.Code(), dhcpv4.OptionServerIdentifier.Code(),
+			dhcpv4.OptionIPAddressLeaseTime.Code(), dhcpv4.OptionClientIdentifier.Code(), dhcpv4.OptionRelayAgentInformation.Code():
+			return fmt.Errorf("DHCP option %d is the server's own", code)
+		}
+		total += 2 + len(value)
+	}
+	if total > maxOptionBytes {
+		return errors.New("the configured DHCP options do not fit in a reply")
+	}
+	return nil
+}
+
+func appendAddresses(b []byte, addresses []netip.Addr) []byte {
+	for _, address := range addresses {
+		b = append(b, address.AsSlice()...)
+	}
+	return b
+}

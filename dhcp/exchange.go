@@ -1,0 +1,275 @@
+package dhcp
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/iana"
+)
+
+// Bounds of a client identifier: RFC 2132, section 9.14, and one option.
+const (
+	minClientIdentifier = 2
+	maxClientIdentifier = 255
+	maxRelayInformation = 255
+)
+
+// exchange is one request on its way to a reply; its methods hold the server's lock, but for identify.
+type exchange struct {
+	server  *Server
+	request *dhcpv4.DHCPv4
+
+	hardware HardwareAddr
+	client   string // see Lease.Client
+	hostName string
+	ciaddr   netip.Addr // the zero netip.Addr where the request has none
+	wanted   netip.Addr // requested IP address, option 50
+
+	changed *Lease
+}
+
+// identify reads from the request what it says of its sender.
+func (e *exchange) identify() error {
+	r := e.request
+	switch {
+	case r.OpCode != dhcpv4.OpcodeBootRequest:
+		return fmt.Errorf("operation %d is not a request", r.OpCode)
+	case r.HWType != iana.HWTypeEthernet || len(r.ClientHWAddr) != len(e.hardware):
+		return errNotEthernet
+	case r.ClientHWAddr[0]&1 != 0:
+		return fmt.Errorf("%v is a group address", r.ClientHWAddr)
+	}
+	copy(e.hardware[:], r.ClientHWAddr)
+	e.client = "\x01" + string(e.hardware[:])
+	if identifier := r.GetOneOption(dhcpv4.OptionClientIdentifier); len(identifier) > maxClientIdentifier {
+		return fmt.Errorf("client identifier of %d bytes", len(identifier))
+	} else if len(identifier) >= minClientIdentifier {
+		e.client = string(identifier)
+	}
+	if n := len(r.GetOneOption(dhcpv4.OptionRelayAgentInformation)); n > maxRelayInformation {
+		return fmt.Errorf("relay agent information of %d bytes", n)
+	}
+	if name := r.HostName(); validHostName(name) {
+		e.hostName = name
+	}
+	e.ciaddr = given(r.ClientIPAddr)
+	e.wanted = given(r.RequestedIPAddress())
+	if relay := given(r.GatewayIPAddr); relay.IsValid() && !e.server.config.assignable(relay) {
+		return fmt.Errorf("relay agent %v is not in %v", relay, e.server.config.ServerAddress.Masked())
+	}
+	return nil
+}
+
+// given returns ip, or the zero netip.Addr where ip is missing or 0.0.0.0.
+func given(ip net.IP) netip.Addr {
+	address, ok := netip.AddrFromSlice(ip.To4())
+	if !ok || address.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return address
+}
+
+// discover answers DHCPDISCOVER (section 4.3.1).
+func (e *exchange) discover() (*dhcpv4.DHCPv4, error) {
+	address, err := e.choose()
+	if err != nil {
+		return nil, err
+	}
+	if e.server.config.RapidCommit && e.request.Options.Has(dhcpv4.OptionRapidCommit) {
+		reply := e.acknowledge(address)
+		reply.Options[dhcpv4.OptionRapidCommit.Code()] = nil
+		return reply, nil
+	}
+	e.offer(address)
+	return e.configured(dhcpv4.MessageTypeOffer, address), nil
+}
+
+// choose picks the address to offer: the static one, the client's present or former one, the one it asks for, or a free one.
+func (e *exchange) choose() (netip.Addr, error) {
+	s := e.server
+	if static, ok := s.static[e.hardware]; ok {
+		return static.Address, nil
+	}
+	if own := s.leases.byClient[e.client]; own != nil && own.state == bound {
+		return address(own.address), nil
+	}
+	if heir := e.heirOf(); heir != nil {
+		return address(heir.address), nil
+	}
+	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
+		return netip.Addr{}, ErrMaxLeases
+	}
+	if own := s.leases.byClient[e.client]; own != nil && s.leases.dynamic(own.address) {
+		return address(own.address), nil
+	}
+	if e.wanted.IsValid() && s.leases.vacant(number(e.wanted)) {
+		return e.wanted, nil
+	}
+	free, ok := s.leases.free(clientHash(e.client))
+	if !ok {
+		return netip.Addr{}, ErrNoAddress
+	}
+	return address(free), nil
+}
+
+// heirOf returns the lease that this client takes over because it is the only one of a point-to-point link, see Config.MaxLeases.
+func (e *exchange) heirOf() *entry {
+	s := e.server
+	if s.config.MaxLeases != 1 || s.leases.leases == 0 {
+		return nil
+	}
+	if holder := s.leases.holder(); holder.hardware == e.hardware || !holder.heard {
+		return holder
+	}
+	return nil
+}
+
+// offer keeps address for the client for a while. What the client already has needs no keeping.
+func (e *exchange) offer(address netip.Addr) {
+	t := e.server.leases
+	if old := t.byAddress[number(address)]; old != nil && old.state == bound {
+		return
+	}
+	t.put(e.entry(address), offered, e.server.now+offerTime)
+}
+
+// entry returns the entry of address for this client: the present one if it has it.
+func (e *exchange) entry(address netip.Addr) *entry {
+	own := e.server.leases.byClient[e.client]
+	if own == nil || own.address != number(address) {
+		own = &entry{client: e.client, address: number(address), place: -1}
+	}
+	own.hardware = e.hardware
+	own.heard = true
+	if e.hostName != "" {
+		own.hostName = e.hostName
+	}
+	return own
+}
+
+// requested answers DHCPREQUEST (section 4.3.2), which means one of four things.
+func (e *exchange) requested() (*dhcpv4.DHCPv4, error) {
+	s := e.server
+	own := s.leases.byClient[e.client]
+	_, static := s.static[e.hardware]
+	chosen := given(e.request.ServerIdentifier())
+	switch {
+	case chosen.IsValid() && chosen != s.Address(): // SELECTING, and the client selected another server
+		if own != nil && own.state == offered {
+			s.leases.end(own)
+		}
+		return nil, nil
+	case chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // SELECTING
+		return e.grant(e.wanted)
+	case !chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // INIT-REBOOT
+		if s.config.assignable(e.wanted) && own == nil && !static && e.heirOf() == nil {
+			return nil, nil // no record of this client: MUST remain silent
+		}
+		return e.grant(e.wanted)
+	case e.ciaddr.IsValid(): // RENEWING, REBINDING. No record of the client: the journal was lost; this server is the only authority.
+		return e.grant(e.ciaddr)
+	}
+	return nil, fmt.Errorf("DHCPREQUEST without an address")
+}
+
+// grant leases address to the client, or refuses with a DHCPNAK.
+func (e *exchange) grant(address netip.Addr) (*dhcpv4.DHCPv4, error) {
+	if err := e.mayHave(address); err != nil {
+		return e.nak(err.Error()), fmt.Errorf("asked for %v: %w", address, err)
+	}
+	return e.acknowledge(address), nil
+}
+
+// mayHave says why the client cannot have address.
+func (e *exchange) mayHave(address netip.Addr) error {
+	s := e.server
+	if !s.config.assignable(address) {
+		return fmt.Errorf("address is not on this network")
+	}
+	if static, ok := s.static[e.hardware]; ok {
+		if static.Address != address {
+			return fmt.Errorf("client has a static lease of another address")
+		}
+		return nil
+	}
+	own := s.leases.byClient[e.client]
+	if own != nil && own.state == bound {
+		if own.address != number(address) {
+			return fmt.Errorf("client has a lease of another address")
+		}
+		return nil
+	}
+	if heir := e.heirOf(); heir != nil && heir.address == number(address) {
+		return nil
+	}
+	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
+		return ErrMaxLeases
+	}
+	mine := own != nil && own.address == number(address) && s.leases.dynamic(own.address)
+	if !mine && !s.leases.vacant(number(address)) {
+		return fmt.Errorf("address is not available")
+	}
+	return nil
+}
+
+// acknowledge leases address to the client.
+func (e *exchange) acknowledge(address netip.Addr) *dhcpv4.DHCPv4 {
+	s := e.server
+	lease := e.entry(address)
+	s.leases.put(lease, bound, s.now+int64(e.leaseTime()/time.Second))
+	e.change(lease)
+	return e.configured(dhcpv4.MessageTypeAck, address)
+}
+
+func (e *exchange) change(changed *entry) {
+	lease := changed.lease()
+	e.changed = &lease
+}
+
+// leaseTime follows section 4.3.1: what the client asks for, within bounds.
+func (e *exchange) leaseTime() time.Duration {
+	config := e.server.config
+	wanted := e.request.IPAddressLeaseTime(0)
+	if wanted <= 0 {
+		return config.DefaultLeaseTime
+	}
+	return min(max(wanted, min(minLeaseTime, config.DefaultLeaseTime)), config.MaxLeaseTime).Truncate(time.Second)
+}
+
+// decline sets an address aside that the client found in use (section 4.3.3). Only its own: nobody declines for others.
+func (e *exchange) decline() error {
+	s := e.server
+	own := s.leases.byClient[e.client]
+	if own == nil || own.hardware != e.hardware || address(own.address) != e.wanted {
+		return nil
+	}
+	s.leases.decline(own, s.now+declineTime)
+	if own.leased {
+		own.deadline = s.now
+		e.change(own)
+	}
+	return fmt.Errorf("%v is in use by somebody else", e.wanted)
+}
+
+// release ends the client's lease (section 4.3.4); the address is remembered for it.
+func (e *exchange) release() {
+	s := e.server
+	own := s.leases.byClient[e.client]
+	if own == nil || own.state != bound || own.hardware != e.hardware || address(own.address) != e.ciaddr {
+		return
+	}
+	s.leases.end(own)
+	own.deadline = s.now
+	e.change(own)
+}
+
+// inform answers DHCPINFORM (section 4.3.5): a configuration without an address.
+func (e *exchange) inform() *dhcpv4.DHCPv4 {
+	if !e.ciaddr.IsValid() || !e.server.config.assignable(e.ciaddr) {
+		return nil
+	}
+	return e.configured(dhcpv4.MessageTypeAck, netip.Addr{})
+}

@@ -1,0 +1,174 @@
+package dhcp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+const (
+	// offerTime is how long an offered address waits for its DHCPREQUEST. RFC 2131, section 4.4.1, has clients give up
+	// the selection within seconds.
+	offerTime = 30 // seconds
+
+	// declineTime is how long an address that a client found in use is set aside.
+	declineTime = 10 * 60 // seconds
+
+	// minLeaseTime keeps clients from asking for a renewal, and so for a write to disk, every second.
+	minLeaseTime = time.Minute
+
+	// clockSlack is how far time may run backward, between the processors of a host say, before it counts as a set clock.
+	clockSlack = 5 // seconds
+)
+
+// Why a request gets no address.
+var (
+	ErrNoAddress   = errors.New("no free address in the pool")
+	ErrMaxLeases   = errors.New("all leases that the link may have are given out")
+	errNotEthernet = errors.New("not an Ethernet client")
+)
+
+// Server holds the leases of one link. Its methods may be called from several goroutines.
+type Server struct {
+	config  Config
+	options dhcpv4.Options // the same in each OFFER and ACK
+	static  map[HardwareAddr]StaticLease
+
+	mu     sync.Mutex
+	leases *table
+	now    int64 // latest time seen
+}
+
+// New returns a server without leases. Its errors name the setting that is wrong.
+func New(config Config) (*Server, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("DHCP server of %s: %w", config.Link, err)
+	}
+	options, err := config.replyOptions()
+	if err != nil {
+		return nil, fmt.Errorf("DHCP server of %s: %w", config.Link, err)
+	}
+	s := &Server{config: config, options: options, static: map[HardwareAddr]StaticLease{}}
+	s.leases = newTable(number(config.ServerAddress.Masked().Addr())+config.PoolOffset, config.PoolSize)
+	s.leases.reserve(number(config.ServerAddress.Addr()))
+	if config.Router.IsValid() && config.Router.Is4() {
+		s.leases.reserve(number(config.Router))
+	}
+	for _, lease := range config.StaticLeases {
+		s.static[lease.MACAddress] = lease
+		s.leases.reserve(number(lease.Address))
+	}
+	return s, nil
+}
+
+// Reply answers one request as RFC 2131, section 4.3, has it; nil means no answer. The request may come from anybody: nothing in it
+// is trusted. An error says why a request that looked sane got no answer or a DHCPNAK; it concerns the client, not the server.
+func (s *Server) Reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, error) {
+	reply, _, err := s.reply(request, now)
+	return reply, err
+}
+
+// reply is Reply that also returns the lease that changed, for the journal; at most one does.
+func (s *Server) reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, *Lease, error) {
+	e := exchange{request: request, server: s}
+	if err := e.identify(); err != nil {
+		return nil, nil, fmt.Errorf("%s: request from %v: %w", s.config.Link, request.ClientHWAddr, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.advance(now.Unix())
+
+	var reply *dhcpv4.DHCPv4
+	var err error
+	switch kind := request.MessageType(); kind {
+	case dhcpv4.MessageTypeDiscover:
+		reply, err = e.discover()
+	case dhcpv4.MessageTypeRequest:
+		reply, err = e.requested()
+	case dhcpv4.MessageTypeDecline:
+		err = e.decline()
+	case dhcpv4.MessageTypeRelease:
+		e.release()
+	case dhcpv4.MessageTypeInform:
+		reply = e.inform()
+	default:
+		err = fmt.Errorf("message type %d is not a client's", kind)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: request from %v: %w", s.config.Link, e.hardware, err)
+	}
+	return reply, e.changed, err
+}
+
+// advance ends what has ended by now. A clock that was set back would make leases last too long: they are cut.
+func (s *Server) advance(now int64) {
+	if now < s.now-clockSlack {
+		s.leases.cut(now + int64(s.config.MaxLeaseTime/time.Second))
+		s.now = now
+	}
+	s.now = max(s.now, now)
+	s.leases.advance(s.now)
+}
+
+// Restore takes over a lease from the journal; a later one wins over an earlier one with the same address or client. It fails for
+// addresses that the server would not give out (any more) and for impossible clients.
+func (s *Server) Restore(lease Lease, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	static, isStatic := s.static[lease.Hardware]
+	switch {
+	case !lease.Address.Is4() || !s.leases.dynamic(number(lease.Address)) && !(isStatic && static.Address == lease.Address):
+		return fmt.Errorf("%v is not in the pool of %s", lease.Address, s.config.Link)
+	case len(lease.Client) < minClientIdentifier || len(lease.Client) > maxClientIdentifier:
+		return fmt.Errorf("client identifier of %d bytes", len(lease.Client))
+	case lease.HostName != "" && !validHostName(lease.HostName):
+		return fmt.Errorf("%q is not a host name", lease.HostName)
+	}
+	limit := now.Add(s.config.MaxLeaseTime).Unix()
+	e := &entry{
+		client: lease.Client, hardware: lease.Hardware, hostName: lease.HostName,
+		address: number(lease.Address), place: -1,
+	}
+	s.leases.put(e, bound, min(lease.Expires.Unix(), limit))
+	if e.deadline <= now.Unix() {
+		s.leases.end(e)
+	}
+	return nil
+}
+
+// Leases returns the leases, and the addresses that are only remembered (their Expires is over), sorted by address.
+func (s *Server) Leases() []Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var leases []Lease
+	for _, e := range s.leases.byAddress {
+		if e.leased {
+			leases = append(leases, e.lease())
+		}
+	}
+	slices.SortFunc(leases, func(a, b Lease) int { return a.Address.Compare(b.Address) })
+	return leases
+}
+
+// count is the number of leases that Leases returns, or somewhat more.
+func (s *Server) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.leases.byAddress)
+}
+
+func (e *entry) lease() Lease {
+	return Lease{
+		Address: address(e.address), Client: e.client, Hardware: e.hardware,
+		HostName: e.hostName, Expires: time.Unix(e.deadline, 0),
+	}
+}
+
+// Address returns the server's own address.
+func (s *Server) Address() netip.Addr { return s.config.ServerAddress.Addr() }

@@ -1,0 +1,106 @@
+package packet
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"nspawnkit/dhcp"
+)
+
+// frames sends IP packets to hardware addresses of one link (packet(7), SOCK_DGRAM). It receives nothing.
+type frames struct {
+	ifindex int
+	file    *os.File
+	raw     syscall.RawConn
+}
+
+func openFrames(ifindex int) (*frames, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0) // protocol 0: send only
+	if err != nil {
+		return nil, fmt.Errorf("packet socket: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "packet socket")
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("packet socket: %w", err)
+	}
+	return &frames{ifindex: ifindex, file: file, raw: raw}, nil
+}
+
+func (f *frames) send(packet []byte, to dhcp.HardwareAddr) error {
+	address := &unix.SockaddrLinklayer{
+		Protocol: binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff}), // network byte order
+		Ifindex:  f.ifindex,
+		Halen:    uint8(len(to)),
+	}
+	copy(address.Addr[:], to[:])
+	var err error
+	writeErr := f.raw.Write(func(fd uintptr) bool {
+		err = unix.Sendto(int(fd), packet, 0, address)
+		return err != unix.EAGAIN
+	})
+	if writeErr != nil {
+		return writeErr
+	}
+	return err
+}
+
+func (f *frames) close() error { return f.file.Close() }
+
+const (
+	ipHeader   = 20
+	timeToLive = 64
+	// precedence is DSCP CS6, which networks keep for what keeps them running (RFC 4594, section 3.2), as systemd-networkd sends it.
+	precedence = 0xc0
+	serverPort = 67
+)
+
+// datagram puts IP (RFC 791) and UDP (RFC 768) headers before a reply.
+func (c *Conn) datagram(reply []byte, to dhcp.Destination) []byte {
+	source, target := c.address.As4(), to.Address.Addr().As4()
+	length := ipHeader + udpHeader + len(reply)
+	b := make([]byte, ipHeader, length)
+	b[0] = 4<<4 | ipHeader/4
+	b[1] = precedence
+	binary.BigEndian.PutUint16(b[2:], uint16(length))
+	binary.BigEndian.PutUint16(b[6:], 1<<14) // don't fragment
+	b[8] = timeToLive
+	b[9] = unix.IPPROTO_UDP
+	copy(b[12:], source[:])
+	copy(b[16:], target[:])
+	binary.BigEndian.PutUint16(b[10:], ^sum(0, b))
+
+	b = binary.BigEndian.AppendUint16(b, serverPort)
+	b = binary.BigEndian.AppendUint16(b, to.Address.Port())
+	b = binary.BigEndian.AppendUint16(b, uint16(udpHeader+len(reply)))
+	b = binary.BigEndian.AppendUint16(b, 0)
+	b = append(b, reply...)
+
+	pseudo := sum(sum(unix.IPPROTO_UDP+uint16(udpHeader+len(reply)), source[:]), target[:])
+	checksum := ^sum(pseudo, b[ipHeader:])
+	if checksum == 0 {
+		checksum = 0xffff // 0 means that there is none
+	}
+	binary.BigEndian.PutUint16(b[ipHeader+6:], checksum)
+	return b
+}
+
+// sum adds b to the Internet checksum so far (RFC 1071), before the final complement.
+func sum(start uint16, b []byte) uint16 {
+	total := uint32(start)
+	for ; len(b) > 1; b = b[2:] {
+		total += uint32(binary.BigEndian.Uint16(b))
+	}
+	if len(b) == 1 {
+		total += uint32(b[0]) << 8
+	}
+	for total > 0xffff {
+		total = total>>16 + total&0xffff
+	}
+	return uint16(total)
+}
