@@ -284,7 +284,8 @@ func FuzzFile(f *testing.F) {
 	f.Add("[Install]\nWantedBy=../../x.target\nAlias=../a@web.service\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, _ := settings.Parse("/etc/systemd/nspawn/web.nspawn", "web", []byte(text))
-		out, _ := units.Generate(container("web", file), units.Host{Template: "/usr/lib/systemd/system/systemd-nspawn@.service"})
+		container, _ := combine("web", file)
+		out, _ := units.Generate(container, units.Host{Template: "/usr/lib/systemd/system/systemd-nspawn@.service"})
 		for _, f := range out.Files {
 			section := ""
 			for _, line := range strings.FieldsFunc(f.Text, func(r rune) bool { return r == '\n' || r == '\r' || r == 0 }) {

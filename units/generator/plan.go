@@ -33,7 +33,8 @@ type Plan struct {
 // Make plans the units of the named containers, or of all that trusted files describe if none is named. What is wrong with
 // one container is among the problems and changes nothing for the others.
 func Make(host Host, names ...string) (Plan, []settings.Problem) {
-	found, problems := settings.Discover(host.Root)
+	folders := settings.Scan(host.Root)
+	found, problems := folders.Containers()
 	if len(names) > 0 {
 		// What is wrong with the names of other files is not asked for.
 		found, problems = named(found, names)
@@ -41,13 +42,39 @@ func Make(host Host, names ...string) (Plan, []settings.Problem) {
 	plan := Plan{Late: units.Late(host.Root, host.Kit)}
 	facts := host.facts()
 	for _, f := range found {
-		container, more := Load(host.Root, f.Name)
-		problems = append(problems, more...)
-		output, more := units.Generate(container, facts)
-		problems = append(problems, more...)
+		file, more := folders.Load(f.Name, "") // not the file beside the image: no hostile file in the boot path, and /var may be missing
+		container, wrong := combine(f.Name, file)
+		output, bad := units.Generate(container, facts)
 		plan.Normal.Append(output)
+		problems = append(problems, slices.Concat(more, wrong, bad)...)
 	}
-	return plan, problems
+	return plan, unique(problems)
+}
+
+// unique drops repetitions: an unreadable folder is a problem of every container.
+func unique(problems []settings.Problem) []settings.Problem {
+	seen := make(map[settings.Problem]bool, len(problems))
+	return slices.DeleteFunc(problems, func(p settings.Problem) bool {
+		again := seen[p]
+		seen[p] = true
+		return again
+	})
+}
+
+// combine gives the container the settings that the command line of the static unit and its file have together.
+func combine(name string, file *settings.File) (units.Container, []settings.Problem) {
+	source := file.Path
+	if source == "" && len(file.DropIns) > 0 {
+		source = file.DropIns[0]
+	}
+	c := units.Container{Name: name, Source: source, Settings: &settings.Settings{Machine: name}}
+	cmd, err := settings.ParseCommandLine(units.Arguments(name))
+	if err != nil {
+		return c, []settings.Problem{{Origin: settings.Origin{File: source}, Severity: settings.Error, Text: err.Error()}}
+	}
+	combined, problems := settings.Combine(cmd, file)
+	c.Settings = &combined
+	return c, problems
 }
 
 // named keeps the containers with these names and reports names that no file has.
@@ -65,26 +92,6 @@ func named(found []settings.Found, names []string) (kept []settings.Found, probl
 		kept = append(kept, found[i])
 	}
 	return kept, problems
-}
-
-// Load reads the trusted files of one container. The file beside its image is left to nspawn-exec: no hostile file in the
-// boot path, and /var may not be mounted yet.
-func Load(root fs.FS, name string) (units.Container, []settings.Problem) {
-	file, problems := settings.Load(root, name, "")
-	return container(name, file), problems
-}
-
-// container makes of a file what package units takes.
-func container(name string, file *settings.File) units.Container {
-	source := file.Path
-	if source == "" && len(file.DropIns) > 0 {
-		source = file.DropIns[0]
-	}
-	return units.Container{
-		Name:     name,
-		Source:   source,
-		Settings: &settings.Settings{Machine: name, Unit: file.Unit, Service: file.Service, Install: file.Install},
-	}
 }
 
 // Write writes the plan into the folders normal and late. It returns an error for what could not be written, and whether

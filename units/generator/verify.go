@@ -3,6 +3,7 @@ package generator
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"nspawnkit/settings"
@@ -32,6 +33,9 @@ func verifyFile(host Host, name string) []settings.Problem {
 	if !ok {
 		return fail("the name does not end in .nspawn")
 	}
+	if !settings.ValidMachineName(machine) {
+		return fail("no container can have this name")
+	}
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		return fail("not a regular file")
@@ -41,6 +45,7 @@ func verifyFile(host Host, name string) []settings.Problem {
 		return fail(err.Error())
 	}
 	parsed, problems := settings.Parse(name, machine, data)
-	_, more := units.Generate(container(machine, parsed), host.facts())
-	return append(problems, more...)
+	container, more := combine(machine, parsed)
+	_, bad := units.Generate(container, host.facts())
+	return unique(slices.Concat(problems, more, bad))
 }
