@@ -1,6 +1,7 @@
 package network
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,12 +13,13 @@ type Config struct {
 	// of that size, see [Subnets].
 	Addresses []netip.Prefix
 
-	Masquerade  Families   // IPMasquerade=
-	Forwarding4 Tristate   // IPv4Forwarding=; unset follows IPMasquerade=
-	Forwarding6 Tristate   // IPv6Forwarding=
-	LinkLocal   Families   // LinkLocalAddressing=
-	DHCPServer  bool       // DHCPServer=
-	Server      DHCPServer // [DHCPServer]
+	Masquerade  Families      // IPMasquerade=
+	Forwarding4 Tristate      // IPv4Forwarding=; unset follows IPMasquerade=
+	Forwarding6 Tristate      // IPv6Forwarding=
+	LinkLocal   Families      // LinkLocalAddressing=
+	DHCPServer  bool          // DHCPServer=
+	Server      DHCPServer    // [DHCPServer]
+	Leases      []StaticLease // [DHCPServerStaticLease]
 
 	linkLocalSet, keepMaster bool
 }
@@ -56,8 +58,17 @@ type DHCPServer struct {
 	DNSServerSelf bool         // "_server_address" among the values of DNS=
 	EmitRouter    bool
 	Router        netip.Addr // zero: the server itself
+	EmitTimezone  bool
+	Timezone      string // empty: the host's
+	RapidCommit   bool   // RFC 4039
 
 	PersistLeases string // "yes", "runtime", "no"
+}
+
+// StaticLease is a [DHCPServerStaticLease] section.
+type StaticLease struct {
+	MACAddress net.HardwareAddr
+	Address    netip.Addr
 }
 
 // defaults are those of systemd.network(5).
@@ -68,6 +79,8 @@ func defaults() Config {
 			MaxLease:      12 * time.Hour,
 			EmitDNS:       true,
 			EmitRouter:    true,
+			EmitTimezone:  true,
+			RapidCommit:   true,
 			PersistLeases: "yes",
 		},
 	}
@@ -79,6 +92,7 @@ func (f *File) finish() {
 	if !c.linkLocalSet {
 		c.LinkLocal.IPv6 = !c.keepMaster
 	}
+	c.Leases = slices.DeleteFunc(c.Leases, func(l StaticLease) bool { return l.MACAddress == nil || !l.Address.IsValid() })
 	if a := c.Server.ServerAddress; a.IsValid() && !slices.Contains(c.Addresses, a) {
 		c.Addresses = append(c.Addresses, a) // ServerAddress= implies Address=
 	}

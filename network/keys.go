@@ -3,6 +3,8 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -51,9 +53,14 @@ var keys = [...]key{
 	{"DHCPServer", "DNS", setDNS},
 	{"DHCPServer", "EmitRouter", func(f *File, v string) error { return setBool(&f.Config.Server.EmitRouter, v) }},
 	{"DHCPServer", "Router", func(f *File, v string) error { return setIPv4(&f.Config.Server.Router, v) }},
+	{"DHCPServer", "EmitTimezone", func(f *File, v string) error { return setBool(&f.Config.Server.EmitTimezone, v) }},
+	{"DHCPServer", "Timezone", setTimezone},
 	{"DHCPServer", "EmitNTP", onlyNo},
-	{"DHCPServer", "EmitTimezone", onlyNo},
+	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
 	{"DHCPServer", "PersistLeases", setPersistLeases},
+
+	{"DHCPServerStaticLease", "MACAddress", setLeaseMAC},
+	{"DHCPServerStaticLease", "Address", setLeaseAddress},
 }
 
 // set stores the value of a key.
@@ -286,5 +293,49 @@ func setPersistLeases(f *File, value string) error {
 		return err
 	}
 	s.PersistLeases = map[bool]string{true: "yes", false: "no"}[persist]
+	return nil
+}
+
+// setTimezone takes the name of a file below /usr/share/zoneinfo.
+func setTimezone(f *File, value string) error {
+	if !ValidTimezone(value) {
+		return errors.New("not the name of a time zone")
+	}
+	f.Config.Server.Timezone = value
+	return nil
+}
+
+// ValidTimezone reports whether name can be one of the tz database: relative, without "..", printable.
+func ValidTimezone(name string) bool {
+	if len(name) > 64 || !fs.ValidPath(name) || name == "." {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// lease returns the static lease that a key belongs to. The section of a key that is there already is the next one.
+func (f *File) lease(isSet func(StaticLease) bool) *StaticLease {
+	list := &f.Config.Leases
+	if n := len(*list); n == 0 || isSet((*list)[n-1]) {
+		*list = append(*list, StaticLease{})
+	}
+	return &(*list)[len(*list)-1]
+}
+
+func setLeaseMAC(f *File, value string) error {
+	mac, err := net.ParseMAC(value)
+	if err != nil || len(mac) != 6 {
+		return errors.New("not the hardware address of an Ethernet link")
+	}
+	f.lease(func(l StaticLease) bool { return l.MACAddress != nil }).MACAddress = mac
+	return nil
+}
+
+func setLeaseAddress(f *File, value string) error {
+	var addr netip.Addr
+	if err := setIPv4(&addr, value); err != nil {
+		return err
+	}
+	f.lease(func(l StaticLease) bool { return l.Address.IsValid() }).Address = addr
 	return nil
 }

@@ -52,8 +52,8 @@ func Lock(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	err = unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	if errors.Is(err, unix.EAGAIN) {
 		err = ErrLocked
 	}
 	if err != nil {
@@ -61,4 +61,21 @@ func Lock(path string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return func() { file.Close() }, nil
+}
+
+// Locked reports whether a process holds the lock file, without taking it itself.
+func Locked(path string) (bool, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	query := unix.Flock_t{Type: unix.F_RDLCK}
+	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &query); err != nil {
+		return false, fmt.Errorf("query lock %s: %w", path, err)
+	}
+	return query.Type != unix.F_UNLCK, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"nspawnkit/dhcp"
 	"nspawnkit/network"
 	"nspawnkit/settings"
 )
@@ -35,9 +36,9 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP serves a link with addresses of the subnet of server, the host's address there, until ctx ends.
+// DHCP serves a link until ctx ends. persist is a value of PersistLeases= and says where the leases are kept.
 type DHCP interface {
-	Serve(ctx context.Context, l network.Link, server netip.Prefix, c network.DHCPServer) error
+	Serve(ctx context.Context, l network.Link, c dhcp.Config, persist string) error
 }
 
 // Store keeps files over restarts. A missing file is nil without an error.
@@ -67,6 +68,7 @@ type Manager struct {
 	State    Store                                      // subnets.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
+	Host     func() network.Host                        // reads what the host uses itself
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
 
@@ -259,7 +261,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
-	// Taken down before it is done: what is set half way is ours too.
+	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strings"
 
+	"nspawnkit/dhcp"
 	"nspawnkit/network"
 )
 
 // server is the DHCP server of a link.
 type server struct {
-	address netip.Prefix
-	config  network.DHCPServer
+	config  dhcp.Config
+	persist string
 	stop    context.CancelFunc
 	done    chan struct{} // closed at the end
 	err     error         // why it ended; valid when done is closed
@@ -21,25 +23,26 @@ type server struct {
 
 // serve starts the DHCP server of a link, restarts it with another configuration, or stops it, as the link's state says.
 func (m *Manager) serve(ctx context.Context, l *link) error {
-	config := &l.file.Config
-	if !config.DHCPServer {
+	c := &l.file.Config
+	if !c.DHCPServer {
 		l.stopServer()
 		return nil
 	}
-	address, ok := config.Server.Address(l.state.Addresses)
+	address, ok := c.Server.Address(l.state.Addresses)
 	if !ok {
 		l.stopServer()
 		return errors.New("DHCPServer=yes needs an IPv4 Address=")
 	}
-	if l.server != nil && l.server.address == address && reflect.DeepEqual(l.server.config, config.Server) {
+	config := serverConfig(l.Link, address, c, m.Host())
+	if l.server != nil && l.server.persist == c.Server.PersistLeases && reflect.DeepEqual(l.server.config, config) {
 		return nil
 	}
 	l.stopServer()
 	ctx, stop := context.WithCancel(ctx)
-	s := &server{address: address, config: config.Server, stop: stop, done: make(chan struct{})}
+	s := &server{config: config, persist: c.Server.PersistLeases, stop: stop, done: make(chan struct{})}
 	l.server = s
 	go func(l network.Link) {
-		s.err = m.DHCP.Serve(ctx, l, s.address, s.config)
+		s.err = m.DHCP.Serve(ctx, l, s.config, s.persist)
 		close(s.done)
 		select {
 		case m.ended <- struct{}{}:
@@ -47,6 +50,51 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 		}
 	}(l.Link)
 	return nil
+}
+
+// serverConfig says what the DHCP server at address is to do by a .network file; host fills in what the file leaves open.
+func serverConfig(l network.Link, address netip.Prefix, c *network.Config, host network.Host) dhcp.Config {
+	s := &c.Server
+	config := dhcp.Config{
+		Link:             l.Name,
+		ServerAddress:    address,
+		PoolOffset:       s.PoolOffset,
+		PoolSize:         s.PoolSize,
+		DefaultLeaseTime: min(s.DefaultLease, s.MaxLease),
+		MaxLeaseTime:     s.MaxLease,
+		RapidCommit:      s.RapidCommit,
+	}
+	if strings.HasPrefix(l.Name, network.VethPrefix) && s.PoolSize == 0 {
+		// One machine is at the other end: it keeps its address whatever it calls itself, and cannot use up the pool. Who
+		// has more machines behind the link says how many, with PoolSize=.
+		config.MaxLeases = 1
+	}
+	if s.EmitRouter {
+		config.Router = s.Router
+		if !s.Router.IsValid() {
+			config.Router = address.Addr()
+		}
+	}
+	if s.EmitDNS {
+		config.DNS = s.DNS
+		if s.DNSServerSelf {
+			config.DNS = append([]netip.Addr{address.Addr()}, s.DNS...)
+		}
+		if len(config.DNS) == 0 {
+			config.DNS = host.DNS
+		}
+	}
+	if s.EmitTimezone {
+		config.Timezone = s.Timezone
+		if s.Timezone == "" {
+			config.Timezone = host.Timezone
+		}
+	}
+	for _, lease := range c.Leases {
+		config.StaticLeases = append(config.StaticLeases,
+			dhcp.StaticLease{MACAddress: dhcp.HardwareAddr(lease.MACAddress), Address: lease.Address})
+	}
+	return config
 }
 
 // serverError returns why the DHCP server has ended by itself, once.

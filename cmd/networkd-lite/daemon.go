@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/godbus/dbus/v5"
+
+	"nspawnkit/network"
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/manager"
+	"nspawnkit/network/networkd"
+	"nspawnkit/settings"
+)
+
+// serve looks after the links until it gets SIGTERM. SIGHUP reads the .network files again.
+func serve(p paths, log *logger) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	reload := make(chan struct{}, 1)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			poke(reload)
+		}
+	}()
+
+	unlock, err := kernel.Lock(p.lock())
+	if errors.Is(err, kernel.ErrLocked) {
+		return errors.New("already running")
+	} else if err != nil {
+		return err
+	}
+	defer unlock()
+	links, err := kernel.OpenLinks()
+	if err != nil {
+		return err
+	}
+	defer links.Close()
+	firewall, err := kernel.OpenFirewall()
+	if err != nil {
+		return err
+	}
+	defer firewall.Close()
+
+	root := os.DirFS(p.root)
+	changes := make(chan struct{}, 1)
+	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
+		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
+	}}
+	m := &manager.Manager{
+		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		DHCP:  dhcpServers{p, log.report},
+		State: directory(p.state), Runtime: directory(p.runtime),
+		Files:  func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
+		Host:   func() network.Host { return network.ReadHost(root) },
+		Report: log.report, Now: time.Now,
+	}
+	m.Start()
+	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+// watchAndRun runs the manager once everything that may change is watched.
+func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner, changes, reload chan struct{}) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	changed := func() { poke(changes) }
+	watching := make(chan struct{}, 2)
+	ready := func() { watching <- struct{}{} }
+	go func() {
+		if err := kernel.Watch(ctx, ready, changed); err != nil {
+			cancel(err)
+		}
+	}()
+	go owner.Watch(ctx, func(ctx context.Context) (*dbus.Conn, error) {
+		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	}, ready, changed)
+	for range cap(watching) {
+		select {
+		case <-watching:
+		case <-ctx.Done():
+		}
+	}
+
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
+		interval = 24 * time.Hour
+	}
+	message := daemon.SdNotifyReady
+	m.Run(ctx, changes, reload, interval/2, func() {
+		daemon.SdNotify(false, message+"\n"+daemon.SdNotifyWatchdog)
+		message = ""
+	})
+	daemon.SdNotify(false, daemon.SdNotifyStopping)
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// poke says that there is something to look at; once is enough.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// sysctls are those of the kernel.
+type sysctls struct{}
+
+func (sysctls) Get(path string) (string, error) { return kernel.GetSysctl(path) }
+func (sysctls) Set(path, value string) error    { return kernel.SetSysctl(path, value) }
+
+// directory is a [manager.Store] of files in a folder.
+type directory string
+
+func (d directory) Load(name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(string(d), name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+func (d directory) Save(name string, data []byte) error {
+	return kernel.ReplaceFile(filepath.Join(string(d), name), data)
+}

@@ -1,0 +1,71 @@
+// Command networkd-lite gives the links of containers addresses, a DHCP server and masquerading on hosts where
+// systemd-networkd does not.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Set by the linker, see meson.build.
+var version = "unknown"
+
+const usage = `networkd-lite                        look after the links of containers (started by systemd)
+networkd-lite status [--json]        print what is done with each link
+networkd-lite leases [--json]        print the addresses that were given to containers
+networkd-lite --help | --version
+
+NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
+`
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	paths := pathsBelow(os.Getenv("NSPAWNKIT_ROOT"))
+	verb := ""
+	if len(args) > 0 {
+		verb, args = args[0], args[1:]
+	}
+	var err error
+	switch verb {
+	case "":
+		err = serve(paths, newLogger(os.Stderr, os.Getenv("JOURNAL_STREAM")))
+	case "status":
+		err = show(args, stdout, func() (table, error) { return readStatus(paths) })
+	case "leases":
+		err = show(args, stdout, func() (table, error) { return readLeases(paths) })
+	case "--help", "-h":
+		fmt.Fprint(stdout, usage)
+	case "--version":
+		fmt.Fprintln(stdout, "networkd-lite", version)
+	default:
+		err = fmt.Errorf("unknown verb %q\n%s", verb, usage)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "networkd-lite:", err)
+		return 1
+	}
+	return 0
+}
+
+// paths are the folders of the program.
+type paths struct {
+	root    string // of all that is read
+	state   string // kept over reboots
+	runtime string // gone after a reboot
+}
+
+func pathsBelow(root string) paths {
+	if root == "" {
+		root = "/"
+	}
+	return paths{root, filepath.Join(root, "var/lib/nspawnkit/network"), filepath.Join(root, "run/nspawnkit/network")}
+}
+
+// lock is the file that the daemon holds locked while it runs.
+func (p paths) lock() string { return filepath.Join(p.runtime, "lock") }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/manager"
+)
+
+// table is something to print for people and, as JSON, for programs.
+type table interface {
+	rows() [][]string // the first is the heading
+}
+
+// show prints a table; "--json" is the only argument.
+func show(args []string, stdout io.Writer, read func() (table, error)) error {
+	asJSON := slices.Equal(args, []string{"--json"})
+	if len(args) > 0 && !asJSON {
+		return fmt.Errorf("unknown argument %q", args[0])
+	}
+	t, err := read()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "\t")
+		return encoder.Encode(t)
+	}
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	for _, row := range t.rows() {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+// status is what the daemon wrote.
+type status struct{ manager.Status }
+
+func readStatus(p paths) (table, error) {
+	running, err := kernel.Locked(p.lock())
+	if err != nil {
+		return nil, err
+	}
+	if !running {
+		return nil, errors.New("not running; start it with: systemctl start networkd-lite")
+	}
+	var s status
+	data, err := os.ReadFile(filepath.Join(p.runtime, manager.StatusFile))
+	if err != nil {
+		return nil, err
+	}
+	return s, json.Unmarshal(data, &s.Status)
+}
+
+func (s status) rows() [][]string {
+	rows := [][]string{{"LINK", "STATE", "FILE"}}
+	for _, l := range s.Links {
+		rows = append(rows, []string{l.Name, l.Text, l.File})
+	}
+	return rows
+}
+
+// leases are all that have not ended.
+type leases []lease
+
+type lease struct {
+	Link     string    `json:"link"`
+	Address  string    `json:"address"`
+	Hardware string    `json:"hardware"`
+	HostName string    `json:"hostName,omitempty"` // as the container calls itself
+	Expires  time.Time `json:"expires"`
+}
+
+func readLeases(p paths) (table, error) {
+	list := leases{}
+	for _, folder := range []string{p.state, p.runtime} {
+		files, err := filepath.Glob(filepath.Join(folder, "*"+journalSuffix))
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range files {
+			file, err := os.Open(path)
+			if err != nil {
+				return nil, err
+			}
+			list.add(strings.TrimSuffix(filepath.Base(path), journalSuffix), dhcp.ReadLeases(file), time.Now())
+			file.Close()
+		}
+	}
+	return list, nil
+}
+
+// add takes the leases of a link that last.
+func (l *leases) add(link string, all []dhcp.Lease, now time.Time) {
+	for _, found := range all {
+		if found.Expires.After(now) {
+			*l = append(*l, lease{link, found.Address.String(), found.Hardware.String(), found.HostName, found.Expires})
+		}
+	}
+}
+
+func (l leases) rows() [][]string {
+	rows := [][]string{{"LINK", "ADDRESS", "HARDWARE", "HOSTNAME", "EXPIRES"}}
+	for _, one := range l {
+		rows = append(rows, []string{one.Link, one.Address, one.Hardware, one.HostName, one.Expires.Format(time.DateTime)})
+	}
+	return rows
+}
