@@ -130,26 +130,27 @@ func (c *CommandLine) take(o *option, argument string) error {
 	return c.assign(o.key, value{argument, origin})
 }
 
-// assign checks and keeps a value of a key.
+// assign keeps the value of a key's own option.
 func (c *CommandLine) assign(key *Key, v value) error {
-	if key == nil {
-		return errors.New("no such key")
+	if key.set == nil && !key.off {
+		return unsupported(v.origin.Option)
 	}
+	if err := c.add(key, v); err != nil {
+		return optionError(v.origin.Option, v.text, err)
+	}
+	return nil
+}
+
+// add checks and keeps a value of a key.
+func (c *CommandLine) add(key *Key, v value) error {
 	if v.text == "" && key.Empty == EmptyIgnored {
 		return nil
 	}
-	switch err := key.check(&c.scratch, v).(type) {
-	case nil:
-		c.assignments = append(c.assignments, assignment{key, v, true})
-		return nil
-	case unsupported:
-		if key.set == nil {
-			return unsupported(v.origin.Option)
-		}
-		return optionError(v.origin.Option, v.text, err)
-	default:
-		return optionError(v.origin.Option, v.text, err)
+	if err := key.check(&c.scratch, v); err != nil {
+		return err
 	}
+	c.assignments = append(c.assignments, assignment{key, v, true})
+	return nil
 }
 
 // completeVariable adds the value of the program's own environment to a NAME without one.

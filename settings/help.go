@@ -72,7 +72,7 @@ func (o *option) writeHelp(b *strings.Builder) {
 	}
 	left := fmt.Sprintf("  %s %s", short, long)
 	if len([]rune(left)) > 30 {
-		left += "\n" + strings.Repeat(" ", 31)
+		left += "\n" + strings.Repeat(" ", 30)
 	}
 	fmt.Fprintf(b, "%-30s %s\n", left, o.help)
 }

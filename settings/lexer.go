@@ -34,7 +34,7 @@ type lexer struct {
 // must not be used.
 func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 	l := lexer{file: file}
-	var joined string // continuation lines so far
+	var joined strings.Builder // continuation lines so far
 	line := 0
 	for len(data) > 0 {
 		var text string
@@ -47,20 +47,24 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 		if text != "" && (text[0] == '#' || text[0] == ';') {
 			continue // also in the middle of a continuation
 		}
-		if len(text)+len(joined) > maxLine {
+		if len(text)+joined.Len() > maxLine {
 			return nil, nil, l.refuse(line, "line longer than 1 MiB")
 		}
-		text = joined + text
 		if endsInBackslash(text) {
-			joined = text[:len(text)-1] + " "
+			joined.WriteString(text[:len(text)-1])
+			joined.WriteByte(' ')
 			continue
 		}
-		joined = ""
+		if joined.Len() > 0 {
+			joined.WriteString(text)
+			text = joined.String()
+			joined.Reset()
+		}
 		if err := l.statement(text, line); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := l.statement(joined, line); err != nil {
+	if err := l.statement(joined.String(), line); err != nil {
 		return nil, nil, err
 	}
 	return l.statements, l.problems, nil

@@ -128,16 +128,17 @@ func multiply(whole, fraction string, factor uint64) (uint64, bool) {
 	if high != 0 {
 		return 0, false
 	}
-	scale := factor
-	for _, digit := range []byte(fraction) {
-		scale /= 10
-		add, carry := bits.Add64(product, uint64(digit-'0')*scale, 0)
-		if carry != 0 {
-			return 0, false
-		}
-		product = add
+	if len(fraction) > 18 {
+		fraction = fraction[:18] // no unit is that fine
 	}
-	return product, true
+	digits, scale := uint64(0), uint64(1)
+	for _, digit := range []byte(fraction) {
+		digits, scale = digits*10+uint64(digit-'0'), scale*10
+	}
+	high, low := bits.Mul64(digits, factor)
+	part, _ := bits.Div64(high, low, scale) // fits: digits < scale
+	sum, carry := bits.Add64(product, part, 0)
+	return sum, carry == 0
 }
 
 // leading returns the longest prefix of text that consists of the characters of set.

@@ -161,19 +161,19 @@ func takeConsole(c *CommandLine, v value) error {
 }
 
 func takeU(c *CommandLine, v value) error {
-	if err := c.assign(lookup("Exec", "PrivateUsers"), value{"pick", v.origin}); err != nil {
+	if err := c.add(lookup("Exec", "PrivateUsers"), value{"pick", v.origin}); err != nil {
 		return err
 	}
-	return c.assign(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
 }
 
 func takeJ(c *CommandLine, v value) error {
-	return c.assign(lookup("Exec", "LinkJournal"), value{"try-guest", v.origin})
+	return c.add(lookup("Exec", "LinkJournal"), value{"try-guest", v.origin})
 }
 
 // takeChown takes the old name of --private-users-ownership=auto.
 func takeChown(c *CommandLine, v value) error {
-	return c.assign(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
 }
 
 // takeLimit takes NAME=LIMIT of --rlimit=, with or without "RLIMIT_" before the name.
@@ -189,5 +189,5 @@ func takeLimit(c *CommandLine, v value) error {
 	if limit == "" {
 		return errors.New("limit is empty")
 	}
-	return c.assign(key, value{limit, v.origin})
+	return c.add(key, value{limit, v.origin})
 }
