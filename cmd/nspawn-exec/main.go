@@ -1,0 +1,179 @@
+// Command nspawn-exec runs a whole operating system in a container: a drop-in for systemd-nspawn(1).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"nspawnkit/container"
+	"nspawnkit/container/capability"
+	"nspawnkit/container/kernel"
+	"nspawnkit/image"
+	"nspawnkit/machined"
+	"nspawnkit/settings"
+)
+
+// version is set by the build.
+var version = "unknown"
+
+func init() {
+	// The container's first process dies with the thread that started it, and executes the payload from the thread that
+	// changed its namespaces: both must be the main thread, which only init can be sure to run on.
+	runtime.LockOSThread()
+}
+
+func main() {
+	if os.Args[0] == kernel.StageName {
+		_ = container.RunFirst() // the supervisor was told
+		os.Exit(1)
+	}
+	os.Exit(run())
+}
+
+// run returns the exit status: the payload's, or 1 if there was none (systemd-nspawn(1), "EXIT STATUS").
+func run() int {
+	log := newLogger()
+	notifier, err := machined.NewNotifier(os.Getenv)
+	if err != nil {
+		log.print(container.Warning, err.Error())
+	}
+	fail := func(err error) int {
+		log.print(container.Error, err.Error())
+		_ = notifier.Notify(machined.Status(err.Error()))
+		return 1
+	}
+	cmd, err := settings.ParseCommandLine(os.Args[1:], os.Environ()...)
+	if err != nil {
+		return fail(err)
+	}
+	log.quiet = cmd.Quiet
+	switch {
+	case cmd.Help:
+		fmt.Print(settings.Help("nspawn-exec"))
+		return 0
+	case cmd.Version:
+		fmt.Println("nspawnkit", version)
+		return 0
+	case cmd.ListCapabilities:
+		for number := range capability.LastKnown + 1 {
+			fmt.Println(capability.Name(number))
+		}
+		return 0
+	case os.Geteuid() != 0:
+		return fail(errors.New("needs to be run as root"))
+	case cmd.Cleanup:
+		directory, _ := directoryOf(&cmd)
+		if err := container.Cleanup(cmd.MachineName(), directory); err != nil {
+			return fail(err)
+		}
+		return 0
+	}
+	plan, err := makePlan(&cmd, log)
+	if err != nil {
+		return fail(err)
+	}
+	if cmd.DryRun {
+		printSteps(plan)
+		return 0
+	}
+	status, err := runContainer(plan, notifier, log)
+	if err != nil {
+		return max(fail(err), status)
+	}
+	return status
+}
+
+// directoryOf finds the container's root: --directory=, the machine's image, or the working directory.
+func directoryOf(cmd *settings.CommandLine) (string, error) {
+	switch {
+	case cmd.Directory != "":
+		directory, err := filepath.Abs(cmd.Directory)
+		if err != nil {
+			return "", err
+		}
+		return filepath.EvalSymlinks(directory)
+	case cmd.Machine != "":
+		return image.Find(os.DirFS("/"), cmd.Machine)
+	}
+	return os.Getwd()
+}
+
+func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
+	directory, directoryErr := directoryOf(cmd)
+	if directoryErr == nil {
+		cmd.Directory = directory
+	}
+	file, problems := cmd.Load(readRoot())
+	effective, more := settings.Combine(*cmd, file)
+	if err := log.problems(append(problems, more...)); err != nil {
+		return nil, err
+	}
+	if directoryErr != nil {
+		return nil, directoryErr
+	}
+	effective.Directory = directory
+	host, err := container.Gather(directory)
+	if err != nil {
+		return nil, err
+	}
+	options := container.Options{
+		Quiet: cmd.Quiet, KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
+	}
+	plan, err := container.Decide(effective, options, host)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range plan.Warnings {
+		log.print(container.Warning, warning)
+	}
+	if plan.UUID == "" {
+		plan.UUID = container.RandomID()
+	}
+	plan.Identify(plan.UUID)
+	return plan, nil
+}
+
+// readRoot is where files of the host are read: tests and images built offline put something before it.
+func readRoot() fs.FS {
+	if root := os.Getenv("NSPAWNKIT_ROOT"); root != "" {
+		return os.DirFS(root)
+	}
+	return os.DirFS("/")
+}
+
+func runContainer(plan *container.Plan, notifier machined.Notifier, log *logger) (int, error) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGWINCH)
+	signal.Ignore(syscall.SIGPIPE)
+	supervisor := container.NewSupervisor(plan, notifier, log.print)
+	if err := supervisor.Start(); err != nil {
+		supervisor.Close()
+		return 1, err
+	}
+	watchdog, _ := machined.Watchdog(os.Getenv, os.Getpid())
+	end, err := supervisor.Watch(signals, watchdog)
+	supervisor.Close()
+	if err == nil && end.Reboot && !plan.Options.KeepUnit {
+		// A fresh program is a fresh start: nothing of the old container can be left over.
+		err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+	}
+	return end.Status, err
+}
+
+func printSteps(plan *container.Plan) {
+	supervisor, outer, inner := plan.Steps()
+	for _, list := range []struct {
+		title string
+		names []string
+	}{{"supervisor", supervisor}, {"outer", outer}, {"inner", inner}} {
+		for _, name := range list.names {
+			fmt.Printf("%-10s %s\n", list.title, name)
+		}
+	}
+}

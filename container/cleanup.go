@@ -1,0 +1,60 @@
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/network"
+	"nspawnkit/settings"
+)
+
+// Cleanup removes what a container left whose supervisor was killed: for --cleanup, after all its processes have ended.
+// directory is the container's root, empty if it cannot be found any more. What belongs to a container that runs is left
+// alone: its locks are held.
+func Cleanup(machine, directory string) error {
+	if !settings.ValidMachineName(machine) {
+		return fmt.Errorf("clean up: %q is not a machine name", machine)
+	}
+	problems := []error{
+		cleanLinks(machine),
+		removeMissingOk(filepath.Join("/run/systemd/nspawn/propagate", machine)),
+		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
+	}
+	clearRecord(machine)
+	if directory != "" {
+		if byName, byInode, err := kernel.TreeLocks(directory); err == nil {
+			problems = append(problems, kernel.RemoveStaleLock(byName), kernel.RemoveStaleLock(byInode))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// cleanLinks removes the links that the machine state names, and then the state.
+func cleanLinks(machine string) error {
+	data, err := os.ReadFile(machineFile(machine))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var state network.Machine
+	if err := json.Unmarshal(data, &state); err != nil {
+		return errors.Join(fmt.Errorf("read %s: %w", machineFile(machine), err), removeMissingOk(machineFile(machine)))
+	}
+	if err := removeLinks(state); err != nil {
+		return err
+	}
+	return removeMissingOk(machineFile(machine))
+}
+
+func removeMissingOk(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package container
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path"
+
+	"nspawnkit/container/capability"
+	"nspawnkit/container/seccomp"
+	"nspawnkit/settings"
+)
+
+// Decide makes the plan. The error is for the user and names the setting with its origin.
+func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
+	plan := &Plan{Settings: s, Options: options}
+	steps := []func(*Plan, *Host) error{
+		checkRoot, decideConsole, decideUsers, decideIdentity, decideCapabilities, decideFilter,
+		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
+	}
+	for _, step := range steps {
+		if err := step(plan, &host); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+func (p *Plan) warn(format string, arguments ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, arguments...))
+}
+
+// at prefixes an error with the origin of a setting.
+func at(s *settings.Settings, key string, err error) error {
+	return fmt.Errorf("%s: %w", s.Origin(key), err)
+}
+
+func checkRoot(p *Plan, host *Host) error {
+	directory := p.Settings.Directory
+	switch {
+	case path.Clean(directory) == "/":
+		return errors.New("the host's root directory cannot be the container's: --ephemeral or --volatile= would make a copy, which is not supported yet")
+	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
+		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
+	case !host.Root.HasUsr:
+		return fmt.Errorf("directory %s doesn't look like it has an OS tree (/usr/ directory is missing), refusing", directory)
+	}
+	return nil
+}
+
+func decideConsole(p *Plan, host *Host) error {
+	switch p.Options.Console {
+	case "":
+		p.Options.Console = "read-only"
+		if host.Interactive {
+			p.Options.Console = "interactive"
+		}
+	case "autopipe":
+		p.Options.Console = "pipe"
+		if host.Interactive {
+			p.Options.Console = "interactive"
+		}
+	case "interactive":
+		if !host.Interactive {
+			return errors.New("--console=interactive needs a terminal on standard input and output")
+		}
+	}
+	p.Inside.Console = p.Options.Console != "pipe"
+	p.Inside.Controlling = p.Inside.Console && !p.Settings.Exec.Boot
+	return nil
+}
+
+func decideIdentity(p *Plan, host *Host) error {
+	s := &p.Settings
+	p.Inside.Boot = s.Exec.Boot
+	p.Inside.Machine = s.Machine
+	p.Inside.Hostname = s.Exec.Hostname
+	if p.Inside.Hostname == "" {
+		p.Inside.Hostname = s.Machine
+	}
+	// The image's own ID counts; MachineID= and --uuid= are for an image that has none yet.
+	p.UUID = host.Root.MachineID
+	if p.UUID == "" {
+		p.UUID = s.Exec.MachineID
+	}
+	if p.UUID != "" && p.UUID == host.MachineID && s.Exec.LinkJournal.Mode != "no" {
+		if !s.Exec.LinkJournal.Try && s.Exec.LinkJournal.Mode != "auto" {
+			return at(s, "Exec.LinkJournal", errors.New("host and container machine ids are equal, refusing to link journals"))
+		}
+		p.warn("%s: host and container machine ids are equal, journals are not linked", s.Directory)
+		s.Exec.LinkJournal.Mode = "no"
+	}
+	return nil
+}
+
+func decideCapabilities(p *Plan, host *Host) error {
+	s := &p.Settings
+	retained, err := capability.Retained(capability.Options{
+		Add:            s.Exec.Capability,
+		Drop:           s.Exec.DropCapability,
+		PrivateNetwork: s.Network.Private,
+		ShiftedUsers:   p.Users.Namespace && p.Users.Start != 0,
+		Last:           host.LastCapability,
+	})
+	if err != nil {
+		return at(s, "Exec.Capability", err)
+	}
+	p.Inside.Capabilities = retained
+	p.Inside.NoNewPrivileges = s.Exec.NoNewPrivileges
+	return nil
+}
+
+func decideFilter(p *Plan, host *Host) error {
+	filter := p.Settings.Exec.SystemCallFilter
+	program, err := seccomp.Program(seccomp.Policy{
+		Capabilities: p.Inside.Capabilities, Filter: filter, Architecture: host.Architecture,
+	})
+	if err != nil {
+		return at(&p.Settings, "Exec.SystemCallFilter", err)
+	}
+	for _, word := range seccomp.Unknown(filter) {
+		p.warn("%s: unknown system call %s, ignoring", p.Settings.Origin("Exec.SystemCallFilter"), word)
+	}
+	p.Inside.Filter = encodeFilter(program)
+	return nil
+}
+
+// encodeFilter turns a program into bytes, for the plan that is passed on as JSON.
+func encodeFilter(program []seccomp.Instruction) []byte {
+	data := make([]byte, 0, 8*len(program))
+	for _, i := range program {
+		data = binary.NativeEndian.AppendUint16(data, i.Code)
+		data = append(data, i.JT, i.JF)
+		data = binary.NativeEndian.AppendUint32(data, i.K)
+	}
+	return data
+}
+
+func decodeFilter(data []byte) []seccomp.Instruction {
+	program := make([]seccomp.Instruction, 0, len(data)/8)
+	for ; len(data) >= 8; data = data[8:] {
+		program = append(program, seccomp.Instruction{
+			Code: binary.NativeEndian.Uint16(data), JT: data[2], JF: data[3], K: binary.NativeEndian.Uint32(data[4:]),
+		})
+	}
+	return program
+}
+
+func decideNetwork(p *Plan, host *Host) error {
+	s := &p.Settings
+	p.Inside.PrivateNetwork = s.Network.Private
+	machine, err := describeMachine(s, host.MachineID)
+	if err != nil {
+		return at(s, "Network.Zone", err)
+	}
+	p.Machine = machine
+	if len(machine.Links) > 0 && !host.HasNetworkd {
+		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: systemctl start networkd-lite")
+	} else if len(machine.Ports) > 0 && !host.HasNetworkd {
+		p.warn("%s: networkd-lite does not run, so no port is forwarded: systemctl start networkd-lite", s.Network.Ports[0].Origin)
+	}
+	return nil
+}
+
+func decideLimits(p *Plan, host *Host) error {
+	p.Limits = make(map[string]settings.Limit)
+	for name, limit := range host.Limits {
+		p.Limits[name] = limit
+	}
+	for name, limit := range defaultLimits() {
+		p.Limits[name] = limit
+	}
+	for name, limit := range p.Settings.Exec.Limits {
+		p.Limits[name] = limit
+	}
+	return nil
+}
+
+// defaultLimits are the kernel's defaults, as systemd-nspawn(1) sets them: the container's limits do not depend on the
+// service manager's. NPROC and SIGPENDING, which the kernel computes, are those of the host's process 1.
+func defaultLimits() map[string]settings.Limit {
+	const infinity = settings.Infinity
+	return map[string]settings.Limit{
+		"AS": {Soft: infinity, Hard: infinity}, "CORE": {Soft: 0, Hard: infinity}, "CPU": {Soft: infinity, Hard: infinity},
+		"DATA": {Soft: infinity, Hard: infinity}, "FSIZE": {Soft: infinity, Hard: infinity},
+		"LOCKS": {Soft: infinity, Hard: infinity}, "MEMLOCK": {Soft: 8 << 20, Hard: 8 << 20},
+		"MSGQUEUE": {Soft: 819200, Hard: 819200}, "NICE": {}, "NOFILE": {Soft: 1024, Hard: 524288},
+		"RSS": {Soft: infinity, Hard: infinity}, "RTPRIO": {}, "RTTIME": {Soft: infinity, Hard: infinity},
+		"STACK": {Soft: 8 << 20, Hard: infinity},
+	}
+}

@@ -1,0 +1,120 @@
+package container
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/settings"
+)
+
+// maxSmallFile bounds what is read of files in an image.
+const maxSmallFile = 64 << 10
+
+// Gather finds out what [Decide] needs to know of the host and of the root directory.
+func Gather(directory string) (Host, error) {
+	host := Host{
+		MachineID:    readMachineID("/etc/machine-id"),
+		Term:         os.Getenv("TERM"),
+		Architecture: runtime.GOARCH,
+		Interactive:  kernel.IsTerminal(os.Stdin) && kernel.IsTerminal(os.Stdout),
+		HasNetworkd:  networkServed(),
+		Limits:       make(map[string]settings.Limit),
+		Timezone:     zoneOf("/etc/localtime"),
+	}
+	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
+		if data, err := os.ReadFile(path); err == nil {
+			host.OSRelease = ParseOSRelease(data)
+			break
+		}
+	}
+	host.ResolvConf, _ = os.ReadFile("/etc/resolv.conf")
+	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+	if err != nil {
+		return host, err
+	}
+	if host.LastCapability, err = strconv.Atoi(strings.TrimSpace(string(data))); err != nil {
+		return host, fmt.Errorf("read cap_last_cap: %w", err)
+	}
+	for _, name := range []string{"NPROC", "SIGPENDING"} {
+		soft, hard, err := kernel.InitResourceLimit(name)
+		if err != nil {
+			return host, err
+		}
+		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
+	}
+	host.Root, err = gatherRoot(directory, host.Timezone)
+	return host, err
+}
+
+func gatherRoot(directory, zone string) (Root, error) {
+	opened, err := kernel.OpenRoot(directory)
+	if err != nil {
+		return Root{}, err
+	}
+	defer opened.Close()
+	var root Root
+	if root.OwnerUID, root.OwnerGID, err = kernel.Owner(opened.File()); err != nil {
+		return root, err
+	}
+	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
+	root.HasUsr = opened.Exists("usr")
+	root.HasZone = zone != "" && opened.Exists("usr/share/zoneinfo/"+zone)
+	if data, err := opened.ReadFile("etc/machine-id", maxSmallFile); err == nil {
+		root.MachineID = parseMachineID(data)
+	}
+	return root, nil
+}
+
+func readMachineID(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return parseMachineID(data)
+}
+
+// parseMachineID returns the ID of machine-id(5), or nothing if the file is empty, "uninitialized" or something else.
+func parseMachineID(data []byte) string {
+	id := strings.ReplaceAll(strings.TrimSpace(string(data)), "-", "")
+	if decoded, err := hex.DecodeString(id); err != nil || len(decoded) != 16 || strings.Trim(id, "0") == "" {
+		return ""
+	}
+	return strings.ToLower(id)
+}
+
+// RandomID returns a machine ID for a container that has none, as systemd makes them: a random UUID (RFC 9562, version 4).
+func RandomID() string {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return hex.EncodeToString(id)
+}
+
+// zoneOf returns the time zone that a localtime(5) link stands for.
+func zoneOf(path string) string {
+	target, err := os.Readlink(path)
+	if err != nil {
+		return ""
+	}
+	_, zone, found := strings.Cut(target, "/zoneinfo/")
+	if !found || strings.Contains(zone, "..") {
+		return ""
+	}
+	return zone
+}
+
+// networkServed reports whether somebody gives addresses to the links of containers.
+func networkServed() bool {
+	for _, path := range []string{"/run/nspawnkit/networkd-lite", "/run/systemd/netif/state"} {
+		if _, err := os.Stat(path); err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,280 @@
+package container
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"nspawnkit/container/kernel"
+)
+
+// first is the state of the container's first process while it sets the container up.
+type first struct {
+	plan    Inside
+	channel *kernel.Channel
+	root    *kernel.Root // the container's root, once it is "/"
+
+	proc, sys kernel.Tree // made while the host's are in sight
+	osRelease kernel.Tree
+	passed    passedTrees
+	replies   []*os.File // what the supervisor gets back: console, notify socket
+}
+
+// passedTrees are the mounts that came from the supervisor.
+type passedTrees struct {
+	root, dev, run, incoming kernel.Tree
+	sys                      *kernel.Tree // the host's, where a new one is not permitted
+	binds                    []kernel.Tree
+}
+
+// Messages of the channel.
+const (
+	messageReady = "ready"
+	messageGo    = "go"
+	// Any other message is the error that ended the set-up.
+)
+
+// RunFirst is the program of the container's first process: it sets the container up and executes the payload. It returns
+// only if that failed, after the supervisor was told why. The calling goroutine must be locked to the main thread.
+func RunFirst() error {
+	f := &first{channel: kernel.ChannelFrom(kernel.StageChannel)}
+	err := f.readPlan()
+	for _, step := range inner() {
+		if err != nil {
+			break
+		}
+		if step.when == nil || step.when(&f.plan) {
+			err = named(step.name, step.do(f))
+		}
+	}
+	if err != nil {
+		_ = f.channel.Send([]byte(err.Error()))
+	}
+	return err
+}
+
+func (f *first) readPlan() error {
+	file := os.NewFile(kernel.StagePlan, "plan")
+	defer file.Close()
+	if err := json.NewDecoder(file).Decode(&f.plan); err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	return nil
+}
+
+// makeKernelTrees makes procfs and sysfs for the new namespaces.
+func (f *first) makeKernelTrees() error {
+	for _, m := range kernelTrees(&f.plan) {
+		tree, err := kernel.NewFileSystem(m.fstype, m.attributes, m.options...)
+		if errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("%w: the kernel refuses it where the host's own %s is covered by mounts", err, m.target)
+		}
+		if err != nil {
+			return err
+		}
+		if m.target == "/proc" {
+			f.proc = tree
+		} else {
+			f.sys = tree
+		}
+	}
+	return nil
+}
+
+func (f *first) cloneHostFiles() (err error) {
+	if f.osRelease, err = kernel.CloneTree("/etc/os-release", false); err == nil {
+		return f.osRelease.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
+	}
+	if f.osRelease, err = kernel.CloneTree("/usr/lib/os-release", false); err == nil {
+		return f.osRelease.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
+	}
+	return err
+}
+
+// receiveTrees waits for barrier 1: the supervisor has id-mapped the trees.
+func (f *first) receiveTrees() error {
+	_, files, err := f.channel.Receive()
+	if err != nil {
+		return err
+	}
+	trees := make([]kernel.Tree, len(files))
+	for i, file := range files {
+		trees[i] = kernel.TreeFromFile(file)
+	}
+	fixed := 4
+	if !f.plan.PrivateNetwork && f.plan.UserNamespace {
+		fixed++
+	}
+	if len(trees) != fixed+len(f.plan.Trees) {
+		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
+	}
+	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], binds: trees[fixed:]}
+	if fixed == 5 {
+		f.passed.sys = &trees[4]
+	}
+	return nil
+}
+
+func (f *first) pivotRoot() (err error) {
+	if err := kernel.PivotRoot(f.passed.root); err != nil {
+		return err
+	}
+	f.root, err = kernel.OpenRoot("/")
+	return err
+}
+
+// attach puts a tree on a directory of the container. The mount points of API file systems are never looked for through a
+// symbolic link of the image.
+func (f *first) attach(tree kernel.Tree, target string) error {
+	defer tree.Close()
+	place, err := f.root.MakeDirectories(target, 0o755, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	return tree.Attach(place)
+}
+
+func (f *first) mountAPI() error {
+	for _, passed := range []struct {
+		tree   kernel.Tree
+		target string
+	}{{f.proc, "/proc"}, {f.passed.dev, "/dev"}, {f.passed.run, "/run"}} {
+		if err := f.attach(passed.tree, passed.target); err != nil {
+			return err
+		}
+	}
+	if err := f.mountSys(); err != nil {
+		return err
+	}
+	for _, m := range innerTrees() {
+		tree, err := kernel.NewFileSystem(m.fstype, m.attributes, m.options...)
+		if err != nil {
+			return err
+		}
+		if err := f.attach(tree, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mountSys shows all of sysfs in the host's network, and the parts that do not configure the host otherwise.
+func (f *first) mountSys() error {
+	if f.passed.sys != nil {
+		return f.attach(*f.passed.sys, "/sys")
+	}
+	if err := f.attach(f.sys, "/sys"); err != nil || !f.plan.PrivateNetwork {
+		return err
+	}
+	parts := make(map[string]kernel.Tree)
+	for _, name := range sysDirectories() {
+		tree, err := kernel.CloneTree("/sys/"+name, false)
+		if err != nil {
+			return err
+		}
+		parts[name] = tree
+	}
+	if err := kernel.Unmount("/sys"); err != nil {
+		return err
+	}
+	skeleton, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec, options("mode", "0555", "size", "4m", "nr_inodes", "1k")...)
+	if err != nil {
+		return err
+	}
+	if err := f.attach(skeleton, "/sys"); err != nil {
+		return err
+	}
+	for _, name := range sysDirectories() {
+		if err := f.attach(parts[name], "/sys/"+name); err != nil {
+			return err
+		}
+	}
+	place, err := f.root.MakeDirectories("/sys/fs/cgroup", 0o755, 0, 0)
+	if err != nil {
+		return err
+	}
+	place.Close()
+	return f.remount("/sys", noSUIDDevExec|kernel.ReadOnly)
+}
+
+// remount changes the attributes of the mount at an API path.
+func (f *first) remount(target string, attributes uint64) error {
+	place, err := f.root.OpenPlain(target, kernel.PathOnly)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	return kernel.TreeFromFile(place).SetAttributes(attributes, false)
+}
+
+func (f *first) mountHostFiles() error {
+	if err := f.attachFile(f.osRelease, "/run/host/os-release"); err != nil {
+		return err
+	}
+	return f.attach(f.passed.incoming, "/run/host/incoming")
+}
+
+func (f *first) attachFile(tree kernel.Tree, target string) error {
+	defer tree.Close()
+	place, err := f.root.OpenPlain(target, kernel.PathOnly)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	return tree.Attach(place)
+}
+
+func (f *first) makeConsole() error {
+	master, path, err := kernel.NewTerminal()
+	if err != nil {
+		return err
+	}
+	if path != "/dev/pts/0" {
+		return fmt.Errorf("the first terminal is %s", path) // /dev/console leads to pts/0
+	}
+	f.replies = append(f.replies, master)
+	return nil
+}
+
+func (f *first) listenNotify() error {
+	socket, err := kernel.ListenNotify(notifySocket)
+	if err != nil {
+		return err
+	}
+	f.replies = append(f.replies, socket.File())
+	return nil
+}
+
+// protectProc covers what procfs shows of the host.
+func (f *first) protectProc() error {
+	for _, m := range procMounts(&f.plan) {
+		if m.optional && !f.root.Exists(m.target) {
+			continue
+		}
+		tree, err := kernel.CloneTree(m.from, true)
+		if err != nil {
+			return err
+		}
+		if err := tree.SetAttributes(m.attributes, false); err != nil {
+			return err
+		}
+		if err := f.attachFile(tree, m.target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealRunHost makes /run/host read-only.
+func (f *first) sealRunHost() error {
+	tree, err := kernel.CloneTree("/run/host", false)
+	if err != nil {
+		return err
+	}
+	if err := tree.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false); err != nil {
+		return err
+	}
+	return f.attachFile(tree, "/run/host")
+}

@@ -1,0 +1,153 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"nspawnkit/container/kernel"
+)
+
+// hideHost gives the container a boot ID of its own and an empty kernel log: both would tell about the host.
+func (f *first) hideHost() error {
+	id := formatUUID(RandomID()) + "\n"
+	if err := f.cover("/proc/sys/kernel/random/boot_id", kernel.Node{Mode: kernel.Regular | 0o444, Data: id}, noSUIDDevExec|kernel.ReadOnly); err != nil {
+		return err
+	}
+	return f.cover("/proc/kmsg", kernel.Node{Mode: kernel.FIFO | 0o600}, kernel.NoSUID|kernel.NoDev)
+}
+
+// cover mounts a file that has no name of its own on target.
+func (f *first) cover(target string, node kernel.Node, attributes uint64) error {
+	run, err := f.root.OpenPlain("/run", kernel.PathOnly)
+	if err != nil {
+		return err
+	}
+	defer run.Close()
+	node.Path = ".#cover"
+	if err := kernel.TreeFromFile(run).MakeNodes([]kernel.Node{node}, 0, 0); err != nil {
+		return err
+	}
+	path := "/run/" + node.Path
+	tree, err := kernel.CloneTree(path, false)
+	if err != nil {
+		return err
+	}
+	if err := tree.SetAttributes(attributes, false); err != nil {
+		return err
+	}
+	if err := f.attachFile(tree, target); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// mountCustom mounts what the settings ask for, in their order: temporary file systems, then binds.
+func (f *first) mountCustom() error {
+	for _, m := range f.plan.TemporaryFileSystem {
+		tree, err := kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime, temporaryOptions(m.Options)...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Origin, err)
+		}
+		if err := f.attachCustom(tree, m.Path, true); err != nil {
+			return fmt.Errorf("%s: %w", m.Origin, err)
+		}
+	}
+	for i, m := range f.plan.Trees {
+		info, err := f.passed.binds[i].File().Stat()
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Origin, err)
+		}
+		if err := f.attachCustom(f.passed.binds[i], m.Destination, info.IsDir()); err != nil {
+			return fmt.Errorf("%s: %w", m.Origin, err)
+		}
+	}
+	return nil
+}
+
+// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=.
+func temporaryOptions(list string) []kernel.Option {
+	result := options("mode", "0755", "size", "10%", "nr_inodes", "400k")
+	for _, option := range strings.Split(list, ",") {
+		if name, value, _ := strings.Cut(option, "="); name != "" {
+			result = append(result, kernel.Option{Name: name, Value: value})
+		}
+	}
+	return result
+}
+
+func (f *first) attachCustom(tree kernel.Tree, target string, directory bool) error {
+	defer tree.Close()
+	place, err := f.root.MakeMountPoint(target, directory)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	return tree.Attach(place)
+}
+
+// writeResolvConf copies the host's name servers. A link, which leads to a resolver of the container's, stays.
+func (f *first) writeResolvConf() error {
+	const path = "/etc/resolv.conf"
+	if _, err := f.root.OpenPlain(path, kernel.PathOnly); err == nil || errors.Is(err, kernel.ErrLink) {
+		if !f.plan.ResolvConf.Overwrite {
+			return nil
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, f.plan.ResolvConf.Content, 0o644)
+}
+
+// linkTimezone makes /etc/localtime a link into the container's own zone database.
+func (f *first) linkTimezone() error {
+	const path = "/etc/localtime"
+	target := "../usr/share/zoneinfo/" + f.plan.Timezone.Zone
+	if current, err := os.Readlink(path); err == nil && (current == target || current == target[2:]) && f.plan.Timezone.Zone != "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if f.plan.Timezone.Zone == "" {
+		return nil
+	}
+	return os.Symlink(target, path)
+}
+
+// reportReady is barrier 2: the supervisor takes the console and the notify socket.
+func (f *first) reportReady() error {
+	if err := f.channel.Send([]byte(messageReady), f.replies...); err != nil {
+		return err
+	}
+	for _, file := range f.replies {
+		file.Close()
+	}
+	return nil
+}
+
+// waitForGo is barrier 3: the container has its links, its limits and is registered.
+func (f *first) waitForGo() error {
+	message, _, err := f.channel.Receive()
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the supervisor gave up")
+	case err != nil:
+		return err
+	case string(message) != messageGo:
+		return fmt.Errorf("unexpected message %q", message)
+	}
+	return nil
+}
+
+func (f *first) execute() error {
+	if directory := f.plan.WorkingDirectory; directory != "" {
+		if err := os.Chdir(directory); err != nil {
+			return err
+		}
+	}
+	return kernel.Execute(f.plan.Candidates, f.plan.Arguments, f.plan.Environment)
+}

@@ -1,0 +1,136 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const controlGroupRoot = "/sys/fs/cgroup"
+
+// ControlGroup is a directory of the unified hierarchy.
+type ControlGroup struct{ directory string }
+
+// OwnControlGroup returns the control group this process is in, and false on hosts without the unified hierarchy.
+func OwnControlGroup() (ControlGroup, bool) {
+	var st unix.Statfs_t
+	if unix.Statfs(controlGroupRoot, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return ControlGroup{}, false
+	}
+	data, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ControlGroup{}, false
+	}
+	path, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "0::")
+	if !ok || strings.Contains(path, "\n") {
+		return ControlGroup{}, false
+	}
+	return ControlGroup{filepath.Join(controlGroupRoot, path)}, true
+}
+
+// Name returns the last component of the path.
+func (g ControlGroup) Name() string { return filepath.Base(g.directory) }
+
+// Parent returns the control group above.
+func (g ControlGroup) Parent() ControlGroup { return ControlGroup{filepath.Dir(g.directory)} }
+
+// Child returns the control group of that name below, making it if missing.
+func (g ControlGroup) Child(name string) (ControlGroup, error) {
+	child := ControlGroup{filepath.Join(g.directory, name)}
+	if err := os.Mkdir(child.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return child, fmt.Errorf("make control group: %w", err)
+	}
+	return child, nil
+}
+
+// Enter moves this process into the control group.
+func (g ControlGroup) Enter() error {
+	return g.write("cgroup.procs", "0")
+}
+
+// Open opens the directory, for [StartStage].
+func (g ControlGroup) Open() (*os.File, error) {
+	return os.OpenFile(g.directory, unix.O_DIRECTORY|unix.O_PATH, 0)
+}
+
+// EnableControllers hands all controllers that the control group has to the ones below it.
+func (g ControlGroup) EnableControllers() error {
+	data, err := os.ReadFile(filepath.Join(g.directory, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("read controllers: %w", err)
+	}
+	for _, controller := range strings.Fields(string(data)) {
+		// One at a time: a controller that cannot be handed down (cpu with real-time processes) is not a reason to keep
+		// the others.
+		if err := g.write("cgroup.subtree_control", "+"+controller); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g ControlGroup) write(file, value string) error {
+	// O_TRUNC means nothing here and kernfs does not need it.
+	f, err := os.OpenFile(filepath.Join(g.directory, file), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("control group: %w", err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(value); err != nil {
+		return fmt.Errorf("write %s to control group: %w", value, err)
+	}
+	return nil
+}
+
+// Delegate gives the control group to a user, as "Delegation" in the kernel's cgroup-v2 document says: the directory and the
+// files that /sys/kernel/cgroup/delegate lists, but not the limits.
+func (g ControlGroup) Delegate(uid, gid int) error {
+	if err := os.Chown(g.directory, uid, gid); err != nil {
+		return fmt.Errorf("delegate control group: %w", err)
+	}
+	data, err := os.ReadFile("/sys/kernel/cgroup/delegate")
+	if err != nil {
+		data = []byte("cgroup.procs cgroup.threads cgroup.subtree_control")
+	}
+	for _, file := range strings.Fields(string(data)) {
+		err := os.Chown(filepath.Join(g.directory, file), uid, gid)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delegate control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// Kill kills every process in the control group and below and removes the directories, deepest first. A control group that
+// is not there is no error.
+func (g ControlGroup) Kill() error {
+	if err := g.write("cgroup.kill", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return g.remove()
+}
+
+func (g ControlGroup) remove() error {
+	entries, err := os.ReadDir(g.directory)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove control group: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := (ControlGroup{filepath.Join(g.directory, entry.Name())}).remove(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Remove(g.directory); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove control group: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Node is a file to be made in a new file system. Parents come before children.
+type Node struct {
+	Path         string
+	Mode         uint32 // with the file type of mknod(2), [Directory], [Character], …
+	Major, Minor uint32
+	Link         string // target, for [Link]
+	Data         string // content, for [Regular]
+}
+
+// File types of mknod(2).
+const (
+	Socket    = unix.S_IFSOCK
+	Link      = unix.S_IFLNK
+	Regular   = unix.S_IFREG
+	Block     = unix.S_IFBLK
+	Directory = unix.S_IFDIR
+	Character = unix.S_IFCHR
+	FIFO      = unix.S_IFIFO
+)
+
+// MakeNodes makes files in a tree that nobody else can reach yet, owned by uid and gid.
+func (t Tree) MakeNodes(nodes []Node, uid, gid int) error {
+	for _, node := range nodes {
+		if err := t.makeNode(node, uid, gid); err != nil {
+			return fmt.Errorf("make %s in %s: %w", node.Path, t.file.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (t Tree) makeNode(node Node, uid, gid int) error {
+	dir := int(t.file.Fd())
+	switch node.Mode & unix.S_IFMT {
+	case Link:
+		if err := unix.Symlinkat(node.Link, dir, node.Path); err != nil {
+			return err
+		}
+		return unix.Fchownat(dir, node.Path, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+	case Directory:
+		if err := unix.Mkdirat(dir, node.Path, node.Mode&^unix.S_IFMT); err != nil {
+			return err
+		}
+	default:
+		device := int(unix.Mkdev(node.Major, node.Minor))
+		if err := unix.Mknodat(dir, node.Path, node.Mode, device); err != nil {
+			return err
+		}
+	}
+	if err := t.writeNode(node); err != nil {
+		return err
+	}
+	if err := unix.Fchownat(dir, node.Path, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	return unix.Fchmodat(dir, node.Path, node.Mode&^unix.S_IFMT, 0) // whatever the umask was
+}
+
+func (t Tree) writeNode(node Node) error {
+	if node.Data == "" {
+		return nil
+	}
+	fd, err := unix.Openat(int(t.file.Fd()), node.Path, unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	file := os.NewFile(uintptr(fd), node.Path)
+	_, err = file.WriteString(node.Data)
+	return errors.Join(err, file.Close())
+}
+
+// Unmount takes away what is mounted at a path of this mount namespace, lazily.
+func Unmount(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	return nil
+}
+
+// SetRootReadOnly makes the root mount of this mount namespace read-only, but none of the mounts below it.
+func SetRootReadOnly() error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/", 0, &attr); err != nil {
+		return fmt.Errorf("make / read-only: %w", err)
+	}
+	return nil
+}
+
+// LoopbackUp brings up the interface lo of this network namespace.
+func LoopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("bring up lo: %w", err)
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return fmt.Errorf("bring up lo: %w", err)
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request); err != nil {
+		return fmt.Errorf("bring up lo: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// NotifySocket is the socket that the container's init sends its sd_notify(3) messages to.
+type NotifySocket struct{ file *os.File }
+
+// ListenNotify binds the socket at a path of the container.
+func ListenNotify(path string) (*NotifySocket, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("make notify socket: %w", err)
+	}
+	socket := NotifySocketFrom(os.NewFile(uintptr(fd), path))
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("bind notify socket %s: %w", path, err)
+	}
+	// Every user of the container may send; only the messages of its init are believed.
+	if err := os.Chmod(path, 0o777); err != nil {
+		socket.Close()
+		return nil, err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("ask notify socket for credentials: %w", err)
+	}
+	return socket, nil
+}
+
+// NotifySocketFrom takes over a socket that came through a channel.
+func NotifySocketFrom(file *os.File) *NotifySocket { return &NotifySocket{file} }
+
+// File returns the descriptor, to be passed on.
+func (s *NotifySocket) File() *os.File { return s.file }
+
+// Close closes the socket.
+func (s *NotifySocket) Close() error { return s.file.Close() }
+
+// maxNotification is NOTIFY_BUFFER_MAX of systemd.
+const maxNotification = 4096
+
+// Receive waits for one message and returns it with the process that sent it, as this process's PID namespace numbers it.
+// Descriptors that come with it are closed.
+func (s *NotifySocket) Receive() (message []byte, sender int, err error) {
+	message = make([]byte, maxNotification)
+	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(maxFiles*4))
+	for {
+		n, length, flags, _, err := unix.Recvmsg(int(s.file.Fd()), message, control, unix.MSG_CMSG_CLOEXEC)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("receive notification: %w", err)
+		}
+		files, _ := parseRights(control[:length])
+		for _, file := range files {
+			file.Close()
+		}
+		if flags&unix.MSG_TRUNC != 0 {
+			continue // larger than systemd sends or takes
+		}
+		return message[:n], senderOf(control[:length]), nil
+	}
+}
+
+func senderOf(control []byte) int {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return 0
+	}
+	for i := range messages {
+		if credentials, err := unix.ParseUnixCredentials(&messages[i]); err == nil {
+			return int(credentials.Pid)
+		}
+	}
+	return 0
+}

@@ -1,0 +1,147 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+)
+
+// PathOnly opens a place rather than its content, see O_PATH in open(2).
+const PathOnly = unix.O_PATH
+
+// ErrLink says that a path has a symbolic link where none is allowed.
+var ErrLink error = unix.ELOOP
+
+// Root is an open directory that paths are resolved inside of, as if it were "/" (openat2(2) RESOLVE_IN_ROOT): no symbolic
+// link, absolute or with "..", leads out of it.
+type Root struct{ dir *os.File }
+
+// OpenRoot opens the directory at a path of the host.
+func OpenRoot(directory string) (*Root, error) {
+	dir, err := os.OpenFile(directory, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Root{dir}, nil
+}
+
+// Close closes the directory.
+func (r *Root) Close() error { return r.dir.Close() }
+
+// File returns the open directory.
+func (r *Root) File() *os.File { return r.dir }
+
+// Open resolves a path inside the root with the O_* flags of openat2(2). Magic links of /proc are never followed.
+func (r *Root) Open(name string, flags int) (*os.File, error) {
+	return r.open(name, flags, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+}
+
+// OpenPlain is [Root.Open] for paths that must not contain a symbolic link at all.
+func (r *Root) OpenPlain(name string, flags int) (*os.File, error) {
+	return r.open(name, flags, 0, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_SYMLINKS)
+}
+
+func (r *Root) open(name string, flags int, mode, resolve uint64) (*os.File, error) {
+	how := unix.OpenHow{Flags: uint64(flags) | unix.O_CLOEXEC, Mode: mode, Resolve: resolve}
+	for {
+		fd, err := unix.Openat2(int(r.dir.Fd()), name, &how)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue // a rename happened elsewhere while the path was walked
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path.Join("/", name)), nil
+	}
+}
+
+// ReadFile reads a regular file of at most limit bytes. Anything else (a FIFO, a device, a larger file) is an error and
+// never blocks.
+func (r *Root) ReadFile(name string, limit int64) ([]byte, error) {
+	file, err := r.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: not a regular file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("read %s: larger than %d bytes", name, limit)
+	}
+	return data, err
+}
+
+// Exists reports whether the path leads to something inside the root.
+func (r *Root) Exists(name string) bool {
+	file, err := r.Open(name, unix.O_PATH)
+	if err != nil {
+		return false
+	}
+	file.Close()
+	return true
+}
+
+// MakeDirectories creates a directory and its missing parents, each with the mode, owned by uid and gid, and returns it opened
+// with O_PATH. No symbolic link is followed.
+func (r *Root) MakeDirectories(name string, mode uint32, uid, gid int) (*os.File, error) {
+	if file, err := r.OpenPlain(name, unix.O_PATH|unix.O_DIRECTORY); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return file, err
+	}
+	parent, err := r.MakeDirectories(path.Dir(path.Join("/", name)), mode, uid, gid)
+	if err != nil {
+		return nil, err
+	}
+	defer parent.Close()
+	base := path.Base(name)
+	switch err := unix.Mkdirat(int(parent.Fd()), base, mode); {
+	case err == nil:
+		if err := unix.Fchownat(int(parent.Fd()), base, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return nil, fmt.Errorf("change owner of %s: %w", name, err)
+		}
+	case !errors.Is(err, unix.EEXIST):
+		return nil, fmt.Errorf("make directory %s: %w", name, err)
+	}
+	return r.OpenPlain(name, unix.O_PATH|unix.O_DIRECTORY)
+}
+
+// MakeMountPoint makes sure that something is at the path for a directory (or else a file) to be mounted on, and opens it
+// with O_PATH. Symbolic links are followed inside the root.
+func (r *Root) MakeMountPoint(name string, directory bool) (*os.File, error) {
+	if file, err := r.Open(name, unix.O_PATH); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return file, err
+	}
+	parent, err := r.MakeMountPoint(path.Dir(path.Join("/", name)), true)
+	if err != nil {
+		return nil, err
+	}
+	defer parent.Close()
+	base := path.Base(name)
+	if directory {
+		err = unix.Mkdirat(int(parent.Fd()), base, 0o755)
+	} else {
+		err = unix.Mknodat(int(parent.Fd()), base, unix.S_IFREG|0o600, 0)
+	}
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("make mount point %s: %w", name, err)
+	}
+	return r.Open(name, unix.O_PATH)
+}
+
+// Owner returns the user and group that own an open file.
+func Owner(file *os.File) (uid, gid uint32, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return 0, 0, &os.PathError{Op: "stat", Path: file.Name(), Err: err}
+	}
+	return st.Uid, st.Gid, nil
+}

@@ -1,0 +1,159 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespaces says which namespaces a container gets of its own. PID, mount, UTS and IPC namespaces it always gets.
+type Namespaces struct {
+	Network bool
+	// UserStart and UserCount are the host's users that the container's users 0 to UserCount-1 are; UserCount 0 means no
+	// user namespace.
+	UserStart, UserCount uint32
+}
+
+// Child is the container's first process.
+type Child struct {
+	PID   int
+	pidfd int
+}
+
+// StageName is argv[0] of the re-execution that sets the container up from inside.
+const StageName = "(nspawn-exec)"
+
+// Descriptors that the stage inherits besides the standard ones.
+const (
+	StageChannel = 3 // the [Channel] to the supervisor
+	StagePlan    = 4 // a sealed file with the plan
+)
+
+// StartStage starts the own program again as the first process of new namespaces, in the control group that is open as
+// cgroup (nil: the supervisor's). It dies with the thread that calls StartStage, which must therefore be locked and live
+// as long as the program.
+func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, channel *Channel, plan *os.File) (*Child, error) {
+	program, err := ownProgram()
+	if err != nil {
+		return nil, err
+	}
+	defer program.Close()
+	pidfd := -1
+	attributes := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+		Setsid:     true,
+		Pdeathsig:  syscall.SIGKILL,
+		PidFD:      &pidfd,
+	}
+	if namespaces.Network {
+		attributes.Cloneflags |= unix.CLONE_NEWNET
+	}
+	if namespaces.UserCount > 0 {
+		ids := []syscall.SysProcIDMap{{HostID: int(namespaces.UserStart), Size: int(namespaces.UserCount)}}
+		attributes.Cloneflags |= unix.CLONE_NEWUSER
+		attributes.UidMappings, attributes.GidMappings = ids, ids
+		attributes.GidMappingsEnableSetgroups = true
+		attributes.Credential = &syscall.Credential{}
+	}
+	if cgroup != nil {
+		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
+	}
+	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), []string{StageName}, &syscall.ProcAttr{
+		Dir:   "/",
+		Env:   []string{},
+		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd(), channel.file.Fd(), plan.Fd()},
+		Sys:   attributes,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clone into new namespaces: %w", err)
+	}
+	return &Child{PID: pid, pidfd: pidfd}, nil
+}
+
+// ownProgram opens the running program through a detached read-only mount of its own: a payload that gets hold of
+// /proc/PID/exe cannot write to the installed file (CVE-2019-5736).
+func ownProgram() (*os.File, error) {
+	file, err := os.OpenFile("/proc/self/exe", unix.O_PATH, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open own program: %w", err)
+	}
+	defer file.Close()
+	tree, err := CloneTreeOf(file, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := tree.SetAttributes(ReadOnly, false); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree.file, nil
+}
+
+// OpenNamespace opens a namespace of the child: "user", "net", ….
+func (c *Child) OpenNamespace(kind string) (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/%d/ns/%s", c.PID, kind))
+}
+
+// Signal sends a signal to the child, never to another process that got its number.
+func (c *Child) Signal(signal syscall.Signal) error {
+	if err := unix.PidfdSendSignal(c.pidfd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(signal), c.PID, err)
+	}
+	return nil
+}
+
+// Wait waits for the end of the child, which is also the end of every process of the container.
+func (c *Child) Wait() (syscall.WaitStatus, error) {
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(c.PID, &status, 0, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return 0, fmt.Errorf("wait for process %d: %w", c.PID, err)
+		}
+		return status, nil
+	}
+}
+
+// NewSealedFile returns a file in memory with the data, at its beginning, that nobody can change.
+func NewSealedFile(name string, data []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, fmt.Errorf("make file in memory: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	if _, err := file.WriteAt(data, 0); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write file in memory: %w", err)
+	}
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("seal file in memory: %w", err)
+	}
+	return file, nil
+}
+
+// Kill ends a process at once.
+const Kill = unix.SIGKILL
+
+// ProcessExists reports whether a process of that number is there, if only as a zombie.
+func ProcessExists(pid int) bool {
+	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}
+
+// UserKnown reports whether the host's user or group database has an entry of that number.
+func UserKnown(id uint32) bool {
+	number := strconv.FormatUint(uint64(id), 10)
+	if _, err := user.LookupId(number); err == nil {
+		return true
+	}
+	_, err := user.LookupGroupId(number)
+	return err == nil
+}

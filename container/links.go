@@ -1,0 +1,52 @@
+package container
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+
+	"nspawnkit/network"
+	"nspawnkit/settings"
+)
+
+// describeMachine names the container's links and addresses as systemd-nspawn does.
+func describeMachine(s *settings.Settings, hostID string) (network.Machine, error) {
+	machine := network.Machine{Version: network.MachineVersion, Name: s.Machine, Zone: s.Network.Zone, Links: []network.MachineLink{}}
+	var id [16]byte
+	if _, err := hex.Decode(id[:], []byte(hostID)); err != nil || len(hostID) != 32 {
+		return machine, fmt.Errorf("the host has no machine ID, so its containers have no stable addresses: run systemd-machine-id-setup")
+	}
+	if s.Network.VirtualEthernet {
+		machine.Links = append(machine.Links, mainLink(s, id))
+	}
+	for i, extra := range s.Network.VirtualEthernetExtra {
+		host, container := network.ExtraHardwareAddrs(id, s.Machine, uint64(i))
+		machine.Links = append(machine.Links, machineLink(extra.Host, extra.Container, host, container))
+	}
+	for _, port := range s.Network.Ports {
+		machine.Ports = append(machine.Ports, network.MachinePort{Protocol: port.Protocol, Host: port.Host, Container: port.Container})
+	}
+	return machine, nil
+}
+
+// mainLink is the link of VirtualEthernet=, which is a port of a bridge with Bridge= or Zone=.
+func mainLink(s *settings.Settings, id [16]byte) network.MachineLink {
+	prefix, bridge := network.VethPrefix, s.Network.Bridge
+	if s.Network.Zone != "" {
+		bridge = network.ZoneBridgeName(s.Network.Zone)
+	}
+	if bridge != "" {
+		prefix = network.BridgePrefix
+	}
+	name, altname := network.HostLinkName(prefix, s.Machine)
+	host, container := network.HardwareAddrs(id, s.Machine)
+	link := machineLink(name, "host0", host, container)
+	link.HostAltName, link.Bridge = altname, bridge
+	return link
+}
+
+func machineLink(hostName, containerName string, host, container net.HardwareAddr) network.MachineLink {
+	return network.MachineLink{
+		Host: hostName, HostMAC: host.String(), Container: containerName, ContainerMAC: container.String(),
+	}
+}

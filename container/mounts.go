@@ -1,0 +1,135 @@
+package container
+
+import (
+	"fmt"
+
+	"nspawnkit/container/kernel"
+)
+
+// mount is one line of the tables below: a file system at a path of the container.
+type mount struct {
+	target     string
+	fstype     string // a new instance of this type, or
+	from       string // a copy of the mount at this path of the container
+	attributes uint64 // kernel.ReadOnly and so on
+	options    []kernel.Option
+	optional   bool // skipped if from or target is not there: it depends on the kernel's configuration
+}
+
+const (
+	noSUIDDev     = kernel.NoSUID | kernel.NoDev
+	noSUIDDevExec = noSUIDDev | kernel.NoExec
+)
+
+func options(pairs ...string) []kernel.Option {
+	var list []kernel.Option
+	for i := 0; i+1 < len(pairs); i += 2 {
+		list = append(list, kernel.Option{Name: pairs[i], Value: pairs[i+1]})
+	}
+	return list
+}
+
+// The mounts that the supervisor makes, because they hold device nodes that a user namespace could not make; the sizes are
+// systemd-nspawn's. Both belong to the container's root.
+func hostTrees() (dev, run mount) {
+	return mount{target: "/dev", fstype: "tmpfs", attributes: kernel.NoSUID | kernel.StrictAccessTime,
+			options: options("mode", "0755", "size", "4m", "nr_inodes", "64k")},
+		mount{target: "/run", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
+			options: options("mode", "0755", "size", "20%", "nr_inodes", "800k")}
+}
+
+// kernelTrees are the file systems that show the kernel. They must be made while the host's own are still in sight: inside a
+// user namespace the kernel permits a new proc or sysfs only beside one that hides nothing.
+func kernelTrees(in *Inside) []mount {
+	trees := []mount{{target: "/proc", fstype: "proc", attributes: noSUIDDevExec}}
+	if in.PrivateNetwork || !in.UserNamespace {
+		trees = append(trees, mount{target: "/sys", fstype: "sysfs", attributes: noSUIDDevExec | kernel.ReadOnly})
+	}
+	return trees
+}
+
+// innerTrees are made inside, in this order.
+func innerTrees() []mount {
+	return []mount{
+		{target: "/tmp", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
+			options: options("mode", "01777", "size", "10%", "nr_inodes", "400k")},
+		{target: "/dev/shm", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
+			options: options("mode", "01777", "size", "10%", "nr_inodes", "400k")},
+		{target: "/dev/pts", fstype: "devpts", attributes: kernel.NoSUID | kernel.NoExec,
+			options: options("mode", "620", "ptmxmode", "0666", "gid", "5")},
+		{target: "/dev/mqueue", fstype: "mqueue", attributes: noSUIDDevExec},
+		{target: "/sys/fs/cgroup", fstype: "cgroup2", attributes: noSUIDDevExec},
+	}
+}
+
+// sysDirectories are what the container sees of sysfs when it has a network of its own; the rest of /sys is empty.
+func sysDirectories() []string {
+	return []string{"block", "bus", "class", "dev", "devices", "kernel"}
+}
+
+// procMounts protect what procfs shows of the host. They are no boundary (the user namespace is): the payload's root may
+// unmount them.
+func procMounts(in *Inside) []mount {
+	const readOnly = noSUIDDevExec | kernel.ReadOnly
+	mounts := []mount{{target: "/proc/sys", from: "/proc/sys", attributes: readOnly}}
+	if in.PrivateNetwork {
+		mounts = append([]mount{{target: "/proc/sys/net", from: "/proc/sys/net", attributes: noSUIDDevExec}}, mounts...)
+	}
+	for _, file := range []string{"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list"} {
+		mounts = append(mounts, mount{target: "/proc/" + file, from: inaccessibleFile, attributes: readOnly, optional: true})
+	}
+	for _, directory := range []string{"acpi", "apm", "asound", "bus", "fs", "irq", "scsi"} {
+		path := "/proc/" + directory
+		mounts = append(mounts, mount{target: path, from: path, attributes: readOnly, optional: true})
+	}
+	return mounts
+}
+
+const (
+	inaccessible     = "/run/host/inaccessible"
+	inaccessibleFile = inaccessible + "/reg"
+)
+
+// deviceNodes are the files of /dev that do not depend on mounts.
+func deviceNodes(in *Inside) []kernel.Node {
+	nodes := []kernel.Node{
+		{Path: "pts", Mode: kernel.Directory | 0o755}, {Path: "shm", Mode: kernel.Directory | 0o755},
+		{Path: "mqueue", Mode: kernel.Directory | 0o755}, {Path: "net", Mode: kernel.Directory | 0o755},
+		{Path: "ptmx", Mode: kernel.Link, Link: "pts/ptmx"}, {Path: "core", Mode: kernel.Link, Link: "/proc/kcore"}, {Path: "fd", Mode: kernel.Link, Link: "/proc/self/fd"},
+		{Path: "stdin", Mode: kernel.Link, Link: "/proc/self/fd/0"}, {Path: "stdout", Mode: kernel.Link, Link: "/proc/self/fd/1"}, {Path: "stderr", Mode: kernel.Link, Link: "/proc/self/fd/2"},
+		{Path: "char", Mode: kernel.Directory | 0o755},
+	}
+	if in.Console {
+		nodes = append(nodes, kernel.Node{Path: "console", Mode: kernel.Link, Link: "pts/0"})
+	}
+	for _, device := range []struct {
+		path         string
+		major, minor uint32
+	}{
+		{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+		{"fuse", 10, 229}, {"net/tun", 10, 200},
+	} {
+		nodes = append(nodes,
+			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor},
+			kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
+	}
+	return nodes
+}
+
+// runNodes are the files of /run that the Container Interface promises.
+func runNodes(in *Inside) []kernel.Node {
+	return []kernel.Node{
+		{Path: "host", Mode: kernel.Directory | 0o755},
+		{Path: "host/incoming", Mode: kernel.Directory | 0o600},
+		{Path: "host/os-release", Mode: kernel.Regular | 0o644},
+		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn"},
+		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID},
+		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
+		{Path: "host/inaccessible/reg", Mode: kernel.Regular}, {Path: "host/inaccessible/dir", Mode: kernel.Directory},
+		{Path: "host/inaccessible/fifo", Mode: kernel.FIFO}, {Path: "host/inaccessible/sock", Mode: kernel.Socket},
+		{Path: "host/inaccessible/chr", Mode: kernel.Character}, {Path: "host/inaccessible/blk", Mode: kernel.Block},
+	}
+}
+
+// charLink is the link of /dev/char for a device.
+func charLink(major, minor uint32) string { return fmt.Sprintf("char/%d:%d", major, minor) }

@@ -1,0 +1,107 @@
+package container
+
+import (
+	"fmt"
+
+	"nspawnkit/container/kernel"
+)
+
+// step is one named step of the start sequence. It is left out unless when holds; nil means always.
+type step[State any] struct {
+	name string
+	when func(*Inside) bool
+	do   func(State) error
+}
+
+func named(name string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// supervisor runs in the host's namespaces, before there is a container.
+func supervisor() []step[*Supervisor] {
+	return []step[*Supervisor]{
+		{"lock directory tree", nil, (*Supervisor).lockTree},
+		{"pick user range", userNamespace, (*Supervisor).pickUsers},
+		{"clear what a killed container left", nil, (*Supervisor).clearStale},
+		{"split control group", nil, (*Supervisor).splitControlGroup},
+		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"link journals", nil, (*Supervisor).linkJournals},
+		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
+		{"open sources of binds", nil, (*Supervisor).openBinds},
+		{"start first process", nil, (*Supervisor).startFirst},
+	}
+}
+
+// outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process waits.
+func outer() []step[*Supervisor] {
+	return []step[*Supervisor]{
+		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
+		{"id-map root directory", nil, (*Supervisor).openRootTree},
+		{"id-map binds", nil, (*Supervisor).mapBinds},
+		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
+		{"create links", privateNetwork, (*Supervisor).createLinks},
+		{"set resource limits", nil, (*Supervisor).setLimits},
+		{"wait for set-up", nil, (*Supervisor).waitReady}, // barrier 2
+		{"register with machined", nil, (*Supervisor).register},
+		{"let payload go", nil, (*Supervisor).letGo}, // barrier 3
+	}
+}
+
+// inner runs as process 1 of the container's PID, mount, UTS, IPC, user and network namespaces, with all capabilities in
+// them, and ends as the payload.
+func inner() []step[*first] {
+	return []step[*first]{
+		{"leave host mounts", nil, func(*first) error { return kernel.LeaveHostMounts() }},
+		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
+		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
+		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
+		{"make /proc and /sys", nil, (*first).makeKernelTrees},
+		{"open os-release of the host", nil, (*first).cloneHostFiles},
+		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
+		{"pivot root", nil, (*first).pivotRoot},
+		{"mount API file systems", nil, (*first).mountAPI},
+		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
+		{"listen for notifications", nil, (*first).listenNotify},
+		{"make /run/host read-only", nil, (*first).sealRunHost},
+		{"mount files of the host in /run/host", nil, (*first).mountHostFiles},
+		{"mount files and directories", nil, (*first).mountCustom},
+		{"copy resolv.conf", func(in *Inside) bool { return in.ResolvConf != nil }, (*first).writeResolvConf},
+		{"link time zone", func(in *Inside) bool { return in.Timezone != nil }, (*first).linkTimezone},
+		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
+		{"hide kernel log and boot ID", nil, (*first).hideHost},
+		{"protect /proc", nil, (*first).protectProc},
+		{"share mounts", nil, func(*first) error { return kernel.ShareMounts() }}, // last: before, mounts would appear twice
+		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},
+		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
+		{"report set-up", nil, (*first).reportReady},         // barrier 2
+		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
+		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
+		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
+		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
+		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
+		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
+		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
+		{"execute payload", nil, (*first).execute},
+	}
+}
+
+func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func userNamespace(in *Inside) bool  { return in.UserNamespace }
+
+// Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.
+func (p *Plan) Steps() (supervisorSteps, outerSteps, innerSteps []string) {
+	return stepNames(supervisor(), &p.Inside), stepNames(outer(), &p.Inside), stepNames(inner(), &p.Inside)
+}
+
+func stepNames[State any](steps []step[State], in *Inside) []string {
+	var names []string
+	for _, step := range steps {
+		if step.when == nil || step.when(in) {
+			names = append(names, step.name)
+		}
+	}
+	return names
+}

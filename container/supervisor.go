@@ -1,0 +1,368 @@
+package container
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/machined"
+	"nspawnkit/network"
+	"nspawnkit/network/kernel/link"
+)
+
+// Supervisor starts one container and watches over it until it ends.
+type Supervisor struct {
+	plan *Plan
+	log  func(priority int, text string)
+
+	locks       []*kernel.Lock
+	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
+	dev, run    kernel.Tree
+	incoming    kernel.Tree
+	root        kernel.Tree
+	hostSys     *kernel.Tree
+	binds       []kernel.Tree
+	channel     *kernel.Channel
+	child       *kernel.Child
+	console     *os.File
+	notify      *kernel.NotifySocket
+	interfaces  []int // indices of the host sides of links, and of the zone's bridge
+	notifier    machined.Notifier
+	registered  bool
+	machineFile bool
+}
+
+// NewSupervisor prepares for a plan. log takes a syslog(3) priority.
+func NewSupervisor(plan *Plan, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
+	return &Supervisor{plan: plan, notifier: notifier, log: log}
+}
+
+// Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
+func (s *Supervisor) Start() error {
+	for _, list := range [][]step[*Supervisor]{supervisor(), outer()} {
+		for _, step := range list {
+			if step.when != nil && !step.when(&s.plan.Inside) {
+				continue
+			}
+			if err := step.do(s); err != nil {
+				return s.explain(named(step.name, err))
+			}
+		}
+	}
+	return nil
+}
+
+// explain prefers what the first process said over the supervisor's own error: if it gave up, that is why.
+func (s *Supervisor) explain(err error) error {
+	if s.child == nil || s.channel == nil {
+		return err
+	}
+	_ = s.child.Signal(kernel.Kill)
+	for {
+		message, files, receiveErr := s.channel.Receive()
+		for _, file := range files {
+			file.Close()
+		}
+		if receiveErr != nil {
+			return err
+		}
+		if text := string(message); text != messageReady {
+			return errors.New(text)
+		}
+	}
+}
+
+func (s *Supervisor) lockTree() error {
+	if os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
+		return nil
+	}
+	byName, byInode, err := kernel.TreeLocks(s.plan.Settings.Directory)
+	if err != nil {
+		return err
+	}
+	for _, path := range []string{byName, byInode} {
+		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly)
+		switch {
+		case errors.Is(err, kernel.ErrBusy):
+			return fmt.Errorf("directory tree %s is currently busy: another container runs from it", s.plan.Settings.Directory)
+		case errors.Is(err, kernel.ErrReadOnlyFileSystem):
+			continue // nobody can have it there either
+		case err != nil:
+			return err
+		}
+		s.locks = append(s.locks, lock)
+	}
+	return nil
+}
+
+func (s *Supervisor) pickUsers() error {
+	users := &s.plan.Users
+	for step := range uint64(100) {
+		lock, err := kernel.LockFile(filepath.Join("/run/systemd/nspawn-uid", fmt.Sprint(users.Start)), false)
+		free := err == nil && (!users.Pick || !kernel.UserKnown(users.Start))
+		switch {
+		case free:
+			s.locks = append(s.locks, lock)
+			return nil
+		case err == nil:
+			lock.Release()
+		case !errors.Is(err, kernel.ErrBusy):
+			return err
+		}
+		if !users.Pick {
+			return nil // asked for by number: sharing a range is the user's decision
+		}
+		users.Start = NextRange(s.plan.Settings.Machine, step)
+	}
+	return errors.New("no free range of users found in 100 tries")
+}
+
+// splitControlGroup makes room for the payload: the supervisor sits in "supervisor", the payload in "payload", as the
+// "no internal processes" rule of cgroup v2 demands.
+func (s *Supervisor) splitControlGroup() error {
+	own, ok := kernel.OwnControlGroup()
+	if !ok || !s.plan.Options.KeepUnit {
+		return nil
+	}
+	unit := own.Parent()
+	if own.Name() != "supervisor" { // the service manager has done it where it knows DelegateSubgroup= (systemd 254)
+		unit = own
+		group, err := own.Child("supervisor")
+		if err != nil {
+			return err
+		}
+		if err := group.Enter(); err != nil {
+			return err
+		}
+	}
+	payload, err := unit.Child("payload")
+	if err != nil {
+		return err
+	}
+	s.group = &payload
+	return unit.EnableControllers()
+}
+
+func (s *Supervisor) writeMachine() error {
+	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
+	if err != nil {
+		return err
+	}
+	s.machineFile = true
+	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'))
+}
+
+func machineFile(machine string) string {
+	return filepath.Join(network.MachinesDirectory, machine+".json")
+}
+
+func writeAtomically(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}
+
+func (s *Supervisor) makeHostTrees() (err error) {
+	dev, run := hostTrees()
+	owner := int(s.plan.Users.Start)
+	if s.dev, err = hostTree(dev, deviceNodes(&s.plan.Inside), owner); err != nil {
+		return err
+	}
+	if s.run, err = hostTree(run, runNodes(&s.plan.Inside), owner); err != nil {
+		return err
+	}
+	// machined mounts here what "machinectl bind" is to make appear inside.
+	propagate := filepath.Join("/run/systemd/nspawn/propagate", s.plan.Settings.Machine)
+	if err := os.MkdirAll(propagate, 0o600); err != nil {
+		return err
+	}
+	if s.incoming, err = kernel.CloneTree(propagate, false); err != nil {
+		return err
+	}
+	return s.incoming.SetAttributes(kernel.ReadOnly, false)
+}
+
+func hostTree(m mount, nodes []kernel.Node, owner int) (kernel.Tree, error) {
+	id := fmt.Sprint(owner)
+	tree, err := kernel.NewFileSystem(m.fstype, m.attributes, append(m.options, options("uid", id, "gid", id)...)...)
+	if err != nil {
+		return tree, err
+	}
+	return tree, tree.MakeNodes(nodes, owner, owner)
+}
+
+func (s *Supervisor) startFirst() error {
+	plan, err := json.Marshal(s.plan.Inside)
+	if err != nil {
+		return err
+	}
+	file, err := kernel.NewSealedFile("plan", plan)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	ours, theirs, err := kernel.NewChannel()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	s.channel = ours
+	var group *os.File
+	if s.group != nil {
+		if group, err = s.group.Open(); err != nil {
+			return err
+		}
+		defer group.Close()
+	}
+	namespaces := kernel.Namespaces{
+		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
+	}
+	s.child, err = kernel.StartStage(namespaces, group, s.stdio(), theirs, file)
+	return err
+}
+
+// stdio is what the first process inherits: the payload's own with --console=pipe, otherwise it opens its console later.
+func (s *Supervisor) stdio() [3]*os.File {
+	return [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+}
+
+func (s *Supervisor) delegateControlGroup() error {
+	if s.group == nil {
+		return nil
+	}
+	return s.group.Delegate(int(s.plan.Users.Start), int(s.plan.Users.Start))
+}
+
+func (s *Supervisor) passTrees() error {
+	files := []*os.File{s.root.File(), s.dev.File(), s.run.File(), s.incoming.File()}
+	if !s.plan.Inside.PrivateNetwork && s.plan.Inside.UserNamespace {
+		sys, err := kernel.CloneTree("/sys", false)
+		if err != nil {
+			return err
+		}
+		if err := sys.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false); err != nil {
+			return err
+		}
+		files = append(files, sys.File())
+	}
+	for _, bind := range s.binds {
+		files = append(files, bind.File())
+	}
+	err := s.channel.Send([]byte("trees"), files...)
+	for _, file := range files {
+		file.Close()
+	}
+	return err
+}
+
+func (s *Supervisor) createLinks() error {
+	if len(s.plan.Machine.Links) == 0 {
+		return nil
+	}
+	conn, err := link.Open()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, l := range s.plan.Machine.Links {
+		veth, err := vethFor(l, s.child.PID)
+		if err != nil {
+			return err
+		}
+		index, bridge, err := conn.CreateVeth(veth)
+		if err != nil {
+			return err
+		}
+		s.interfaces = append(s.interfaces, index)
+		if veth.Zone {
+			s.interfaces = append(s.interfaces, bridge)
+		}
+		if l.HostAltName != "" {
+			if err := conn.AddAltName(index, l.HostAltName); err != nil {
+				s.log(Warning, err.Error())
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Supervisor) setLimits() error {
+	for name, limit := range s.plan.Limits {
+		if err := s.child.SetResourceLimit(name, limit.Soft, limit.Hard); err != nil {
+			return fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.Limit"+name), err)
+		}
+	}
+	if adjust := s.plan.Settings.Exec.OOMScoreAdjust; adjust != nil {
+		return s.child.SetOOMScoreAdjust(*adjust)
+	}
+	return nil
+}
+
+// waitReady takes what the first process made for the supervisor.
+func (s *Supervisor) waitReady() error {
+	message, files, err := s.channel.Receive()
+	if errors.Is(err, io.EOF) {
+		return errors.New("the container's first process died")
+	}
+	if err != nil {
+		return err
+	}
+	if string(message) != messageReady {
+		return errors.New(string(message))
+	}
+	if s.plan.Inside.Console && len(files) > 0 {
+		s.console, files = files[0], files[1:]
+	}
+	if len(files) != 1 {
+		return fmt.Errorf("the container's first process sent %d files", len(files))
+	}
+	s.notify = kernel.NotifySocketFrom(files[0])
+	return nil
+}
+
+func (s *Supervisor) register() error {
+	if s.plan.Options.Register == "no" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	err := machined.Client{}.Register(ctx, s.registration())
+	switch {
+	case err == nil:
+		s.registered = true
+	case s.plan.Options.Register == "auto":
+		priority := Warning
+		if errors.Is(err, machined.ErrNoMachined) {
+			priority = Debug
+		}
+		s.log(priority, fmt.Sprintf("cannot register with systemd-machined, ignoring: %v", err))
+	default:
+		return err
+	}
+	return nil
+}
+
+// letGo waits until the payload was executed: the channel closes then.
+func (s *Supervisor) letGo() error {
+	if err := s.channel.Send([]byte(messageGo)); err != nil {
+		return err
+	}
+	message, _, err := s.channel.Receive()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.New(string(message))
+}

@@ -1,0 +1,170 @@
+package container
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/machined"
+	"nspawnkit/network"
+	"nspawnkit/network/kernel/link"
+	"nspawnkit/settings"
+)
+
+// Priorities of syslog(3).
+const (
+	Error   = 3
+	Warning = 4
+	Notice  = 5
+	Info    = 6
+	Debug   = 7
+)
+
+// registerTimeout bounds a call to systemd-machined, which may have to be started first.
+const registerTimeout = 25 * time.Second
+
+// clearStale removes what a container of this name left that was killed together with its supervisor. Nobody else uses the
+// name: the directory tree is locked.
+func (s *Supervisor) clearStale() error {
+	if s.plan.Options.Register != "no" {
+		clearRecord(s.plan.Settings.Machine)
+	}
+	if len(s.plan.Machine.Links) == 0 {
+		return nil
+	}
+	return removeLinks(s.plan.Machine)
+}
+
+// clearRecord drops the machine from systemd-machined's list if its init is gone.
+func clearRecord(machine string) {
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	client := machined.Client{}
+	leader, err := client.Leader(ctx, machine)
+	if err == nil && !kernel.ProcessExists(leader) {
+		_ = client.Unregister(ctx, machine)
+	}
+}
+
+func removeLinks(machine network.Machine) error {
+	conn, err := link.Open()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var problems []error
+	for _, l := range machine.Links {
+		address, err := net.ParseMAC(l.HostMAC)
+		if err != nil {
+			return fmt.Errorf("link %s: %w", l.Host, err)
+		}
+		problems = append(problems, conn.RemoveVeth(l.Host, address))
+		if strings.HasPrefix(l.Bridge, network.ZonePrefix) {
+			_, err := conn.RemoveBridge(l.Bridge)
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func vethFor(l network.MachineLink, pid int) (link.Veth, error) {
+	host, err := net.ParseMAC(l.HostMAC)
+	if err != nil {
+		return link.Veth{}, err
+	}
+	container, err := net.ParseMAC(l.ContainerMAC)
+	if err != nil {
+		return link.Veth{}, err
+	}
+	return link.Veth{
+		Name: l.Host, Addr: host, PeerName: l.Container, PeerAddr: container, PeerPID: pid,
+		Bridge: l.Bridge, Zone: strings.HasPrefix(l.Bridge, network.ZonePrefix),
+	}, nil
+}
+
+func (s *Supervisor) registration() machined.Registration {
+	r := machined.Registration{
+		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
+		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
+	}
+	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))
+	return r
+}
+
+// openRootTree makes the detached mount that becomes the container's root.
+func (s *Supervisor) openRootTree() (err error) {
+	if s.root, err = kernel.CloneTree(s.plan.Settings.Directory, true); err != nil {
+		return err
+	}
+	if !s.plan.Users.MapRoot {
+		return nil
+	}
+	return s.mapTree(s.root, true)
+}
+
+func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
+	users, err := s.child.OpenNamespace("user")
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return tree.MapIDs(users, recursive)
+}
+
+// openBinds opens the sources of binds before the container exists, so that a missing one costs nothing.
+func (s *Supervisor) openBinds() error {
+	for _, bind := range s.plan.Settings.Files.Binds {
+		tree, err := s.openBind(bind)
+		if err != nil {
+			return fmt.Errorf("%s: %w", bind.Origin, err)
+		}
+		s.binds = append(s.binds, tree)
+	}
+	return nil
+}
+
+func (s *Supervisor) openBind(bind settings.Bind) (kernel.Tree, error) {
+	source, inRoot := strings.CutPrefix(bind.Source, "+")
+	if !inRoot {
+		return kernel.CloneTree(source, bind.Recursive)
+	}
+	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer root.Close()
+	file, err := root.Open(source, kernel.PathOnly)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer file.Close()
+	return kernel.CloneTreeOf(file, bind.Recursive)
+}
+
+func (s *Supervisor) mapBinds() error {
+	for i, bind := range s.plan.Settings.Files.Binds {
+		if bind.ReadOnly {
+			if err := s.binds[i].SetAttributes(kernel.ReadOnly, bind.Recursive); err != nil {
+				return fmt.Errorf("%s: %w", bind.Origin, err)
+			}
+		}
+		switch bind.IDMap {
+		case "idmap":
+			if !s.plan.Users.Namespace {
+				continue
+			}
+			if err := s.mapTree(s.binds[i], bind.Recursive); err != nil {
+				return fmt.Errorf("%s: %w", bind.Origin, err)
+			}
+		case "", "noidmap":
+		default:
+			return fmt.Errorf("%s: %s is not supported yet", bind.Origin, bind.IDMap)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/machined"
+)
+
+// End says how a container ended.
+type End struct {
+	Reboot bool // the payload asked for a reboot
+	Status int  // exit status of nspawn-exec, if not
+}
+
+// RebootStatus is the exit status that makes the unit start the container again (RestartForceExitStatus=).
+const RebootStatus = 133
+
+// Watch keeps the container company until it ends: it forwards console, notifications and signals, and tells the service
+// manager that it is alive. signals carries SIGTERM, SIGINT, SIGWINCH.
+func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (End, error) {
+	ready := machined.Ready
+	status := machined.Status("Container running.")
+	if s.plan.Settings.Exec.NotifyReady {
+		status = machined.Status("Container started, waiting until it is ready.")
+	}
+	if s.plan.Settings.Exec.NotifyReady {
+		s.tell(status, machined.LeaderPID(s.child.PID))
+	} else {
+		s.tell(ready, status, machined.LeaderPID(s.child.PID))
+	}
+	ended := make(chan waited, 1)
+	go func() {
+		status, err := s.child.Wait()
+		ended <- waited{status, err}
+	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go s.forwardNotifications()
+	console := s.forwardConsole(ctx)
+	defer console.stop()
+
+	var ping <-chan time.Time
+	if watchdog > 0 {
+		ticker := time.NewTicker(watchdog)
+		defer ticker.Stop()
+		ping = ticker.C
+	}
+	halting := false
+	for {
+		select {
+		case end := <-ended:
+			console.drain()
+			return s.classify(end)
+		case <-ping:
+			s.tell(machined.Ping)
+		case request := <-console.requests:
+			s.onRequest(request)
+		case signal := <-signals:
+			if signal == syscall.SIGWINCH {
+				console.resize()
+				continue
+			}
+			s.onStop(&halting)
+		}
+	}
+}
+
+type waited struct {
+	status syscall.WaitStatus
+	err    error
+}
+
+// tell sends lines to the service manager.
+func (s *Supervisor) tell(lines ...string) {
+	if err := s.notifier.Notify(lines...); err != nil {
+		s.log(Warning, err.Error())
+	}
+}
+
+// onStop asks the payload to shut down in order at first and ends it the second time, or at once if it does not know how.
+func (s *Supervisor) onStop(halting *bool) {
+	signal := s.plan.Settings.Exec.KillSignal
+	if signal == 0 || *halting {
+		_ = s.child.Signal(kernel.Kill)
+		return
+	}
+	*halting = true
+	s.log(Info, "Trying to halt container. Send SIGTERM again to trigger immediate termination.")
+	s.tell(machined.Stopping, machined.Status("Container is shutting down."))
+	if err := s.child.Signal(signal); err != nil {
+		s.log(Warning, err.Error())
+	}
+}
+
+// onRequest carries out a hotkey of the console.
+func (s *Supervisor) onRequest(request hotkey) {
+	var signal syscall.Signal
+	switch request {
+	case hotkeyKill:
+		signal = kernel.Kill
+	case hotkeyReboot:
+		signal = syscall.SIGINT // systemd as process 1 reboots, as on Ctrl-Alt-Del
+	case hotkeyPowerOff:
+		signal = syscall.Signal(38) // SIGRTMIN+4 with the C library's SIGRTMIN: systemd powers off
+	}
+	if err := s.child.Signal(signal); err != nil {
+		s.log(Warning, err.Error())
+	}
+}
+
+// forwardNotifications believes the container's init only.
+func (s *Supervisor) forwardNotifications() {
+	for {
+		message, sender, err := s.notify.Receive()
+		if err != nil {
+			return // closed
+		}
+		if sender != s.child.PID {
+			continue
+		}
+		notification, err := machined.ParseNotification(message)
+		if err != nil {
+			s.log(Debug, err.Error())
+			continue
+		}
+		if lines := notification.Forward(s.plan.Settings.Exec.NotifyReady); len(lines) > 0 {
+			s.tell(lines...)
+		}
+	}
+}
+
+// classify follows "EXIT STATUS" of systemd-nspawn(1): the kernel reports reboot(2) inside a PID namespace as the end of its
+// init by SIGHUP for a reboot and SIGINT for the rest (pid_namespaces(7)).
+func (s *Supervisor) classify(end waited) (End, error) {
+	machine := s.plan.Settings.Machine
+	switch status := end.status; {
+	case end.err != nil:
+		return End{Status: 1}, end.err
+	case status.Exited() && status.ExitStatus() == RebootStatus:
+		return End{Status: 1}, fmt.Errorf("container %s ended with status %d, which stands for a reboot here", machine, RebootStatus)
+	case status.Exited():
+		return End{Status: status.ExitStatus()}, nil
+	case status.Signaled() && status.Signal() == syscall.SIGINT:
+		s.log(Info, fmt.Sprintf("Container %s has been shut down.", machine))
+		return End{}, nil
+	case status.Signaled() && status.Signal() == syscall.SIGHUP:
+		s.log(Info, fmt.Sprintf("Container %s is being rebooted.", machine))
+		return End{Reboot: true, Status: RebootStatus}, nil
+	}
+	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %d", machine, end.status.Signal())
+}
+
+// Close removes what the container was made of. It may be called at any time after [NewSupervisor].
+func (s *Supervisor) Close() {
+	if s.child != nil {
+		_ = s.child.Signal(kernel.Kill)
+	}
+	if s.notify != nil {
+		s.notify.Close()
+	}
+	if s.registered {
+		ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+		defer cancel()
+		_ = machined.Client{}.Unregister(ctx, s.plan.Settings.Machine)
+	}
+	if s.machineFile {
+		s.report(removeLinks(s.plan.Machine))
+		s.report(removeMissingOk(machineFile(s.plan.Settings.Machine)))
+	}
+	if s.group != nil {
+		s.report(s.group.Kill())
+	}
+	s.report(removeMissingOk("/run/systemd/nspawn/propagate/" + s.plan.Settings.Machine))
+	for _, lock := range s.locks {
+		lock.Release()
+	}
+}
+
+func (s *Supervisor) report(err error) {
+	if err != nil {
+		s.log(Warning, err.Error())
+	}
+}

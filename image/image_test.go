@@ -1,0 +1,32 @@
+package image
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestFind(t *testing.T) {
+	host := fstest.MapFS{
+		"var/lib/machines/web/usr/bin": {Mode: fs.ModeDir},
+		"run/machines/web/usr":         {Mode: fs.ModeDir},
+		"var/lib/machines/db/usr":      {Mode: fs.ModeDir},
+		"var/lib/machines/disk.raw":    {},
+		"var/lib/machines/file":        {},
+	}
+	for machine, want := range map[string]string{"web": "/run/machines/web", "db": "/var/lib/machines/db"} {
+		if got, err := Find(host, machine); got != want || err != nil {
+			t.Errorf("Find(%s) = %q, %v; want %q", machine, got, err, want)
+		}
+	}
+	if _, err := Find(host, "disk"); err == nil || !strings.Contains(err.Error(), "/var/lib/machines/disk.raw") {
+		t.Errorf("disk image: %v", err)
+	}
+	for _, machine := range []string{"file", "none"} {
+		if _, err := Find(host, machine); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Find(%s): %v", machine, err)
+		}
+	}
+}
