@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,7 +74,10 @@ func serve(t *testing.T, conn *dbus.Conn, name string, path dbus.ObjectPath, ifa
 }
 
 // fakeMachined is the manager object of systemd-machined 252.
-type fakeMachined struct{ calls chan string }
+type fakeMachined struct {
+	calls chan string
+	gone  *atomic.Bool // web is unregistered
+}
 
 func (f fakeMachined) RegisterMachineWithNetwork(name string, id []byte, service, class string, leader uint32, root string,
 	interfaces []int32,
@@ -87,11 +91,12 @@ func (f fakeMachined) RegisterMachineWithNetwork(name string, id []byte, service
 
 func (f fakeMachined) UnregisterMachine(name string) *dbus.Error {
 	f.calls <- "unregister " + name
+	f.gone.Store(true)
 	return nil
 }
 
 func (f fakeMachined) GetMachine(name string) (dbus.ObjectPath, *dbus.Error) {
-	if name != "web" {
+	if name != "web" || f.gone.Load() {
 		return "", dbus.NewError("org.freedesktop.machine1.NoSuchMachine", []any{"No machine '" + name + "' known"})
 	}
 	return "/org/freedesktop/machine1/machine/web", nil
@@ -110,7 +115,7 @@ func (fakeProperties) Get(iface, name string) (dbus.Variant, *dbus.Error) {
 func TestBus(t *testing.T) {
 	client, conn := privateBus(t)
 	calls := make(chan string, 1)
-	serve(t, conn, machineService, machinePath, machineInterface, fakeMachined{calls})
+	serve(t, conn, machineService, machinePath, machineInterface, fakeMachined{calls, new(atomic.Bool)})
 	serve(t, conn, machineService, "/org/freedesktop/machine1/machine/web", "org.freedesktop.DBus.Properties", fakeProperties{})
 
 	if err := client.Register(t.Context(), testRegistration()); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 )
 
 var (
@@ -77,30 +78,53 @@ func indices(interfaces []int) []int32 {
 	return result
 }
 
-// Unregister removes a machine from systemd-machined's list without touching its processes.
+// Unregister removes a machine from systemd-machined's list without touching its processes. When it returns the name is free.
 func (c Client) Unregister(ctx context.Context, name string) error {
 	err := c.callVarlink(ctx, "io.systemd.Machine.Unregister", map[string]any{"name": name}, nil)
 	if fallBack(err) {
 		err = c.callMachine(ctx, "UnregisterMachine", nil, name)
 	}
+	if err == nil {
+		err = c.waitGone(ctx, name)
+	}
 	return wrap("unregister", name, err)
+}
+
+// waitGone waits until no machine of this name is listed: systemd 257 to 262 answer a moment before they have removed it, and
+// registering it anew fails until then.
+func (c Client) waitGone(ctx context.Context, name string) error {
+	for {
+		_, err := c.leader(ctx, name)
+		switch {
+		case errors.Is(err, ErrNoSuchMachine):
+			return nil
+		case err != nil:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // Leader returns the PID of the init of a registered machine. The process may be dead: after a supervisor was killed its
 // machine can stay registered, and must be unregistered before the next start.
 func (c Client) Leader(ctx context.Context, name string) (pid int, err error) {
+	pid, err = c.leader(ctx, name)
+	return pid, wrap("find leader of", name, err)
+}
+
+func (c Client) leader(ctx context.Context, name string) (int, error) {
 	var reply struct {
-		Leader leader `json:"leader"`
+		Leader varlinkPID `json:"leader"`
 	}
-	err = c.callVarlink(ctx, "io.systemd.Machine.List", map[string]any{"name": name}, &reply)
-	pid = int(reply.Leader)
+	err := c.callVarlink(ctx, "io.systemd.Machine.List", map[string]any{"name": name}, &reply)
 	if fallBack(err) {
-		pid, err = c.busLeader(ctx, name)
+		return c.busLeader(ctx, name)
 	}
-	if err != nil {
-		return 0, wrap("find leader of", name, err)
-	}
-	return pid, nil
+	return int(reply.Leader), err
 }
 
 // fallBack says whether a Varlink call failed in a way that D-Bus may not.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -47,7 +48,7 @@ func (c Client) callVarlink(ctx context.Context, method string, parameters, repl
 	case err != nil:
 		return fmt.Errorf("%s: %w", method, varlinkError(err))
 	case answer.Error != "":
-		return fmt.Errorf("%s: %w", method, remoteError{answer.Error, string(answer.Parameters)})
+		return fmt.Errorf("%s: %w", method, remoteError{answer.Error, strings.Trim(string(answer.Parameters), "{}")})
 	case reply == nil:
 		return nil
 	}
@@ -91,19 +92,19 @@ func varlinkError(err error) error {
 	return err
 }
 
-// leader is a process in an answer: a number up to systemd 256, later an object with more about the process.
-type leader int
+// varlinkPID is a process in an answer: a number up to systemd 256, later an object with more about the process.
+type varlinkPID int
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (l *leader) UnmarshalJSON(data []byte) error {
+func (p *varlinkPID) UnmarshalJSON(data []byte) error {
 	var process struct {
 		PID int `json:"pid"`
 	}
-	if err := json.Unmarshal(data, &process.PID); err != nil {
+	if json.Unmarshal(data, &process.PID) != nil {
 		if err := json.Unmarshal(data, &process); err != nil {
 			return err
 		}
 	}
-	*l = leader(process.PID)
+	*p = varlinkPID(process.PID)
 	return nil
 }
