@@ -25,11 +25,12 @@ func OwnControlGroup() (ControlGroup, bool) {
 	if err != nil {
 		return ControlGroup{}, false
 	}
-	path, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "0::")
-	if !ok || strings.Contains(path, "\n") {
-		return ControlGroup{}, false
+	for line := range strings.Lines(string(data)) {
+		if path, ok := strings.CutPrefix(line, "0::"); ok { // the others are hierarchies of version 1
+			return ControlGroup{filepath.Join(controlGroupRoot, strings.TrimSuffix(path, "\n"))}, true
+		}
 	}
-	return ControlGroup{filepath.Join(controlGroupRoot, path)}, true
+	return ControlGroup{}, false
 }
 
 // Name returns the last component of the path.
