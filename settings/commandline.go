@@ -132,13 +132,14 @@ func (c *CommandLine) take(o *option, argument string) error {
 
 // assign keeps the value of a key's own option.
 func (c *CommandLine) assign(key *Key, v value) error {
-	if key.set == nil && !key.off {
+	err := c.add(key, v)
+	switch {
+	case err == nil:
+		return nil
+	case isUnsupported(err) && key.set == nil:
 		return unsupported(v.origin.Option)
 	}
-	if err := c.add(key, v); err != nil {
-		return optionError(v.origin.Option, v.text, err)
-	}
-	return nil
+	return optionError(v.origin.Option, v.text, err)
 }
 
 // add checks and keeps a value of a key.

@@ -76,8 +76,8 @@ func checkService(key, text string) error {
 		return errors.New("cannot be set, nspawnkit sets it")
 	}
 	check := checkerOf(key)
-	if check == nil || text == "" || strings.Contains(text, "%") && !strings.HasSuffix(text, "%") {
-		return nil // an empty value resets, a specifier is expanded later
+	if check == nil || text == "" {
+		return nil // an empty value resets
 	}
 	return check(text)
 }

@@ -154,7 +154,7 @@ func checkIndexes(text string) error {
 	return nil
 }
 
-// cutDevice splits "PATH VALUE".
+// cutDevice splits "PATH VALUE". systemd expands specifiers in the path, so it may begin with one.
 func cutDevice(text string) (setting string, err error) {
 	words, err := splitWords(text)
 	if err != nil {
@@ -162,6 +162,9 @@ func cutDevice(text string) (setting string, err error) {
 	}
 	if len(words) != 2 {
 		return "", errors.New("not a path and a value")
+	}
+	if strings.HasPrefix(words[0], "%") {
+		return words[1], nil
 	}
 	return words[1], checkPath(words[0])
 }
@@ -205,7 +208,7 @@ func checkDeviceAllow(text string) error {
 	}
 	device := words[0]
 	if !strings.HasPrefix(device, "/dev/") && !strings.HasPrefix(device, "/run/systemd/inaccessible/") &&
-		!strings.HasPrefix(device, "char-") && !strings.HasPrefix(device, "block-") && !strings.Contains(device, "%") {
+		!strings.HasPrefix(device, "char-") && !strings.HasPrefix(device, "block-") && !strings.HasPrefix(device, "%") {
 		return fmt.Errorf("%s is not below /dev, char-CLASS or block-CLASS", printable(device))
 	}
 	if len(words) == 2 && leading(words[1], "rwm") != words[1] {

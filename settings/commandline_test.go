@@ -1,0 +1,136 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestHelpText(t *testing.T) { golden(t, "help.txt", Help("nspawn-exec")) }
+
+func TestParseCommandLine(t *testing.T) {
+	base := CommandLine{Settings: SettingsYes, Register: "auto"}
+	for _, test := range []struct {
+		args   string
+		change func(*CommandLine)
+		set    string // keys, in order
+	}{
+		{"", func(c *CommandLine) {}, ""},
+		{"-bD /srv/x", func(c *CommandLine) { c.Directory = "/srv/x" }, "Boot=yes"},
+		{"-bD/srv/x -q", func(c *CommandLine) { c.Directory, c.Quiet = "/srv/x", true }, "Boot=yes"},
+		{"--mach web --direc=/x", func(c *CommandLine) { c.Machine, c.Directory = "web", "/x" }, ""},
+		{"-M web -n ls -l -b", func(c *CommandLine) { c.Machine, c.Parameters = "web", []string{"ls", "-l", "-b"} }, "VirtualEthernet=yes"},
+		{"-M web -- -b", func(c *CommandLine) { c.Machine, c.Parameters = "web", []string{"-b"} }, ""},
+		{"-M web - -b", func(c *CommandLine) { c.Machine, c.Parameters = "web", []string{"-", "-b"} }, ""},
+		{"-M web -M a.b", func(c *CommandLine) { c.Machine = "a.b" }, ""},
+		{"--machine= --quiet", func(c *CommandLine) { c.Quiet = true }, ""},
+		{"--keep-unit --register=no -S a.slice", func(c *CommandLine) { c.KeepUnit, c.Register, c.Slice = true, "no", "a.slice" }, ""},
+		{"--settings=no", func(c *CommandLine) { c.Settings = SettingsNo }, ""},
+		{"--settings=1", func(c *CommandLine) {}, ""},
+		{"--settings override", func(c *CommandLine) { c.Settings = SettingsOverride }, ""},
+		{"--settings=trusted --console=pipe", func(c *CommandLine) { c.Settings, c.Console = SettingsTrusted, "pipe" }, ""},
+		{"-P --no-pager --no-ask-password --system", func(c *CommandLine) { c.Console = "pipe" }, ""},
+		{"--dry-run --cleanup -M web", func(c *CommandLine) { c.DryRun, c.Cleanup, c.Machine = true, true, "web" }, ""},
+		{"-h --nonsense", func(c *CommandLine) { c.Help = true }, ""},
+		{"--version", func(c *CommandLine) { c.Version = true }, ""},
+		{"--capability=help", func(c *CommandLine) { c.ListCapabilities = true }, ""},
+		{"-Uj", func(c *CommandLine) {}, "PrivateUsers=pick PrivateUsersOwnership=auto LinkJournal=try-guest"},
+		{"--private-users --private-users=0 --private-users=no", func(c *CommandLine) {}, "PrivateUsers=yes PrivateUsers=0 PrivateUsers=no"},
+		{"-p80 --port=udp:53:5353 --rlimit=RLIMIT_NOFILE=1:2 --rlimit NICE=-5", func(c *CommandLine) {}, "Port=80 Port=udp:53:5353 LimitNOFILE=1:2 LimitNICE=-5"},
+		{"--capability=CAP_KILL,cap_chown --drop-capability=all", func(c *CommandLine) {}, "Capability=CAP_KILL,cap_chown DropCapability=all"},
+		{"-E HOME -E GONE --setenv=A=b", func(c *CommandLine) {}, "Environment=HOME=/root Environment=GONE= Environment=A=b"},
+		{"--bind=relative:/x --read-only --uuid=0123456789abcdef0123456789abcdef", func(c *CommandLine) {}, "Bind=relative:/x ReadOnly=yes MachineID=0123456789abcdef0123456789abcdef"},
+	} {
+		want := base
+		test.change(&want)
+		got, err := ParseCommandLine(strings.Fields(test.args), "HOME=/root", "HOMER=no")
+		if err != nil {
+			t.Errorf("%s: %v", test.args, err)
+			continue
+		}
+		var set []string
+		for _, a := range got.assignments {
+			set = append(set, a.key.Name+"="+a.value.text)
+		}
+		if strings.Join(set, " ") != test.set {
+			t.Errorf("%s: set %q", test.args, set)
+		}
+		if !slices.Equal(got.Parameters, want.Parameters) {
+			t.Errorf("%s: parameters %q", test.args, got.Parameters)
+		}
+		got.assignments, got.scratch, got.environ, got.Parameters, want.Parameters = nil, Settings{}, nil, nil, nil
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", test.args, got, want)
+		}
+	}
+}
+
+func TestCommandLineErrors(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"--nonsense", "unrecognized option '--nonsense'"},
+		{"--dry", "unrecognized option '--dry'"},
+		{"--mac web", ""},
+		{"--bin", "option '--bin' is ambiguous; possibilities: '--bind' '--bind-ro' '--bind-user' '--bind-user-shell' '--bind-user-group'"},
+		{"--bind", "option '--bind' requires an argument"},
+		{"--boot=yes", "option '--boot' doesn't allow an argument"},
+		{"-y", "invalid option -- 'y'"},
+		{"-bD", "option requires an argument -- 'D'"},
+		{"-b -a", "--boot and --as-pid2 may not be combined"},
+		{"-ab", "--boot and --as-pid2 may not be combined"},
+		{"-a", "--as-pid2 is not supported yet"},
+		{"-xb", "--ephemeral is not supported yet"},
+		{"--volatile", "--volatile is not supported yet"},
+		{"--volatile=no", ""},
+		{"--image=x", "--image is not supported yet"},
+		{"-u root", "--uid is not supported yet"},
+		{"--user", "--user is not supported yet"},
+		{"--network-macvlan=eth0", "--network-macvlan is not supported yet"},
+		{"--private-users=managed", "--private-users=managed: managed is not supported yet"},
+		{"-M a_b", "--machine=a_b: invalid machine name"},
+		{"--settings=maybe", "--settings=maybe: not a boolean, override or trusted"},
+		{"--console=tty", "--console=tty: not one of interactive, read-only, passive, pipe, autopipe"},
+		{"--register=maybe", "--register=maybe: not a boolean"},
+		{"--slice=a/b", "--slice=a/b: not the name of a slice"},
+		{"--cleanup", "--cleanup needs --machine= or --directory="},
+		{"--network-zone=../x", "--network-zone=../x: not a valid zone name"},
+		{"-p 80 -p 80", "--port=80: host port tcp:80 is already used at --port"},
+		{"--rlimit=NOFILE", "--rlimit=NOFILE: not an assignment"},
+		{"--rlimit=FOO=1", "--rlimit=FOO=1: unknown resource limit FOO"},
+		{"--rlimit=NOFILE=2:1", "--rlimit=NOFILE=2:1: soft limit is higher than the hard limit"},
+		{"--setenv=1A=b", "--setenv=1A=b: 1A is not a variable name"},
+		{"--directory=", "--directory=: path is empty"},
+		{"--capability=CAP_FOO", "--capability=CAP_FOO: CAP_FOO is not a capability"},
+	} {
+		_, err := ParseCommandLine(strings.Fields(test.args))
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.args, got, test.want)
+		}
+	}
+}
+
+func TestCommandLineLoad(t *testing.T) {
+	fsys := fstest.MapFS{
+		"var/lib/machines/web.nspawn": text("[Network]\nZone=a\n"),
+		"srv/web.nspawn":              text("[Network]\nZone=b\n"),
+	}
+	for _, test := range []struct{ args, path, problems string }{
+		{"-M web", "/var/lib/machines/web.nspawn", "/var/lib/machines/web.nspawn:2: warning: Zone= is ignored, the file is not trusted"},
+		{"-D /srv/web/", "/srv/web.nspawn", "/srv/web.nspawn:2: warning: Zone= is ignored, the file is not trusted"},
+		{"-D /srv/web --settings=trusted", "/srv/web.nspawn", ""},
+		{"-M web --settings=no", "", ""},
+	} {
+		c, err := ParseCommandLine(strings.Fields(test.args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file, problems := c.Load(fsys); file.Path != test.path || joinProblems(problems) != test.problems {
+			t.Errorf("%s: %s %v", test.args, file.Path, problems)
+		}
+	}
+}
