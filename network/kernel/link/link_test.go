@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -263,12 +264,23 @@ func TestZone(t *testing.T) {
 		first.Name, first.Bridge, first.Zone = "vb-one", "vz-app", true
 		second := first
 		second.Name, second.PeerPID = "vb-two", container(t).Process.Pid
-		for _, v := range []Veth{first, second} {
-			if _, _, err := c.CreateVeth(v); err != nil {
-				t.Fatal(err)
-			}
+		second.Addr = net.HardwareAddr{0x02, 0, 0, 0, 0, 3} // above that of first
+		if _, _, err := c.CreateVeth(first); err != nil {
+			t.Fatal(err)
 		}
 		bridge := mustFind(t, c, "vz-app").Attrs()
+		if _, _, err := c.CreateVeth(second); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RemoveVeth(first.Name, first.Addr); err != nil {
+			t.Fatal(err)
+		}
+		if got := mustFind(t, c, "vz-app").Attrs().HardwareAddr; !bytes.Equal(got, bridge.HardwareAddr) || got[0]&3 != 2 {
+			t.Errorf("address was %s, is %s", bridge.HardwareAddr, got)
+		}
+		if _, _, err := c.CreateVeth(first); err != nil {
+			t.Fatal(err)
+		}
 		if bridge.RawFlags&unix.IFF_UP == 0 || acceptRA(t, "vz-app") != "0" {
 			t.Errorf("bridge %+v, accept_ra=%s", bridge, acceptRA(t, "vz-app"))
 		}

@@ -1,8 +1,11 @@
 package link
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -38,7 +41,7 @@ func (c *Conn) ensureZoneBridge(name string) (index int, created bool, err error
 		return 0, false, fmt.Errorf("create bridge %s: the name of a zone's bridge begins with %s", name, network.ZonePrefix)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = name
+	attrs.Name, attrs.HardwareAddr = name, randomAddr()
 	err = c.handle.LinkAdd(&netlink.Bridge{LinkAttrs: attrs})
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, false, fmt.Errorf("create bridge %s: %w", name, err)
@@ -59,6 +62,14 @@ func (c *Conn) ensureZoneBridge(name string) (index int, created bool, err error
 		_ = c.deleteIndex(index)
 	}
 	return index, created, err
+}
+
+// randomAddr returns a unicast, locally administered address. Without one of its own a bridge takes the lowest of its ports'
+// addresses: the zone's gateway would change its address whenever a container comes or goes.
+func randomAddr() net.HardwareAddr {
+	addr := binary.LittleEndian.AppendUint64(nil, rand.Uint64())[:6]
+	addr[0] = addr[0]&^0x01 | 0x02
+	return addr
 }
 
 // deleteIndex removes the link with the given index.
