@@ -6,9 +6,11 @@ import "nspawnkit/container/capability"
 const always = -1
 
 // allowList returns what is allowed to a container that keeps the capability: groups and single calls, as
-// systemd-nspawn 262 has them (it also names process_vm_readv and process_vm_writev for CAP_SYS_PTRACE, but @ipc holds
-// them; the kernel checks ptrace permission itself). Knowingly not on it: @cpu-emulation, @obsolete, @pkey, @swap, fanotify_*, kexec_*,
-// open_by_handle_at, perf_event_open, quotactl; @keyring is [Policy.Keyring]'s.
+// systemd-nspawn 262 has them. It also names process_vm_readv and process_vm_writev for CAP_SYS_PTRACE, but @ipc holds
+// them, and the kernel checks them like ptrace.
+//
+// Knowingly not on the list: @cpu-emulation, @obsolete, @pkey, @swap, fanotify_*, kexec_*, open_by_handle_at,
+// perf_event_open, quotactl. @keyring is for [Policy.Keyring] to say.
 func allowList() []rule {
 	return []rule{
 		{always, `@aio @basic-io @chown @default @file-system @io-event @ipc @mount @network-io @process @resources

@@ -110,6 +110,7 @@ func (a *assembler) end(action action) label {
 }
 
 // search finds the span of the number in the accumulator, as a balanced binary tree, and ends with its action.
+// With more than one span the tree's root is the instruction emitted last.
 func (a *assembler) search(spans []span) label {
 	if len(spans) == 1 {
 		return a.end(spans[0].action)

@@ -6,10 +6,11 @@
 // sockets fail with EAFNOSUPPORT, which says to programs that the kernel has no audit. One program serves all
 // architectures that the kernel runs: x86-64, i386 and x32, or arm64 and arm.
 //
-// The package is pure: it never loads a program. It costs some 0.1 ms to build one, so none is kept ready.
+// The package is pure: it never loads a program. Building one takes less than 0.1 ms, so none is kept ready.
 //
 // The numbers and groups are in table.go. To renew them, take linux-libc-dev and systemd of the same day, save what
-// systemd-analyze syscall-filter prints, and compare allow.go with that systemd's src/nspawn/nspawn-seccomp.c.
+// systemd-analyze syscall-filter prints, name that file and the release in the environment (GROUPS_FILE, SYSTEMD_RELEASE)
+// of go generate, and compare allow.go with that release's src/nspawn/nspawn-seccomp.c.
 package seccomp
 
-//go:generate sh -c "go run ./internal/generate -groups \"$GROUPS_FILE\" -release \"$SYSTEMD_RELEASE\" >table.go.new && mv table.go.new table.go"
+//go:generate go run ./internal/generate -groups $GROUPS_FILE -release $SYSTEMD_RELEASE -output table.go

@@ -72,7 +72,7 @@ func Program(p Policy) ([]Instruction, error) {
 	a := assembler{returns: map[uint32]label{}}
 	next := a.end(failUnknown) // an architecture that we do not know
 	for _, machine := range slices.Backward(machines) {
-		a.search(spans(machine.tables, actions))
+		a.search(spans(machine.tables, actions)) // the next instruction goes on here
 		calls := a.emit(loadAbsolute, offsetNumber)
 		next = a.branch(jumpEqual, machine.audit, calls, next)
 	}
@@ -90,7 +90,7 @@ type span struct {
 	action action
 }
 
-// spans returns what happens to each number from 0 to the highest, in rising order.
+// spans returns what happens to each number from 0 to the highest, in rising order. There are always more than one.
 func spans(tables []table, actions *[len(calls)]action) []span {
 	var numbered []span
 	for _, table := range tables {

@@ -15,11 +15,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// alternating takes away every second allowed call of the table, which makes the longest program.
+// alternating takes away every second call of the table, which makes a long program; a process can still start,
+// be interrupted and end.
 func alternating() []string {
 	filter := []string{"@known", "~"}
 	for i := 0; i < len(calls); i += 2 {
-		filter[1] += " " + calls[i].name
+		if name := calls[i].name; !slices.Contains([]string{"execve", "rt_sigreturn", "exit"}, name) {
+			filter[1] += " " + name
+		}
 	}
 	return filter
 }
@@ -159,7 +162,9 @@ func TestProgramLength(t *testing.T) {
 	}
 }
 
-// TestGolden shows what the default policy does with each range of numbers.
+// TestGolden shows what the default policy does with each range of numbers. The files for amd64 were compared with the
+// programs that systemd-nspawn 262.1 loads: number by number the same, but for @keyring (see [Policy.Keyring]) and for
+// audit sockets of i386, which systemd-nspawn lets through.
 func TestGolden(t *testing.T) {
 	for _, abi := range abis() {
 		t.Run(abi.name, func(t *testing.T) {

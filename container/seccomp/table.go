@@ -70,7 +70,7 @@ var groupNames = [...]string{
 	"@known",
 }
 
-// calls is sorted by name. The numbers are those of x86-64, i386, x32 (without its bit), arm64 and arm; -1: has none.
+// calls is sorted by name. The numbers are those of x86-64, i386, x32 (without its bit), arm64 and arm; -1: none.
 var calls = [...]call{
 	{"_llseek", [...]int32{-1, 140, -1, -1, 140}, groupBasicIO | groupSystemService | groupKnown},
 	{"_newselect", [...]int32{-1, 142, -1, -1, 142}, groupIOEvent | groupSystemService | groupKnown},

@@ -1,6 +1,6 @@
 // Command generate writes the table of system calls of package seccomp.
 //
-//	go run ./internal/generate -headers DIR -groups FILE -release 262 >table.go
+//	go run ./internal/generate -headers DIR -groups FILE -release 262 -output table.go
 //
 // DIR holds the kernel's user-space headers by architecture (DIR/x86/asm/unistd_64.h, …), as the newest linux-libc-dev
 // of Debian has them in /usr/lib/linux/uapi. FILE is what "systemd-analyze syscall-filter" of that systemd release
@@ -42,20 +42,26 @@ func main() {
 	headers := flag.String("headers", "/usr/lib/linux/uapi", "`folder` of the kernel's headers")
 	groups := flag.String("groups", "", "`file` with the output of systemd-analyze syscall-filter")
 	release := flag.String("release", "", "systemd `release` the groups come from")
+	output := flag.String("output", "table.go", "`file` to write")
 	flag.Parse()
-	if err := run(*headers, *groups, *release); err != nil {
+	source, err := generate(*headers, *groups, *release)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(*output, source, 0o644); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(headers, groupsFile, release string) error {
+// generate returns the Go source of the table.
+func generate(headers, groupsFile, release string) ([]byte, error) {
 	text, err := os.ReadFile(groupsFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	groups, err := parseGroups(string(text))
 	if err != nil {
-		return fmt.Errorf("%s: %w", groupsFile, err)
+		return nil, fmt.Errorf("%s: %w", groupsFile, err)
 	}
 	var tables []map[string]int
 	for _, column := range columns() {
@@ -63,20 +69,15 @@ func run(headers, groupsFile, release string) error {
 		for _, header := range column.headers {
 			text, err := os.ReadFile(filepath.Join(headers, header))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if err := parseHeader(string(text), table); err != nil {
-				return fmt.Errorf("%s: %w", header, err)
+				return nil, fmt.Errorf("%s: %w", header, err)
 			}
 		}
 		tables = append(tables, table)
 	}
-	source, err := format.Source(render(release, groups, tables))
-	if err != nil {
-		return err
-	}
-	_, err = os.Stdout.Write(source)
-	return err
+	return format.Source(render(release, groups, tables))
 }
 
 // render writes the Go source: the group constants, their names, and one row for each system call.
@@ -95,7 +96,7 @@ func render(release string, groups []group, tables []map[string]int) []byte {
 	for _, group := range groups {
 		fmt.Fprintf(&b, "%q,\n", group.name)
 	}
-	fmt.Fprint(&b, "}\n\n// calls is sorted by name. The numbers are those of x86-64, i386, x32 (without its bit), arm64 and arm; -1: has none.\n")
+	fmt.Fprint(&b, "}\n\n// calls is sorted by name. The numbers are those of x86-64, i386, x32 (without its bit), arm64 and arm; -1: none.\n")
 	fmt.Fprint(&b, "var calls = [...]call{\n")
 	for _, name := range callNames(groups, tables) {
 		fmt.Fprintf(&b, "{%q, [...]int32{%s}, %s},\n", name, numbers(name, tables), memberships(name, groups))
