@@ -142,14 +142,16 @@ func (c Config) replyOptions() (dhcpv4.Options, error) {
 	}
 	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-c.ServerAddress.Bits()))
 	options[dhcpv4.OptionSubnetMask.Code()] = mask
+	var routers []netip.Addr
 	if c.Router.IsValid() {
-		options[dhcpv4.OptionRouter.Code()] = c.Router.AsSlice()
+		routers = []netip.Addr{c.Router}
 	}
 	for _, servers := range []struct {
 		code      dhcpv4.OptionCode
 		prefix    []byte
 		addresses []netip.Addr
 	}{
+		{dhcpv4.OptionRouter, nil, routers},
 		{dhcpv4.OptionDomainNameServer, nil, c.DNS},
 		{dhcpv4.OptionNTPServers, nil, c.NTP},
 		{dhcpv4.OptionSIPServers, []byte{1}, c.SIP}, // RFC 3361, section 3.2: addresses follow
@@ -157,9 +159,17 @@ func (c Config) replyOptions() (dhcpv4.Options, error) {
 		{dhcpv4.OptionSimpleMailTransportProtocolServer, nil, c.SMTP},
 		{dhcpv4.OptionLPRServer, nil, c.LPR},
 	} {
-		if len(servers.addresses) > 0 {
-			options[servers.code.Code()] = appendAddresses(servers.prefix, servers.addresses)
+		if len(servers.addresses) == 0 {
+			continue
 		}
+		value := servers.prefix
+		for _, address := range servers.addresses {
+			if !address.Is4() {
+				return nil, fmt.Errorf("%v: %v is not an IPv4 address", servers.code, address)
+			}
+			value = append(value, address.AsSlice()...)
+		}
+		options[servers.code.Code()] = value
 	}
 	if c.Domain != "" {
 		options[dhcpv4.OptionDomainName.Code()] = []byte(c.Domain)
@@ -184,11 +194,4 @@ func checkOptions(options dhcpv4.Options) error {
 		return errors.New("the configured DHCP options do not fit in a reply")
 	}
 	return nil
-}
-
-func appendAddresses(b []byte, addresses []netip.Addr) []byte {
-	for _, address := range addresses {
-		b = append(b, address.AsSlice()...)
-	}
-	return b
 }

@@ -134,13 +134,14 @@ func (j *Journal) Commit(changes []Lease) error {
 
 // Compact writes the journal anew with one line for each lease.
 func (j *Journal) Compact() error {
-	leases := j.server.Leases()
+	lines := 0
 	err := j.store.Replace(func(w io.Writer) error {
-		for _, lease := range leases {
+		for lease := range j.server.Leases() {
 			j.buffer = appendLease(j.buffer[:0], lease)
 			if _, err := w.Write(j.buffer); err != nil {
 				return err
 			}
+			lines++
 		}
 		return nil
 	})
@@ -148,6 +149,6 @@ func (j *Journal) Compact() error {
 		j.behind = true
 		return fmt.Errorf("write lease journal anew: %w", err)
 	}
-	j.lines, j.behind = len(leases), false
+	j.lines, j.behind = lines, false
 	return nil
 }

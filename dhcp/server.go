@@ -3,6 +3,8 @@ package dhcp
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -57,7 +59,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{config: config, options: options, static: map[HardwareAddr]StaticLease{}}
 	s.leases = newTable(number(config.ServerAddress.Masked().Addr())+config.PoolOffset, config.PoolSize)
 	s.leases.reserve(number(config.ServerAddress.Addr()))
-	if config.Router.IsValid() && config.Router.Is4() {
+	if config.Router.IsValid() {
 		s.leases.reserve(number(config.Router))
 	}
 	for _, lease := range config.StaticLeases {
@@ -142,18 +144,29 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 	return nil
 }
 
-// Leases returns the leases, and the addresses that are only remembered (their Expires is over), sorted by address.
-func (s *Server) Leases() []Lease {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var leases []Lease
-	for _, e := range s.leases.byAddress {
-		if e.leased {
-			leases = append(leases, e.lease())
+// Leases returns the leases, and the addresses that are only remembered (their Expires is over), sorted by address. It copies one at
+// a time, so that neither memory nor clients wait for a long list; leases that change meanwhile may be the former or the new ones.
+func (s *Server) Leases() iter.Seq[Lease] {
+	return func(yield func(Lease) bool) {
+		s.mu.Lock()
+		addresses := slices.Sorted(maps.Keys(s.leases.byAddress))
+		s.mu.Unlock()
+		for _, address := range addresses {
+			if lease, ok := s.lease(address); ok && !yield(lease) {
+				return
+			}
 		}
 	}
-	slices.SortFunc(leases, func(a, b Lease) int { return a.Address.Compare(b.Address) })
-	return leases
+}
+
+func (s *Server) lease(address uint32) (Lease, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.leases.byAddress[address]
+	if e == nil || !e.leased {
+		return Lease{}, false
+	}
+	return e.lease(), true
 }
 
 // count is the number of leases that Leases returns, or somewhat more.
