@@ -105,12 +105,13 @@ func deviceNodes(in *Inside) []kernel.Node {
 	for _, device := range []struct {
 		path         string
 		major, minor uint32
+		optional     bool
 	}{
-		{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
-		{"fuse", 10, 229}, {"net/tun", 10, 200},
+		{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false},
+		{"urandom", 1, 9, false}, {"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true},
 	} {
 		nodes = append(nodes,
-			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor},
+			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional},
 			kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
 	}
 	return nodes
@@ -127,7 +128,8 @@ func runNodes(in *Inside) []kernel.Node {
 		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
 		{Path: "host/inaccessible/reg", Mode: kernel.Regular}, {Path: "host/inaccessible/dir", Mode: kernel.Directory},
 		{Path: "host/inaccessible/fifo", Mode: kernel.FIFO}, {Path: "host/inaccessible/sock", Mode: kernel.Socket},
-		{Path: "host/inaccessible/chr", Mode: kernel.Character}, {Path: "host/inaccessible/blk", Mode: kernel.Block},
+		{Path: "host/inaccessible/chr", Mode: kernel.Character, Optional: true},
+		{Path: "host/inaccessible/blk", Mode: kernel.Block, Optional: true},
 	}
 }
 

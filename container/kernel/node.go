@@ -15,6 +15,7 @@ type Node struct {
 	Major, Minor uint32
 	Link         string // target, for [Link]
 	Data         string // content, for [Regular]
+	Optional     bool   // leave it out where the device policy of the unit does not permit it
 }
 
 // File types of mknod(2).
@@ -31,7 +32,11 @@ const (
 // MakeNodes makes files in a tree that nobody else can reach yet, owned by uid and gid.
 func (t Tree) MakeNodes(nodes []Node, uid, gid int) error {
 	for _, node := range nodes {
-		if err := t.makeNode(node, uid, gid); err != nil {
+		err := t.makeNode(node, uid, gid)
+		if node.Optional && errors.Is(err, unix.EPERM) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("make %s in %s: %w", node.Path, t.file.Name(), err)
 		}
 	}
