@@ -14,13 +14,10 @@ const maxUnitName = 255
 // --machine=%i both take the instance as it is, and no character of a valid machine name needs escaping.
 func ServiceName(machine string) string { return "systemd-nspawn@" + machine + ".service" }
 
-// Arguments returns the arguments of nspawn-exec in the static unit: what a container has without a file. The unit's %i is
-// the machine.
-func Arguments(machine string) []string {
-	return []string{
-		"--quiet", "--keep-unit", "--boot", "--link-journal=try-guest", "--network-veth", "-U", "--settings=override",
-		"--machine=" + machine,
-	}
+// Arguments returns the arguments of nspawn-exec in the static unit, which also has --machine=%i: what a container is
+// without a file.
+func Arguments() []string {
+	return []string{"--quiet", "--keep-unit", "--boot", "--link-journal=try-guest", "--network-veth", "-U", "--settings=override"}
 }
 
 // DeviceUnit returns the device unit of a path in /dev or /sys, escaped as "systemd-escape --path --suffix=device" does.

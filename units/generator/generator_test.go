@@ -28,7 +28,7 @@ WantedBy=machines.target
 `
 
 // newHost makes a root directory with these files.
-func newHost(t *testing.T, files map[string]string) (host Host, root string) {
+func newHost(t testing.TB, files map[string]string) (host Host, root string) {
 	t.Helper()
 	root = t.TempDir()
 	for name, text := range files {
@@ -284,7 +284,7 @@ func FuzzFile(f *testing.F) {
 	f.Add("[Install]\nWantedBy=../../x.target\nAlias=../a@web.service\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		file, _ := settings.Parse("/etc/systemd/nspawn/web.nspawn", "web", []byte(text))
-		container, _ := combine("web", file)
+		container, _ := combine(commandLine(), "web", file)
 		out, _ := units.Generate(container, units.Host{Template: "/usr/lib/systemd/system/systemd-nspawn@.service"})
 		for _, f := range out.Files {
 			section := ""

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -41,9 +42,10 @@ func Make(host Host, names ...string) (Plan, []settings.Problem) {
 	}
 	plan := Plan{Late: units.Late(host.Root, host.Kit)}
 	facts := host.facts()
+	static := commandLine()
 	for _, f := range found {
 		file, more := folders.Load(f.Name, "") // not the file beside the image: no hostile file in the boot path, and /var may be missing
-		container, wrong := combine(f.Name, file)
+		container, wrong := combine(static, f.Name, file)
 		output, bad := units.Generate(container, facts)
 		plan.Normal.Append(output)
 		problems = append(problems, slices.Concat(more, wrong, bad)...)
@@ -61,20 +63,24 @@ func unique(problems []settings.Problem) []settings.Problem {
 	})
 }
 
+// commandLine returns the command line of the static unit, for any machine.
+func commandLine() settings.CommandLine {
+	cmd, err := settings.ParseCommandLine(units.Arguments())
+	if err != nil {
+		panic(fmt.Sprintf("arguments of the static unit: %v", err)) // constant input, tested
+	}
+	return cmd
+}
+
 // combine gives the container the settings that the command line of the static unit and its file have together.
-func combine(name string, file *settings.File) (units.Container, []settings.Problem) {
+func combine(static settings.CommandLine, name string, file *settings.File) (units.Container, []settings.Problem) {
+	static.Machine = name
+	combined, problems := settings.Combine(static, file)
 	source := file.Path
 	if source == "" && len(file.DropIns) > 0 {
 		source = file.DropIns[0]
 	}
-	c := units.Container{Name: name, Source: source, Settings: &settings.Settings{Machine: name}}
-	cmd, err := settings.ParseCommandLine(units.Arguments(name))
-	if err != nil {
-		return c, []settings.Problem{{Origin: settings.Origin{File: source}, Severity: settings.Error, Text: err.Error()}}
-	}
-	combined, problems := settings.Combine(cmd, file)
-	c.Settings = &combined
-	return c, problems
+	return units.Container{Name: name, Source: source, Settings: &combined}, problems
 }
 
 // named keeps the containers with these names and reports names that no file has.

@@ -45,7 +45,7 @@ func verifyFile(host Host, name string) []settings.Problem {
 		return fail(err.Error())
 	}
 	parsed, problems := settings.Parse(name, machine, data)
-	container, more := combine(machine, parsed)
+	container, more := combine(commandLine(), machine, parsed)
 	_, bad := units.Generate(container, host.facts())
 	return unique(slices.Concat(problems, more, bad))
 }

@@ -45,7 +45,14 @@ func writeFile(name, text string) error {
 	})
 }
 
+// writeLink needs no temporary name where there is no link yet: unlike a file, a link is made whole.
 func writeLink(name, target string) error {
+	if os.Symlink(target, name) == nil {
+		return nil
+	}
+	if have, err := os.Readlink(name); err == nil && have == target {
+		return nil
+	}
 	return replace(name, func(temporary string) error { return os.Symlink(target, temporary) })
 }
 

@@ -87,7 +87,7 @@ func TestDropInCoversTemplates(t *testing.T) {
 
 // TestCommandLine checks that the generator reckons with the command line that the units have.
 func TestCommandLine(t *testing.T) {
-	want := "/usr/bin/nspawn-exec " + strings.Join(units.Arguments("%i"), " ")
+	want := "/usr/bin/nspawn-exec " + strings.Join(units.Arguments(), " ") + " --machine=%i"
 	if got := values(t, dropIn)["Service.ExecStart"]; got[len(got)-1] != want {
 		t.Errorf("drop-in: %q, want %q", got, want)
 	}
