@@ -47,7 +47,7 @@ observe() {
 
 equal() { [ "$1" = "$2" ] || { echo "“$1” instead of “$2”"; return 1; }; }
 contains() { case $1 in *"$2"*) ;; *) echo "no “$2” in “${1: -300}”"; return 1 ;; esac }
-not() { ! "$@"; }
+not() { ! "$@" || { echo "succeeded: $*"; return 1; }; }
 
 # with_package says whether commands of systemd-container are there; without it TEXT is printed as skipped.
 with_package() {
@@ -81,6 +81,20 @@ nspawn_file() {
         if grep -q '^\[Install\]' "$file"; then systemctl -q enable "$(unit "$1")"; else systemctl -q disable "$(unit "$1")"; fi
         mv "$file.new" "$file"
     fi
+}
+
+# mend does what an administrator does before systemd-nspawn starts NAME again after it was killed. Not for ours.
+mend() {
+    [ -n "$ORACLE" ] || return 1
+    note "mending by hand what systemd-nspawn left behind"
+    umount "/run/systemd/nspawn/unix-export/$1"
+    rmdir "/run/systemd/nspawn/unix-export/$1"
+    ip link delete "ve-$1" 2>/dev/null
+    systemctl reset-failed "$(unit "$1")"
+    systemctl stop "$(unit "$1")"
+    machinectl terminate "$1" 2>/dev/null
+    sleep 1
+    start "$1"
 }
 
 # section prints the sections of standard input whose names match.
@@ -117,8 +131,7 @@ is_booted() {
 
 # address prints host0's IPv4 address with its prefix length, host_address that of a link of the host.
 address() { inside "$1" ip -4 -o addr show dev host0 scope global | awk '{print $4; exit}' | grep .; }
-host_# address prints host0's IPv4 address with its prefix length, host_address that of a link of the host.
-address() { ip -4 -o addr show dev "$1" scope global | awk '{print $4; exit}' | grep .; }
+host_address() { ip -4 -o addr show dev "$1" scope global | awk '{print $4; exit}' | grep .; }
 
 # up starts the container unless it runs, and waits until it has booted.
 up() {
@@ -158,9 +171,9 @@ traces() {
     find /var/lib/machines -maxdepth 1 -name '.#*' -printf 'lock %p\n'
 }
 
-# clean compares the traces with those of `traces >FILE` taken earlier.
+# clean compares the traces with those that the journey “boot” took before the first start; there were none without it.
 clean() {
     local left
-    left=$(traces | diff "$1" - | grep '^>')
+    left=$(traces | diff <(cat "$FILES/traces-before" 2>/dev/null) - | grep '^>')
     [ -z "$left" ] || { echo "left behind: $left"; return 1; }
 }

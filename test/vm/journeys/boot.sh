@@ -12,6 +12,7 @@ VirtualEthernet=yes
 [Service]
 MemoryMax=256M
 CPUQuota=150%
+WatchdogSec=40s
 
 [Install]
 WantedBy=machines.target
@@ -75,8 +76,11 @@ inside web sh -c 'ls -l /etc/resolv.conf' | sed 's/.*resolv.conf/resolv.conf/' |
 inside web ip -o link | links | observe "links inside"
 ip -o link show dev ve-web | links | observe "link on the host"
 find "$(cgroup web)" -maxdepth 2 -type d -printf '%P %u:%g\n' | masked | sort | observe "control groups"
-systemctl show "$(unit web)" -p Type -p Slice -p Delegate -p TasksMax -p DevicePolicy -p KillMode -p WatchdogUSec \
-    -p RestartForceExitStatus -p SuccessExitStatus -p NotifyAccess -p MemoryMax -p CPUQuotaPerSecUSec -p StatusText | sort | observe "properties of the unit"
+observe "status text of the unit" "$(show web StatusText)"
+systemctl show "$(unit db)" -p Type -p Slice -p Delegate -p TasksMax -p DevicePolicy -p KillMode -p KillSignal -p WatchdogUSec \
+    -p RestartForceExitStatus -p SuccessExitStatus -p NotifyAccess -p TimeoutStopUSec -p TimeoutStartUSec -p Restart \
+    -p OOMPolicy -p PartOf -p RequiresMountsFor | sort | observe "properties of a unit without a file"
+systemctl show "$(unit db)" --value -p DeviceAllow | tr ' ' '\n' | sort | xargs | observe "devices that a unit may use"
 inside web sh -c 'cat /proc/self/limits' | sed -E 's/ +/ /g' | observe "resource limits inside"
 inside web sh -c 'cd /proc/sys && for f in kernel/hostname net/ipv4/ip_forward kernel/domainname; do [ -w $f ] && echo $f writable || echo $f read-only; done' | observe "sysctls inside"
 for name in ipc mnt net pid user uts cgroup time; do

@@ -3,7 +3,7 @@
 enabled() { systemctl is-enabled "$(unit "$1")" 2>&1; }
 
 check "web's [Install] counts as enabled" contains "$(ls -l /run/systemd/generator*/machines.target.wants /etc/systemd/system/machines.target.wants 2>/dev/null)" "$(unit web)"
-# with NAME WHAT: one container that is enabled and disabled by every means.
+# for_container NAME WHAT: one container that is enabled and disabled by every means.
 for_container() {
     local name=$1 what=$2
     check "$what: systemctl enable" systemctl -q enable "$(unit "$name")"

@@ -12,6 +12,7 @@ require "a server beyond the host's uplink answers the host" outside_world
 note "starting web and db with Zone=app"
 systemctl start --no-block "$(unit db)"
 require "web starts" start web
+check "without NotifyReady the start returns before web has booted" not is_booted web
 require "db starts" start db
 check "both links are on the bridge vz-app" equal "$(bridge_ports)" "vb-db vb-web"
 require "web boots" eventually 300 is_booted web
@@ -32,4 +33,4 @@ check "web stops" stop web
 check "the bridge stays for db" equal "$(bridge_ports)" vb-db
 check "db stops" stop db
 check "the bridge goes with the last one" eventually 10 not test -e /sys/class/net/vz-app
-check "nothing is left" eventually 10 clean "$FILES/traces-before"
+check "nothing is left" eventually 10 clean

@@ -1,0 +1,37 @@
+# The front door. `make` lists what there is; demo and test set everything up by themselves on a Debian machine (as root).
+
+SHELL := /bin/bash
+export PATH := $(PATH):/usr/local/go/bin:/usr/sbin:/sbin
+export HOME ?= /root
+export CGO_ENABLED := 0
+BUILD ?= build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what building and testing need (apt-get, as root)
+	@test/vm/setup
+
+build: setup ## compile the three programs into ./build; then: meson install -C build
+	@[ -d $(BUILD)/meson-info ] || meson setup $(BUILD)
+	@meson compile -C $(BUILD)
+
+demo: setup ## boot a virtual Debian and watch one file become a container, with the real output
+	@test/vm/run --image trixie demo
+
+test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on bookworm and trixie
+	@test/vm/suites bookworm trixie
+
+test-all: test-unit test-kernel ## the same with sid, without systemd-container, and systemd-nspawn itself
+	@test/vm/suites bookworm trixie sid bookworm:no-container-package trixie:no-container-package \
+	    bookworm:oracle trixie:oracle sid:oracle
+
+test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
+	@go vet ./...
+	@go test ./...
+
+test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
+	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 ./...
+
+.PHONY: help setup build demo test test-all test-unit test-kernel
