@@ -33,6 +33,13 @@ type reader struct {
 	problems []Problem
 }
 
+// Parse reads the text of one trusted file as the main file of machine, without drop-ins; name is what problems call it.
+func Parse(name, machine string, data []byte) (*File, []Problem) {
+	r := reader{file: &File{Path: name, Trusted: true}, machine: machine}
+	r.read(name, data, true)
+	return r.file, r.problems
+}
+
 // read adds the statements of one file.
 func (r *reader) read(name string, data []byte, trusted bool) {
 	statements, problems, err := Statements(name, data)

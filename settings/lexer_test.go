@@ -36,6 +36,7 @@ func TestStatements(t *testing.T) {
 		{"empty line ends a continuation", "[Exec]\nA=1\\\n\nB=2\n", "3 [Exec] A=1\n4 [Exec] B=2\n", ""},
 		{"escaped backslash at the end", "[Exec]\nA=1\\\\\nB=2\n", "2 [Exec] A=1\\\\\n3 [Exec] B=2\n", ""},
 		{"three backslashes", "[Exec]\nA=1\\\\\\\nB=2\n", "3 [Exec] A=1\\\\ B=2\n", ""},
+		{"backslash before white space at the end", "[Exec]\nA=1\\ \nB=2\n", "2 [Exec] A=1\\\n3 [Exec] B=2\n", ""},
 		{"continuation at the end of the file", "[Exec]\nA=1\\\n", "2 [Exec] A=1\n", ""},
 		{"carriage return ends a line", "[Exec]\rA=1\rB=2\r\nC=3\n", "2 [Exec] A=1\n3 [Exec] B=2\n4 [Exec] C=3\n", ""},
 		{"LF CR is one end, LF LF two", "[Exec]\n\rA=1\n\nB=2\n", "2 [Exec] A=1\n4 [Exec] B=2\n", ""},
@@ -108,7 +109,8 @@ func FuzzStatements(f *testing.F) {
 		}
 		var b strings.Builder
 		for _, st := range statements {
-			fmt.Fprintf(&b, "[%s]\n%s=%s\n", st.Section, st.Key, st.Value)
+			// The space keeps a backslash at the end from joining the next line.
+			fmt.Fprintf(&b, "[%s]\n%s=%s \n", st.Section, st.Key, st.Value)
 		}
 		again, problems, err := Statements("f", []byte(b.String()))
 		if err != nil || len(problems) > 0 || len(again) != len(statements) {

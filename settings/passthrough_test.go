@@ -54,6 +54,7 @@ func TestPassThrough(t *testing.T) {
 		{"[Service]\nExecStartPre=", "error: ExecStartPre=: the commands of the unit cannot be reset"},
 		{"[Service]\nExecStopPost=", "error: ExecStopPost=: the commands of the unit cannot be reset"},
 		{"[Service]\nEnvironment=A=\v", `error: Environment="A=\v": control characters are not allowed`},
+		{"[Service]\nEnvironment=A=\\ ", `error: Environment=A=\: backslash at the end`},
 		{"[Service]\nMemryMax=1G", "warning: key MemryMax= in section [Service] is not known here, did you mean MemoryMax=?"},
 		{"[Service]\nA B=1", "warning: A B is not the name of a key, line ignored"},
 		{"[Unit]\nMemoryMax=1G", "warning: unknown key MemoryMax= in section [Unit], it belongs in section [Service], ignored"},
