@@ -113,7 +113,7 @@ func decideCapabilities(p *Plan, host *Host) error {
 func decideFilter(p *Plan, host *Host) error {
 	filter := p.Settings.Exec.SystemCallFilter
 	program, err := seccomp.Program(seccomp.Policy{
-		Capabilities: p.Inside.Capabilities, Filter: filter, Architecture: host.Architecture,
+		Capabilities: p.Inside.Capabilities, Keyring: p.Users.Namespace, Filter: filter, Architecture: host.Architecture,
 	})
 	if err != nil {
 		return at(&p.Settings, "Exec.SystemCallFilter", err)

@@ -31,7 +31,7 @@ type Supervisor struct {
 	child       *kernel.Child
 	console     *os.File
 	notify      *kernel.NotifySocket
-	interfaces  []int // indices of the host sides of links, and of the zone's bridge
+	interfaces  []int // indices of the host's links to the container, for machined
 	notifier    machined.Notifier
 	registered  bool
 	machineFile bool
@@ -283,9 +283,10 @@ func (s *Supervisor) createLinks() error {
 		if err != nil {
 			return err
 		}
-		s.interfaces = append(s.interfaces, index)
-		if veth.Zone {
-			s.interfaces = append(s.interfaces, bridge)
+		if bridge != 0 {
+			s.interfaces = append(s.interfaces, bridge) // where the container's addresses are
+		} else {
+			s.interfaces = append(s.interfaces, index)
 		}
 		if l.HostAltName != "" {
 			if err := conn.AddAltName(index, l.HostAltName); err != nil {

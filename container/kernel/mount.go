@@ -40,7 +40,13 @@ func cloneTreeAt(dir int, path, name string, recursive bool, flags uint) (Tree, 
 	if err != nil {
 		return Tree{}, fmt.Errorf("clone mount %s: %w", name, err)
 	}
-	return Tree{os.NewFile(uintptr(fd), name)}, nil
+	tree := Tree{os.NewFile(uintptr(fd), name)}
+	// A copy is in the peer group of its original: without this, what the container mounts below would appear on the host.
+	if err := tree.setattr("stop propagation from", unix.MountAttr{Propagation: unix.MS_SLAVE}, true); err != nil {
+		tree.Close()
+		return Tree{}, err
+	}
+	return tree, nil
 }
 
 // Option is one option of a file system, "size=10%" or a flag without value.
