@@ -31,42 +31,49 @@ type Found struct {
 // Folders is the list of what lies in the trusted folders, read once for any number of containers.
 type Folders struct {
 	fsys     fs.FS
-	main     map[string]string   // path of the main file by name of the container
+	main     map[string]mainFile // by name of the container
 	dropIns  map[string][]string // paths of the drop-in folders by name ("web-.nspawn.d"), the first has precedence
 	problems []Problem           // folders that cannot be read: any container may have settings there
 	warnings []Problem           // files whose names no container can have
 }
 
+// mainFile is the file that counts for a container.
+type mainFile struct {
+	path   string
+	isLink bool
+}
+
 // Scan lists the trusted folders. fsys is the root directory of the host.
 func Scan(fsys fs.FS) *Folders {
-	f := &Folders{fsys: fsys, main: make(map[string]string), dropIns: make(map[string][]string)}
+	f := &Folders{fsys: fsys, main: make(map[string]mainFile), dropIns: make(map[string][]string)}
 	for _, folder := range trustedFolders {
 		entries, err := fs.ReadDir(fsys, folder[1:])
 		if err != nil {
 			f.problems = append(f.problems, folderProblem(folder, err)...)
 		}
 		for _, entry := range entries {
-			f.add(folder, entry.Name())
+			f.add(folder, entry)
 		}
 	}
 	return f
 }
 
 // add sorts one entry of a trusted folder in.
-func (f *Folders) add(folder, entry string) {
-	p := path.Join(folder, entry)
-	name, isMain := strings.CutSuffix(entry, fileSuffix)
+func (f *Folders) add(folder string, entry fs.DirEntry) {
+	base := entry.Name()
+	p := path.Join(folder, base)
+	name, isMain := strings.CutSuffix(base, fileSuffix)
 	if !isMain {
-		prefix, isFolder := strings.CutSuffix(entry, folderSuffix)
-		if isFolder && ValidMachineName(strings.TrimRight(prefix, "-")) || entry == allFolder {
-			f.dropIns[entry] = append(f.dropIns[entry], p)
+		prefix, isFolder := strings.CutSuffix(base, folderSuffix)
+		if isFolder && ValidMachineName(strings.TrimRight(prefix, "-")) || base == allFolder {
+			f.dropIns[base] = append(f.dropIns[base], p)
 		}
 		return
 	}
 	if !ValidMachineName(name) {
 		f.warnings = append(f.warnings, Problem{Origin{File: p}, Warning, fmt.Sprintf("%s is not a valid container name, ignored", printable(name))})
-	} else if f.main[name] == "" {
-		f.main[name] = p
+	} else if f.main[name].path == "" {
+		f.main[name] = mainFile{p, entry.Type() == fs.ModeSymlink}
 	}
 }
 
@@ -82,9 +89,9 @@ func folderProblem(folder string, err error) []Problem {
 // link to /dev/null does not count.
 func (f *Folders) Containers() ([]Found, []Problem) {
 	var found []Found
-	for name, p := range f.main {
-		if !isMasked(f.fsys, p) {
-			found = append(found, Found{name, p})
+	for name, file := range f.main {
+		if !file.isLink || !isMasked(f.fsys, file.path) {
+			found = append(found, Found{name, file.path})
 		}
 	}
 	for folder := range f.dropIns {
@@ -110,7 +117,7 @@ func (f *Folders) load(machine, imageDir string, trustImage bool) (*File, []Prob
 		return r.file, r.problems
 	}
 	r.problems = append(r.problems, f.problems...)
-	if p := f.main[machine]; p != "" {
+	if p := f.main[machine].path; p != "" {
 		r.file.Path, r.file.Trusted = p, true
 		r.readFile(f.fsys, p, true)
 	} else if imageDir != "" {

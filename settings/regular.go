@@ -30,19 +30,21 @@ func readRegular(fsys fs.FS, name string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot be read: %w", cause(err))
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("cannot be read: %w", cause(err))
-	} else if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", cause(err))
-	}
-	if len(data) > maxFile {
+	case info.Size() > maxFile:
 		return nil, errors.New("larger than 16 MiB")
 	}
-	return data, nil
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // it may just have become shorter
+		return nil, fmt.Errorf("cannot be read: %w", cause(err))
+	}
+	return data[:n], nil
 }
 
 // resolve follows the links of the last component of an absolute path to a regular file.
