@@ -88,6 +88,7 @@ func TestPrecedence(t *testing.T) {
 		"run/systemd/nspawn/web-1.nspawn.d/15-own.conf":     set("own"),
 		"etc/systemd/nspawn/web-2.nspawn.d/30-own.conf":     set("own"),
 		"etc/systemd/nspawn/web-3.nspawn.d/20-web.conf":     text(""),
+		"etc/systemd/nspawn/web-6-.nspawn.d/20-web.conf":    set("longer"),
 		"usr/lib/systemd/nspawn/web-4.nspawn.d/20-web.conf": set("specific"),
 		"etc/systemd/nspawn/web-5-x.nspawn.d/20-web.conf":   link("/dev/null"),
 		"etc/systemd/nspawn/web-1.nspawn.d/99.txt":          set("no"),
@@ -99,6 +100,7 @@ func TestPrecedence(t *testing.T) {
 		"web-2":   "own /etc/systemd/nspawn/web-2.nspawn.d/30-own.conf:2",
 		"web-3":   "all /usr/lib/systemd/nspawn/nspawn.d/10-all.conf:2",
 		"web-4":   "specific /usr/lib/systemd/nspawn/web-4.nspawn.d/20-web.conf:2",
+		"web-6-x": "longer /etc/systemd/nspawn/web-6-.nspawn.d/20-web.conf:2",
 		"web-5-x": "all /usr/lib/systemd/nspawn/nspawn.d/10-all.conf:2",
 	} {
 		if got := hostname(t, fsys, machine); got != want {
