@@ -19,18 +19,10 @@ func Combine(cmd CommandLine, file *File) (Settings, []Problem) {
 	if !ValidMachineName(c.settings.Machine) {
 		c.refuse(Origin{Option: "--machine"}, "no valid container name")
 	}
-	// The arguments of the command line and Boot= and Parameters= of the file say what runs: one of both, as a whole.
-	rest := without(file.assignments, startGroup)
-	fileStarts := len(rest) < len(file.assignments)
-	switch {
-	case cmd.Settings == SettingsOverride:
-		c.merge(cmd.assignments, file.assignments, true)
-	case len(cmd.Parameters) > 0:
-		c.merge(rest, cmd.assignments, false)
-	default:
-		c.merge(file.assignments, cmd.assignments, false)
+	for _, a := range effective(cmd, file) {
+		c.apply(a)
 	}
-	if len(cmd.Parameters) > 0 && !(fileStarts && cmd.Settings == SettingsOverride) {
+	if len(cmd.Parameters) > 0 && !(cmd.Settings == SettingsOverride && file.starts()) {
 		c.settings.Exec.Parameters = cmd.Parameters
 		c.settings.Set["Exec.Parameters"] = Origin{Option: "arguments"}
 	}
@@ -58,16 +50,29 @@ type combination struct {
 	problems []Problem
 }
 
-// merge applies what the stronger side leaves of the weaker one, then the stronger.
-func (c *combination) merge(weaker, stronger []assignment, fileWins bool) {
+// effective returns the assignments that count in the order in which they apply: what the stronger side leaves of the
+// weaker one, then the stronger. The arguments of the command line and Boot= and Parameters= of the file say what runs:
+// one of both, as a whole.
+func effective(cmd CommandLine, file *File) []assignment {
+	fileWins := cmd.Settings == SettingsOverride
+	weaker, stronger := file.assignments, cmd.assignments
+	if fileWins {
+		weaker, stronger = stronger, weaker
+	} else if len(cmd.Parameters) > 0 {
+		weaker = without(weaker, startGroup)
+	}
+	list := make([]assignment, 0, len(weaker)+len(stronger))
 	for _, a := range weaker {
 		if !replaced(a, stronger, fileWins) {
-			c.apply(a)
+			list = append(list, a)
 		}
 	}
-	for _, a := range stronger {
-		c.apply(a)
-	}
+	return append(list, stronger...)
+}
+
+// starts reports whether the file says what runs.
+func (f *File) starts() bool {
+	return slices.ContainsFunc(f.assignments, func(a assignment) bool { return a.key.group == startGroup })
 }
 
 // replaced reports whether one of the stronger assignments takes the place of a. Capabilities of a file that wins add up

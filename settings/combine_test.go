@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -151,6 +152,25 @@ func TestCombineOrigins(t *testing.T) {
 	}
 	if _, problems := Combine(CommandLine{Directory: "/"}, nil); len(problems) != 1 || problems[0].Severity != Error {
 		t.Errorf("no name: %v", problems)
+	}
+}
+
+func TestEffective(t *testing.T) {
+	c, err := ParseCommandLine(strings.Fields(unitLine + " --machine=web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _ := Parse("web.nspawn", "web", []byte("[Network]\nPort=80\nZone=a\n[Exec]\nHostname=x\nHostname=y\n"))
+	var got []string
+	for _, line := range Effective(c, file) {
+		got = append(got, line.Key+"="+line.Value+" "+line.Origin.String())
+	}
+	want := []string{
+		"Exec.Boot=yes --boot", "Exec.LinkJournal=try-guest --link-journal", "Exec.PrivateUsers=pick -U", "Files.PrivateUsersOwnership=auto -U",
+		"Network.Port=80 web.nspawn:2", "Network.Zone=a web.nspawn:3", "Exec.Hostname=x web.nspawn:5", "Exec.Hostname=y web.nspawn:6",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
 	}
 }
 

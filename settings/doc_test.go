@@ -56,7 +56,7 @@ func keyTable() string {
 			return no
 		}
 		fmt.Fprintf(&b, "| [%s] | `%s=` | %s | %s | %s | %s | %s | %s |\n", k.Section, k.Name, option, strings.ReplaceAll(k.Type, "|", `\|`), since,
-			word(k.Privileged, "ignored", "yes"), word(k.Strict, "refused", "warning"), word(k.Supported(), "yes", "not yet"))
+			word(k.Privileged, "ignored", "yes"), word(k.Strict || !k.Supported(), "refused", "warning"), word(k.Supported(), "yes", "not yet"))
 	}
 	return b.String()
 }

@@ -1,25 +1,15 @@
 package settings
 
-// Effective returns the lines that [Combine] makes the settings of, command line and file together, in the order in which
-// they apply; of a key with one value the last counts. Key is "Section.Key".
+// Effective returns the lines that [Combine] makes the settings of, command line and file (nil: none) together, in the
+// order in which they apply; of a key with one value the last counts. Key is "Section.Key".
 func Effective(cmd CommandLine, file *File) []Assignment {
-	fileWins := cmd.Settings == SettingsOverride
-	weaker, stronger := file.assignments, cmd.assignments
-	if fileWins {
-		weaker, stronger = stronger, weaker
+	if file == nil || cmd.Settings == SettingsNo {
+		file = &File{}
 	}
-	var lines []Assignment
-	for _, a := range weaker {
-		if !replaced(a, stronger, fileWins) {
-			lines = append(lines, a.line())
-		}
-	}
-	for _, a := range stronger {
-		lines = append(lines, a.line())
+	list := effective(cmd, file)
+	lines := make([]Assignment, len(list))
+	for i, a := range list {
+		lines[i] = Assignment{Origin: a.value.origin, Key: a.key.String(), Value: a.value.text}
 	}
 	return lines
-}
-
-func (a assignment) line() Assignment {
-	return Assignment{Origin: a.value.origin, Key: a.key.String(), Value: a.value.text}
 }
