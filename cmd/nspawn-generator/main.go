@@ -20,6 +20,7 @@ var (
 const usage = `nspawn-generator NORMAL [EARLY LATE]   write units into the folders of a generator (called by systemd)
 nspawn-generator --dry-run [NAME...]   print each file and link that would be written
 nspawn-generator verify [FILE...]      print what is wrong with .nspawn files (all, if none is given)
+nspawn-generator show NAME [--json]    print the settings of a container with their origins
 nspawn-generator --help | --version
 
 NSPAWNKIT_ROOT=DIR reads everything below DIR.
@@ -47,6 +48,8 @@ func run(host generator.Host, args []string, stdout, stderr io.Writer) int {
 		return dryRun(host, rest, stdout, stderr)
 	case verb == "verify":
 		return verify(host, rest, stdout)
+	case verb == "show":
+		return show(host, rest, stdout, stderr)
 	case verb == "--help" || verb == "-h":
 		fmt.Fprint(stdout, usage)
 	case verb == "--version":
