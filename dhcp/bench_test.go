@@ -23,6 +23,7 @@ func BenchmarkReply(b *testing.B) {
 				obtain(b, server, start(), mac(n%clients))
 			}
 			reportMemory(b)
+			runtime.KeepAlive(server)
 		})
 	}
 }
@@ -71,6 +72,7 @@ func benchmarkServe(b *testing.B, clients int) {
 		begin()
 	}
 	reportMemory(b)
+	b.ReportMetric(float64(server.count()), "leases")
 	stop()
 	if err := <-served; err != nil {
 		b.Error(err)

@@ -21,6 +21,9 @@ const (
 // in the 312 bytes of options that every client must accept (RFC 2131, section 2).
 const maxOptionBytes = 200
 
+// maxPoolSize bounds what clients that invent hardware addresses can make the server remember.
+const maxPoolSize = 1 << 16
+
 // HardwareAddr is an Ethernet address.
 type HardwareAddr [6]byte
 
@@ -31,7 +34,7 @@ type Config struct {
 	ServerAddress netip.Prefix // the server's address and the subnet of the link
 
 	PoolOffset uint32 // first address of the pool, counted from the subnet's; 0: 1
-	PoolSize   uint32 // number of addresses; 0: all but the broadcast address
+	PoolSize   uint32 // number of addresses, at most 65536; 0: all but the broadcast address, or as many
 
 	DefaultLeaseTime time.Duration // for clients that ask for none; 0: [DefaultLeaseTime]
 	MaxLeaseTime     time.Duration // 0: [MaxLeaseTime]
@@ -101,7 +104,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("pool offset %d is not within %v", c.PoolOffset, subnet.Masked())
 	}
 	if c.PoolSize == 0 {
-		c.PoolSize = uint32(size) - 1 - c.PoolOffset
+		c.PoolSize = min(uint32(size)-1-c.PoolOffset, maxPoolSize)
+	}
+	if c.PoolSize > maxPoolSize {
+		return c, fmt.Errorf("pool of %d addresses is larger than %d", c.PoolSize, maxPoolSize)
 	}
 	if uint64(c.PoolOffset)+uint64(c.PoolSize) > size-1 {
 		return c, fmt.Errorf("pool of %d addresses from offset %d does not fit in %v", c.PoolSize, c.PoolOffset, subnet.Masked())

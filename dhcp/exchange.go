@@ -130,7 +130,7 @@ func (e *exchange) heirOf() *entry {
 // offer keeps address for the client for a while. What the client already has needs no keeping.
 func (e *exchange) offer(address netip.Addr) {
 	t := e.server.leases
-	if old := t.byAddress[number(address)]; old != nil && old.state == bound {
+	if old := t.byAddress.get(number(address)); old != nil && old.state == bound {
 		return
 	}
 	t.put(e.entry(address), offered, e.server.now+offerTime)

@@ -22,7 +22,7 @@ func ReadLeases(content io.Reader) []Lease {
 		if err != nil || !whole {
 			continue
 		}
-		if earlier, ok := byClient[lease.Client]; ok {
+		if earlier := byClient[lease.Client]; byAddress[earlier].Client == lease.Client {
 			delete(byAddress, earlier) // a client has one lease
 		}
 		byAddress[lease.Address], byClient[lease.Client] = lease, lease.Address

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -149,9 +147,9 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 func (s *Server) Leases() iter.Seq[Lease] {
 	return func(yield func(Lease) bool) {
 		s.mu.Lock()
-		addresses := slices.Sorted(maps.Keys(s.leases.byAddress))
+		addresses := s.leases.byAddress.addresses()
 		s.mu.Unlock()
-		for _, address := range addresses {
+		for address := range addresses {
 			if lease, ok := s.lease(address); ok && !yield(lease) {
 				return
 			}
@@ -162,7 +160,7 @@ func (s *Server) Leases() iter.Seq[Lease] {
 func (s *Server) lease(address uint32) (Lease, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.leases.byAddress[address]
+	e := s.leases.byAddress.get(address)
 	if e == nil || !e.leased {
 		return Lease{}, false
 	}
@@ -173,7 +171,7 @@ func (s *Server) lease(address uint32) (Lease, bool) {
 func (s *Server) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.leases.byAddress)
+	return s.leases.byAddress.count
 }
 
 func (e *entry) lease() Lease {

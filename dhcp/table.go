@@ -30,7 +30,7 @@ type entry struct {
 type table struct {
 	first, size uint32 // the pool
 	reserved    map[uint32]bool
-	byAddress   map[uint32]*entry
+	byAddress   addressIndex
 	byClient    map[string]*entry
 	deadlines   deadlines
 	held        bitmap // addresses that must not be given to anybody else: not remembered ones, and reserved ones
@@ -41,7 +41,7 @@ type table struct {
 func newTable(first, size uint32) *table {
 	return &table{
 		first: first, size: size, reserved: map[uint32]bool{},
-		byAddress: map[uint32]*entry{}, byClient: map[string]*entry{},
+		byAddress: newAddressIndex(), byClient: map[string]*entry{},
 		held: newBitmap(size), known: newBitmap(size),
 	}
 }
@@ -93,7 +93,7 @@ func (t *table) end(e *entry) {
 
 // put makes e the entry of its address and its client, in a state that lasts until deadline.
 func (t *table) put(e *entry, s state, deadline int64) {
-	if old := t.byAddress[e.address]; old != e {
+	if old := t.byAddress.get(e.address); old != e {
 		t.remove(old)
 	}
 	if old := t.byClient[e.client]; old != e {
@@ -101,7 +101,7 @@ func (t *table) put(e *entry, s state, deadline int64) {
 	}
 	t.unhold(e)
 	e.state, e.deadline = s, deadline
-	t.byAddress[e.address] = e
+	t.byAddress.set(e.address, e)
 	if s != declined {
 		t.byClient[e.client] = e
 	}
@@ -128,7 +128,7 @@ func (t *table) remove(e *entry) {
 		return
 	}
 	t.unhold(e)
-	delete(t.byAddress, e.address)
+	t.byAddress.set(e.address, nil)
 	if t.byClient[e.client] == e {
 		delete(t.byClient, e.client)
 	}

@@ -28,9 +28,12 @@ type Conn struct {
 	frames  *frames
 }
 
+// receiveBuffer, in bytes of kernel memory, has room for some 1000 requests that come while the disk writes leases.
+const receiveBuffer = 1 << 20
+
 // Listen opens the sockets for the link with that index in the network namespace of the calling thread. name is for error messages;
-// serverAddr is the address that replies come from, which the link must have. It needs CAP_NET_RAW and, for the port,
-// CAP_NET_BIND_SERVICE.
+// serverAddr is the address that replies come from, which the link must have. It needs CAP_NET_RAW, CAP_NET_ADMIN and,
+// for the port, CAP_NET_BIND_SERVICE.
 func Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
 	if !serverAddr.Is4() {
 		return nil, fmt.Errorf("DHCP sockets of %s: %v is not an IPv4 address", name, serverAddr)
@@ -101,6 +104,7 @@ func configure(fd, ifindex int) error {
 		{"SO_BINDTOIFINDEX", unix.SO_BINDTOIFINDEX, ifindex},
 		{"SO_REUSEADDR", unix.SO_REUSEADDR, 1}, // beside servers on other links
 		{"SO_BROADCAST", unix.SO_BROADCAST, 1},
+		{"SO_RCVBUFFORCE", unix.SO_RCVBUFFORCE, receiveBuffer},
 	} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option.code, option.value); err != nil {
 			return fmt.Errorf("%s: %w", option.name, err)
