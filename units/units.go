@@ -67,6 +67,13 @@ func Generate(c Container, host Host) (Output, []settings.Problem) {
 	return g.out, g.problems
 }
 
+// Check returns what Generate has to say about a container's settings, without the output: nspawn-exec, which reads the
+// files again at start, refuses to start a container with an error among it. root is the host's root directory.
+func Check(c Container, root fs.FS) []settings.Problem {
+	_, problems := Generate(c, Host{Root: root, Specifier: SpecifierOf(root)})
+	return problems
+}
+
 // generation is the state of one call of Generate.
 type generation struct {
 	container Container

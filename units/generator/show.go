@@ -1,6 +1,8 @@
 package generator
 
 import (
+	"slices"
+
 	"nspawnkit/settings"
 	"nspawnkit/units"
 )
@@ -39,6 +41,5 @@ func Show(host Host, name string) ([]Value, []settings.Problem) {
 	add("Service", file.Service)
 	add("Install", file.Install)
 	container, wrong := combine(static, name, file)
-	_, bad := units.Generate(container, host.facts())
-	return values, unique(append(append(problems, wrong...), bad...))
+	return values, unique(slices.Concat(problems, wrong, units.Check(container, host.Root)))
 }

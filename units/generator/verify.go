@@ -46,6 +46,5 @@ func verifyFile(host Host, name string) []settings.Problem {
 	}
 	parsed, problems := settings.Parse(name, machine, data)
 	container, more := combine(commandLine(), machine, parsed)
-	_, bad := units.Generate(container, host.facts())
-	return unique(slices.Concat(problems, more, bad))
+	return unique(slices.Concat(problems, more, units.Check(container, host.Root)))
 }
