@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"nspawnkit/units"
 )
@@ -33,15 +34,20 @@ func Write(dir string, out units.Output) (written int, err error) {
 	return written, errors.Join(errs...)
 }
 
-// writeFile writes without fsync: the folder is lost at the next reboot and written anew before anything reads it.
+// writeFile writes without fsync: the folder is lost at the next reboot and written anew before anything reads it. It asks
+// the kernel directly because an [os.File] costs five more system calls, with 5000 containers a tenth of a second.
 func writeFile(name, text string) error {
 	return replace(name, func(temporary string) error {
-		file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		fd, err := syscall.Open(temporary, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o644)
 		if err != nil {
 			return err
 		}
-		_, err = file.WriteString(text)
-		return errors.Join(err, file.Close())
+		for data := []byte(text); err == nil && len(data) > 0; {
+			var n int
+			n, err = syscall.Write(fd, data)
+			data = data[max(n, 0):]
+		}
+		return errors.Join(err, syscall.Close(fd))
 	})
 }
 
@@ -64,8 +70,11 @@ func replace(name string, create func(temporary string) error) error {
 		temporary := dir + ".#" + base + "." + strconv.FormatUint(rand.Uint64(), 36)
 		err := create(temporary)
 		if errors.Is(err, fs.ErrNotExist) {
-			// Most folders are there already or shared by many links: made only when missed.
-			if err = os.MkdirAll(dir, 0o755); err == nil {
+			// Made only when missed. Mkdir is quick; MkdirAll also knows that another generator was quicker.
+			if err = os.Mkdir(dir, 0o755); err != nil {
+				err = os.MkdirAll(dir, 0o755)
+			}
+			if err == nil {
 				err = create(temporary)
 			}
 		}
@@ -73,7 +82,7 @@ func replace(name string, create func(temporary string) error) error {
 			continue
 		}
 		if err == nil {
-			err = os.Rename(temporary, name)
+			err = syscall.Rename(temporary, name)
 		}
 		if err != nil {
 			os.Remove(temporary)
