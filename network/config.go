@@ -1,7 +1,6 @@
 package network
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,13 +12,12 @@ type Config struct {
 	// of that size, see [Subnets].
 	Addresses []netip.Prefix
 
-	Masquerade  Families      // IPMasquerade=
-	Forwarding4 Tristate      // IPv4Forwarding=; unset follows IPMasquerade=
-	Forwarding6 Tristate      // IPv6Forwarding=
-	LinkLocal   Families      // LinkLocalAddressing=
-	DHCPServer  bool          // DHCPServer=
-	Server      DHCPServer    // [DHCPServer]
-	Leases      []StaticLease // [DHCPServerStaticLease]
+	Masquerade  Families   // IPMasquerade=
+	Forwarding4 Tristate   // IPv4Forwarding=; unset follows IPMasquerade=
+	Forwarding6 Tristate   // IPv6Forwarding=
+	LinkLocal   Families   // LinkLocalAddressing=
+	DHCPServer  bool       // DHCPServer=
+	Server      DHCPServer // [DHCPServer]
 
 	linkLocalSet, keepMaster bool
 }
@@ -65,12 +63,6 @@ type DHCPServer struct {
 	PersistLeases string // "yes", "runtime", "no"
 }
 
-// StaticLease is a [DHCPServerStaticLease] section.
-type StaticLease struct {
-	MACAddress net.HardwareAddr
-	Address    netip.Addr
-}
-
 // defaults are those of systemd.network(5).
 func defaults() Config {
 	return Config{
@@ -92,7 +84,6 @@ func (f *File) finish() {
 	if !c.linkLocalSet {
 		c.LinkLocal.IPv6 = !c.keepMaster
 	}
-	c.Leases = slices.DeleteFunc(c.Leases, func(l StaticLease) bool { return l.MACAddress == nil || !l.Address.IsValid() })
 	if a := c.Server.ServerAddress; a.IsValid() && !slices.Contains(c.Addresses, a) {
 		c.Addresses = append(c.Addresses, a) // ServerAddress= implies Address=
 	}

@@ -143,8 +143,9 @@ func (f *File) assign(s settings.Statement) {
 	if err == nil {
 		return
 	}
-	problem := settings.Problem{Origin: s.Origin, Text: fmt.Sprintf("[%s] %s=: %v, ignored", s.Section, s.Key, err)}
+	problem := settings.Problem{Origin: s.Origin, Text: fmt.Sprintf("[%s] %s=: %v", s.Section, s.Key, err)}
 	if s.Section == "Match" && f.Match.unsupported == nil {
+		problem.Text += ", so the file is for no link"
 		f.Match.unsupported = &problem
 	}
 	f.Problems = append(f.Problems, problem)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -58,9 +57,6 @@ var keys = [...]key{
 	{"DHCPServer", "EmitNTP", onlyNo},
 	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
 	{"DHCPServer", "PersistLeases", setPersistLeases},
-
-	{"DHCPServerStaticLease", "MACAddress", setLeaseMAC},
-	{"DHCPServerStaticLease", "Address", setLeaseAddress},
 }
 
 // set stores the value of a key.
@@ -70,7 +66,7 @@ func (f *File) set(section, name, value string) error {
 			return k.set(f, value)
 		}
 	}
-	return errors.New("not supported by networkd-lite")
+	return errors.New("networkd-lite does not support this key")
 }
 
 // onlyNo is for keys of what networkd-lite never does.
@@ -78,7 +74,7 @@ func onlyNo(_ *File, value string) error {
 	if on, err := settings.ParseBool(value); err == nil && !on {
 		return nil
 	}
-	return errors.New("only \"no\" is supported by networkd-lite")
+	return errors.New("networkd-lite supports only \"no\"")
 }
 
 func setBool(into *bool, value string) error {
@@ -160,7 +156,7 @@ func setLinkLocal(f *File, value string) error {
 	f.Config.LinkLocal.IPv6 = families.IPv6
 	f.Config.linkLocalSet = true
 	if families.IPv4 {
-		return errors.New("IPv4 link-local addresses are not supported by networkd-lite, IPv4 part")
+		return errors.New("networkd-lite sets no IPv4 link-local address")
 	}
 	return nil
 }
@@ -172,7 +168,7 @@ func setKeepMaster(f *File, value string) error {
 		return err
 	}
 	if !keep {
-		return errors.New("only \"yes\" is supported by networkd-lite")
+		return errors.New("networkd-lite supports only \"yes\"")
 	}
 	f.Config.keepMaster = true
 	return nil
@@ -191,7 +187,7 @@ func addAddress(f *File, value string) error {
 	if prefix.Addr().IsUnspecified() {
 		for _, other := range f.Config.Addresses {
 			if other.Addr().IsUnspecified() {
-				return errors.New("only one free subnet per link is supported by networkd-lite")
+				return errors.New("networkd-lite supports only one free subnet per link")
 			}
 		}
 	}
@@ -206,7 +202,7 @@ func parseAddress(value string) (netip.Prefix, error) {
 	case err != nil:
 		return prefix, errors.New("not ADDRESS/LENGTH")
 	case addr.Is6() && addr.IsUnspecified():
-		return prefix, errors.New("automatic IPv6 prefixes are not supported yet")
+		return prefix, errors.New("networkd-lite does not choose IPv6 prefixes yet")
 	case addr.IsUnspecified() && (prefix.Bits() < minSubnet || prefix.Bits() > maxSubnet):
 		return prefix, fmt.Errorf("a free subnet must be between /%d and /%d", minSubnet, maxSubnet)
 	case addr.IsMulticast() || addr.IsLoopback() || addr.Is4In6():
@@ -311,31 +307,4 @@ func ValidTimezone(name string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f })
-}
-
-// lease returns the static lease that a key belongs to. The section of a key that is there already is the next one.
-func (f *File) lease(isSet func(StaticLease) bool) *StaticLease {
-	list := &f.Config.Leases
-	if n := len(*list); n == 0 || isSet((*list)[n-1]) {
-		*list = append(*list, StaticLease{})
-	}
-	return &(*list)[len(*list)-1]
-}
-
-func setLeaseMAC(f *File, value string) error {
-	mac, err := net.ParseMAC(value)
-	if err != nil || len(mac) != 6 {
-		return errors.New("not the hardware address of an Ethernet link")
-	}
-	f.lease(func(l StaticLease) bool { return l.MACAddress != nil }).MACAddress = mac
-	return nil
-}
-
-func setLeaseAddress(f *File, value string) error {
-	var addr netip.Addr
-	if err := setIPv4(&addr, value); err != nil {
-		return err
-	}
-	f.lease(func(l StaticLease) bool { return l.Address.IsValid() }).Address = addr
-	return nil
 }

@@ -109,7 +109,7 @@ func HostForwarding(on Families, links []Link, get func(path string) (string, er
 	}
 	for _, l := range links {
 		path := "net/ipv6/conf/" + l.Name + "/accept_ra"
-		if value, err := get(path); err == nil && strings.TrimSpace(value) == "1" && !l.Served() {
+		if value, err := get(path); err == nil && strings.TrimSpace(value) == "1" && l.Name != "lo" && !l.Served() {
 			list = append(list, Sysctl{path, "2"})
 		}
 	}

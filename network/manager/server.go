@@ -90,10 +90,6 @@ func serverConfig(l network.Link, address netip.Prefix, c *network.Config, host 
 			config.Timezone = host.Timezone
 		}
 	}
-	for _, lease := range c.Leases {
-		config.StaticLeases = append(config.StaticLeases,
-			dhcp.StaticLease{MACAddress: dhcp.HardwareAddr(lease.MACAddress), Address: lease.Address})
-	}
 	return config
 }
 

@@ -1,0 +1,304 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"nspawnkit/dhcp"
+	"nspawnkit/network"
+	"nspawnkit/settings"
+)
+
+// host is a host made of tables: all the interfaces of a [Manager].
+type host struct {
+	t        *testing.T
+	links    []network.Link
+	routes   []netip.Prefix
+	managed  map[int]bool
+	table    *network.Firewall
+	sysctls  map[string]string
+	files    fstest.MapFS
+	saved    map[string][]byte
+	log      []string
+	applyErr error
+	serveErr error
+	serving  chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
+	now      time.Time
+}
+
+func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
+func (h *host) Routes(int) ([]netip.Prefix, error)  { return slices.Clone(h.routes), nil }
+func (h *host) Manages(index int) bool              { return h.managed[index] }
+func (h *host) Replace(want network.Firewall) error { h.table = &want; return nil }
+func (h *host) Load(name string) ([]byte, error)    { return h.saved[name], nil }
+func (h *host) Save(name string, data []byte) error { h.saved[name] = data; return nil }
+func (h *host) Get(path string) (string, error)     { return h.sysctls[path], nil }
+func (h *host) Set(path, value string) error        { h.sysctls[path] = value; return nil }
+func (h *host) report(p Priority, text string)      { h.log = append(h.log, fmt.Sprintf("<%d>%s", p, text)) }
+
+// Update fails like the kernel when somebody has flushed the table.
+func (h *host) Update(add, remove network.Firewall) error {
+	if h.table == nil {
+		return errors.New("no such table")
+	}
+	var table network.Firewall
+	for _, name := range append(h.table.Missing(remove).Masquerade4, add.Masquerade4...) {
+		table.Add(name, network.Families{IPv4: true})
+	}
+	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
+		table.Add(name, network.Families{IPv6: true})
+	}
+	h.table = &table
+	return nil
+}
+
+func (h *host) Apply(l network.Link, d network.Difference) error {
+	if h.applyErr != nil {
+		return h.applyErr
+	}
+	for i := range h.links {
+		if h.links[i].Index != l.Index {
+			continue
+		}
+		found := &h.links[i]
+		found.Up = found.Up || d.Up
+		found.Addresses = slices.DeleteFunc(slices.Concat(found.Addresses, d.Add), func(a netip.Prefix) bool { return slices.Contains(d.Remove, a) })
+		for _, s := range d.Sysctl {
+			h.sysctls[s.Path] = s.Value
+		}
+		return nil
+	}
+	return network.ErrNoLink
+}
+
+func (h *host) Serve(ctx context.Context, l network.Link, c dhcp.Config, persist string) error {
+	if h.serveErr != nil {
+		return h.serveErr
+	}
+	h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
+	<-ctx.Done()
+	h.serving <- "-" + l.Name
+	return nil
+}
+
+const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPServer=yes\nIPMasquerade=both\n"
+
+func newHost(t *testing.T) *host {
+	return &host{
+		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
+		files: fstest.MapFS{"usr/lib/nspawnkit/network/80-ve.network": {Data: []byte(shipped)}}, now: time.Unix(1e9, 0),
+	}
+}
+
+// start begins the life of a daemon on the host.
+func (h *host) start() *Manager {
+	m := &Manager{
+		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Files: func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
+		Host:  func() network.Host { return network.Host{} },
+		Now:   func() time.Time { return h.now },
+	}
+	m.Start()
+	h.t.Cleanup(m.stopServers)
+	return m
+}
+
+func (h *host) add(index int, name, kind string) {
+	h.links = append(h.links, network.Link{Index: index, Name: name, Kind: kind})
+}
+
+func (h *host) remove(index int) {
+	h.links = slices.DeleteFunc(h.links, func(l network.Link) bool { return l.Index == index })
+}
+
+// look lets the manager look and compares what it said and what the DHCP servers did.
+func (h *host) look(m *Manager, log string, serving ...string) {
+	h.t.Helper()
+	h.log = nil
+	m.Reconcile(h.t.Context())
+	if got := strings.Join(h.log, "\n"); got != log {
+		h.t.Errorf("said:\n%s\nwant:\n%s", got, log)
+	}
+	for _, want := range serving {
+		select {
+		case got := <-h.serving:
+			if got != want {
+				h.t.Errorf("DHCP: %q, want %q", got, want)
+			}
+		case <-time.After(10 * time.Second):
+			h.t.Fatalf("DHCP: nothing, want %q", want)
+		}
+	}
+	if len(h.serving) > 0 {
+		h.t.Errorf("DHCP: %q not expected", <-h.serving)
+	}
+}
+
+func (h *host) masqueraded(want ...string) {
+	h.t.Helper()
+	if h.table == nil || !slices.Equal(h.table.Masquerade4, want) || !slices.Equal(h.table.Masquerade6, want) {
+		h.t.Errorf("table %v, want %v", h.table, want)
+	}
+}
+
+const (
+	forwarding = "<5>sysctl net/ipv4/ip_forward=1\n<5>sysctl net/ipv6/conf/all/forwarding=1\n"
+	configured = "<6>ve-web: 192.168.177.49/28, DHCP server, masquerading"
+	serving    = "+ve-web 192.168.177.49/28 yes"
+)
+
+// running returns a host with one container and its daemon.
+func running(t *testing.T) (*host, *Manager) {
+	h := newHost(t)
+	m := h.start()
+	h.add(2, "eth0", "")
+	h.add(3, "ve-web", "veth")
+	h.look(m, forwarding+configured, serving)
+	h.masqueraded("ve-web")
+	return h, m
+}
+
+func TestLinkLife(t *testing.T) {
+	h, m := running(t)
+	h.look(m, "") // nothing new
+	if h.links[0].Up || len(h.links[0].Addresses) > 0 {
+		t.Errorf("touched %v", h.links[0])
+	}
+
+	h.remove(3)
+	h.add(4, "ve-web", "veth") // restarted: the same name and address
+	h.look(m, "<6>ve-web: gone\n"+configured, "-ve-web", serving)
+	h.masqueraded("ve-web")
+
+	h.add(5, "ve-dummy", "dummy") // not a veth
+	h.add(6, "vz-app", "bridge")
+	h.look(m, "<6>vz-app: 192.168.230.241/28, DHCP server, masquerading", "+vz-app 192.168.230.241/28 yes")
+	h.masqueraded("ve-web", "vz-app")
+
+	h.remove(4)
+	h.look(m, "<6>ve-web: gone", "-ve-web")
+	h.remove(6)
+	h.look(m, "<6>vz-app: gone", "-vz-app")
+	h.masqueraded()
+}
+
+// A daemon that was killed leaves all in place; the next one takes it over without a change.
+func TestRestart(t *testing.T) {
+	h, m := running(t)
+	h.look(m, "")
+	m.stopServers()
+	<-h.serving
+	before := fmt.Sprint(h.links, h.table)
+	h.look(h.start(), configured, serving)
+	if after := fmt.Sprint(h.links, h.table); after != before {
+		t.Errorf("before %s, after %s", before, after)
+	}
+}
+
+// What an earlier daemon set is taken back when the files say otherwise now.
+func TestRestartWithOtherFile(t *testing.T) {
+	h, m := running(t)
+	m.stopServers()
+	<-h.serving
+	h.files["etc/systemd/network/10.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-web\n[Network]\nAddress=10.0.0.1/24\n")}
+	h.links[1].Addresses = append(h.links[1].Addresses, netip.MustParsePrefix("10.9.9.9/32")) // an admin's
+	h.look(h.start(), "<6>ve-web: 10.0.0.1/24")
+	if got := fmt.Sprint(h.links[1].Addresses); got != "[10.9.9.9/32 10.0.0.1/24]" {
+		t.Errorf("addresses %s", got)
+	}
+	h.masqueraded()
+}
+
+func TestNetworkdTakesOver(t *testing.T) {
+	h, m := running(t)
+	h.managed[3] = true
+	h.look(m, "<6>ve-web: left to systemd-networkd", "-ve-web")
+	if len(h.links[1].Addresses) > 0 {
+		t.Errorf("addresses %v left", h.links[1].Addresses)
+	}
+	h.masqueraded()
+
+	theirs := netip.MustParsePrefix("192.168.5.33/28")
+	h.links[1].Addresses = []netip.Prefix{theirs}
+	h.look(m, "")
+	h.managed[3] = false // stopped: its address stays, and so does the container's lease
+	h.look(m, "<6>ve-web: 192.168.5.33/28, DHCP server, masquerading", "+ve-web 192.168.5.33/28 yes")
+	h.masqueraded("ve-web")
+}
+
+func TestReload(t *testing.T) {
+	h, m := running(t)
+	h.files["etc/systemd/network/80-ve.network"] = &fstest.MapFile{Data: []byte("")} // masked
+	h.look(m, "")                                                                    // not before SIGHUP
+	m.Load()
+	h.look(m, "<6>ve-web: no .network file matches", "-ve-web")
+	h.masqueraded()
+	delete(h.files, "etc/systemd/network/80-ve.network")
+	h.files["etc/systemd/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=10.0.0.1/24\nLLDP=yes\n")}
+	h.files["usr/lib/nspawnkit/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=\n")}
+	m.Load()
+	h.look(m, "<4>/etc/systemd/network/80-ve.network.d/a.conf:3: [Network] LLDP=: networkd-lite supports only \"no\"\n"+
+		"<6>ve-web: 192.168.177.49/28, 10.0.0.1/24, DHCP server, masquerading", serving)
+}
+
+func TestFailures(t *testing.T) {
+	h := newHost(t)
+	m := h.start()
+	h.add(3, "ve-bad", "veth")
+	h.applyErr = errors.New("add address: no")
+	h.look(m, forwarding+"<3>ve-bad: add address: no")
+	h.applyErr = nil
+	h.look(m, "") // not yet
+	h.now = h.now.Add(2 * time.Second)
+	h.serveErr = errors.New("listen: in use")
+	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading")
+	<-m.links[3].server.done
+	h.look(m, "<3>ve-bad: DHCP server: listen: in use")
+	h.serveErr = nil
+	h.now = h.now.Add(2 * time.Minute)
+	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
+
+	h.table = nil // nft flush ruleset
+	h.remove(3)
+	h.look(m, "<6>ve-bad: gone\n<4>no such table, putting the table in place again", "-ve-bad")
+	h.masqueraded()
+}
+
+func TestLostState(t *testing.T) {
+	h, m := running(t)
+	m.stopServers()
+	<-h.serving
+	h.saved[SubnetsFile] = []byte("{torn")
+	h.saved[StatusFile] = nil
+	h.links[1].Addresses = []netip.Prefix{netip.MustParsePrefix("10.3.3.1/28")}
+	m = h.start()
+	if string(h.saved[SubnetsFile+".bad"]) != "{torn" || len(h.log) == 0 {
+		t.Errorf("the torn file is lost, said %q", h.log)
+	}
+	h.look(m, "<6>ve-web: 10.3.3.1/28, DHCP server, masquerading", "+ve-web 10.3.3.1/28 yes") // as it is carried
+}
+
+func TestRunStops(t *testing.T) {
+	h := newHost(t)
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	ctx, cancel := context.WithCancel(t.Context())
+	rounds := 0
+	m.Now = time.Now
+	m.Run(ctx, nil, nil, time.Millisecond, func() {
+		if rounds++; rounds == 3 { // the watchdog is fed though nothing happens
+			cancel()
+		}
+	})
+	if got := []string{<-h.serving, <-h.serving}; !slices.Equal(got, []string{serving, "-ve-web"}) {
+		t.Errorf("DHCP: %q", got)
+	}
+	h.masqueraded("ve-web") // traffic keeps flowing
+}

@@ -1,0 +1,119 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/fstest"
+)
+
+// sysctlTable is what Diff and HostForwarding read.
+type sysctlTable map[string]string
+
+func (s sysctlTable) get(path string) (string, error) {
+	value, ok := s[path]
+	if !ok {
+		return "", errors.New("no such sysctl")
+	}
+	return value + "\n", nil
+}
+
+func TestDesire(t *testing.T) {
+	free := netip.MustParsePrefix("192.168.5.16/28")
+	for _, test := range []struct{ network, want string }{
+		{"Address=0.0.0.0/28\nIPMasquerade=both\nDHCPServer=yes",
+			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0}" +
+				" {net/ipv4/conf/ve-a.b/forwarding 1} {net/ipv6/conf/ve-a.b/forwarding 1}]" +
+				" [192.168.5.17/28] {true true} {true true}}"},
+		{"Address=10.0.0.1/24\nLinkLocalAddressing=no\nIPv6Forwarding=no",
+			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 1} {net/ipv6/conf/ve-a.b/forwarding 0}]" +
+				" [10.0.0.1/24] {false false} {false false}}"},
+		{"IPMasquerade=ipv4\nIPv4Forwarding=no",
+			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0} {net/ipv4/conf/ve-a.b/forwarding 0}]" +
+				" [] {true false} {false false}}"},
+	} {
+		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Network]\n" + test.network)}}
+		files, _ := ReadFiles(root, SearchPath())
+		got := fmt.Sprint(Desire(Link{Name: "ve-a.b"}, &files[0].Config, free))
+		if got != test.want {
+			t.Errorf("%q:\ngot  %s\nwant %s", test.network, got, test.want)
+		}
+	}
+}
+
+func TestDiff(t *testing.T) {
+	want := State{Addresses: prefixes("10.0.0.1/24"), Sysctls: []Sysctl{{"a", "1"}, {"b", "0"}, {"missing", "1"}}}
+	sysctls := sysctlTable{"a": "0", "b": "0"}
+	for _, test := range []struct {
+		name       string
+		up         bool
+		has, ours  string
+		difference string
+	}{
+		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true}"},
+		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false}"},
+		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false}"},
+		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false}"},
+		{"ours has gone already", true, "", "10.1.0.1/24", "{[] [{a 1}] [10.0.0.1/24] false}"},
+	} {
+		l := Link{Up: test.up, Addresses: prefixes(test.has)}
+		if got := fmt.Sprint(Diff(l, want, prefixes(test.ours), sysctls.get)); got != test.difference {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.difference)
+		}
+	}
+}
+
+func TestHostForwarding(t *testing.T) {
+	links := []Link{{Name: "lo"}, {Name: "eth0"}, {Name: "eth1"}, {Name: "ve-a", Kind: "veth"}}
+	off := sysctlTable{
+		"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0", "net/ipv6/conf/lo/accept_ra": "1",
+		"net/ipv6/conf/eth0/accept_ra": "1", "net/ipv6/conf/eth1/accept_ra": "0", "net/ipv6/conf/ve-a/accept_ra": "1",
+	}
+	on := sysctlTable{"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1", "net/ipv6/conf/eth0/accept_ra": "1"}
+	for _, test := range []struct {
+		name     string
+		families Families
+		sysctls  sysctlTable
+		want     string
+	}{
+		{"nothing", Families{}, off, "[]"},
+		{"IPv4", Families{IPv4: true}, off, "[{net/ipv4/ip_forward 1}]"},
+		{"both", Families{true, true}, off,
+			"[{net/ipv4/ip_forward 1} {net/ipv6/conf/eth0/accept_ra 2} {net/ipv6/conf/all/forwarding 1}]"},
+		{"on already", Families{true, true}, on, "[]"},
+		{"no IPv6", Families{true, true}, sysctlTable{"net/ipv4/ip_forward": "0"}, "[{net/ipv4/ip_forward 1}]"},
+	} {
+		if got := fmt.Sprint(HostForwarding(test.families, links, test.sysctls.get)); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+func TestFirewall(t *testing.T) {
+	var a, b Firewall
+	for _, name := range []string{"vz-b", "ve-a", "ve-a"} {
+		a.Add(name, Families{IPv4: true})
+	}
+	b.Add("ve-a", Families{true, true})
+	if got, want := fmt.Sprint(a, a.Missing(b), b.Missing(a)), "{[ve-a vz-b] []} {[vz-b] []} {[] [ve-a]}"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestReadHost(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	for _, test := range []struct {
+		resolved, etc string
+		want          string
+	}{
+		{"nameserver 9.9.9.9\nnameserver fe80::1\n", "nameserver 127.0.0.53\n", "[9.9.9.9]"},
+		{"", "# nameserver 8.8.8.8\nnameserver 127.0.0.1\nnameserver 1.1.1.1 x\nsearch a\nnameserver", "[1.1.1.1]"},
+		{"nameserver 127.0.0.1\n", "nameserver 0.0.0.0\n", "[]"},
+	} {
+		root := fstest.MapFS{"run/systemd/resolve/resolv.conf": file(test.resolved), "etc/resolv.conf": file(test.etc)}
+		if got := fmt.Sprint(ReadHost(root).DNS); got != test.want {
+			t.Errorf("%q, %q: got %s, want %s", test.resolved, test.etc, got, test.want)
+		}
+	}
+}
