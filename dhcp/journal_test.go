@@ -190,11 +190,14 @@ func TestJournalLatestLineWins(t *testing.T) {
 		return fmt.Sprintf(`{"address":"%s","client":"01%02x","hardware":"02:00:00:00:00:01","expires":%d}`, address, client, expires) + "\n"
 	}
 	store := &memory{exists: true, content: []byte(
-		line("10.0.0.2", 1, 1700003600) + line("10.0.0.3", 1, 1700003600) + line("10.0.0.4", 2, 1700003600) + line("10.0.0.4", 3, 1600000000))}
+		line("10.0.0.2", 1, 1700003600) + line("10.0.0.3", 1, 1700003600) + line("10.0.0.4", 2, 1700003600) + line("10.0.0.4", 3, 1600000000) + line("10.0.0.6", 2, 1600000000))}
 	_, server, problems := open(t, store, wide())
 	leases := leasesOf(server)
-	if len(problems) != 0 || len(leases) != 2 || leases[0].Address.String() != "10.0.0.3" || leases[1].Client != "\x01\x03" {
+	if len(problems) != 0 || len(leases) != 3 || leases[0].Address.String() != "10.0.0.3" || leases[1].Client != "\x01\x03" {
 		t.Errorf("leases %v, problems %v", leases, problems)
+	}
+	if read := ReadLeases(bytes.NewReader(store.content)); !reflect.DeepEqual(read, leases) {
+		t.Errorf("ReadLeases: %v, want %v", read, leases)
 	}
 	if server.leases.leases != 1 {
 		t.Errorf("%d leases last, want 1", server.leases.leases)

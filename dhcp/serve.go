@@ -33,7 +33,7 @@ const (
 // report is called for problems that concern clients or journal, at most ten a minute, from one goroutine at a time.
 func Serve(ctx context.Context, conn Conn, server *Server, journal *Journal, report func(error)) error {
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	l := &loop{conn: conn, server: server, journal: journal, problems: throttle{report: report, now: server.config.Now}}
+	l := &loop{stopped: ctx.Done(), conn: conn, server: server, journal: journal, problems: throttle{report: report, now: server.config.Now}}
 	committed := make(chan struct{})
 	l.commits = make(chan commit, maxBatch)
 	go func() {
@@ -51,6 +51,7 @@ func Serve(ctx context.Context, conn Conn, server *Server, journal *Journal, rep
 
 // loop is one run of Serve: one goroutine receives and decides, another writes leases and then sends their replies.
 type loop struct {
+	stopped  <-chan struct{}
 	conn     Conn
 	server   *Server
 	journal  *Journal
@@ -134,7 +135,12 @@ func (l *loop) fill(batch []commit) []commit {
 
 func (l *loop) send(reply *dhcpv4.DHCPv4) {
 	to := ReplyTo(reply)
-	if err := l.conn.Send(reply.ToBytes(), to); err != nil {
-		l.problems.add(fmt.Errorf("%s: send %v to %v: %w", l.server.config.Link, reply.MessageType(), to.Address, err))
+	err := l.conn.Send(reply.ToBytes(), to)
+	select {
+	case <-l.stopped: // conn is closed: the client asks again, and its lease is on disk
+	default:
+		if err != nil {
+			l.problems.add(fmt.Errorf("%s: send %v to %v: %w", l.server.config.Link, reply.MessageType(), to.Address, err))
+		}
 	}
 }

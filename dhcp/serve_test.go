@@ -39,6 +39,11 @@ func (w *wire) Receive(buffer []byte) (int, error) {
 }
 
 func (w *wire) Send(reply []byte, _ Destination) error {
+	select {
+	case <-w.closed:
+		return net.ErrClosed
+	default:
+	}
 	message, err := dhcpv4.FromBytes(reply)
 	if err != nil {
 		return err
@@ -101,7 +106,7 @@ func TestServeCommitsInGroups(t *testing.T) {
 	})
 }
 
-// What waits for the disk when the server is told to stop is still written and answered.
+// A lease that waits for the disk when the server is told to stop is still written, and that nobody can be told is no problem.
 func TestServeStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slow{}
@@ -109,15 +114,39 @@ func TestServeStops(t *testing.T) {
 		conn := newWire()
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
-		go func() { served <- Serve(ctx, conn, server, journal, func(error) {}) }()
+		go func() { served <- Serve(ctx, conn, server, journal, func(problem error) { t.Error(problem) }) }()
 		conn.requests <- request(1)
 		synctest.Wait()
 		stop()
-		if err := <-served; err != nil || len(conn.replies) != 1 {
-			t.Errorf("error %v, %d replies", err, len(conn.replies))
+		if err := <-served; err != nil || !strings.Contains(string(store.content), "10.0.1.1") {
+			t.Errorf("error %v, journal %q", err, store.content)
 		}
 	})
 }
+
+// A reply that cannot be sent is a problem of its client only.
+func TestServeCannotSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &mute{newWire()}
+		ctx, stop := context.WithCancel(context.Background())
+		var problems []string
+		served := make(chan error)
+		go func() {
+			served <- Serve(ctx, conn, newServer(t, wide()), nil, func(problem error) { problems = append(problems, problem.Error()) })
+		}()
+		conn.requests <- request(1)
+		synctest.Wait()
+		stop()
+		if err := <-served; err != nil || len(problems) != 1 || problems[0] != "ve-web: send ACK to 10.0.1.1:68: network is down" {
+			t.Errorf("error %v, problems %q", err, problems)
+		}
+	})
+}
+
+// mute is a wire that sends nothing.
+type mute struct{ *wire }
+
+func (*mute) Send([]byte, Destination) error { return errors.New("network is down") }
 
 func TestServeProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
