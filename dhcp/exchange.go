@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -38,7 +39,7 @@ func (e *exchange) identify() error {
 	case r.OpCode != dhcpv4.OpcodeBootRequest:
 		return fmt.Errorf("operation %d is not a request", r.OpCode)
 	case r.HWType != iana.HWTypeEthernet || len(r.ClientHWAddr) != len(e.hardware):
-		return errNotEthernet
+		return errors.New("not an Ethernet client")
 	case r.ClientHWAddr[0]&1 != 0:
 		return fmt.Errorf("%v is a group address", r.ClientHWAddr)
 	}
@@ -172,7 +173,7 @@ func (e *exchange) requested() (*dhcpv4.DHCPv4, error) {
 	case e.ciaddr.IsValid(): // RENEWING, REBINDING. No record of the client: the journal was lost; this server is the only authority.
 		return e.grant(e.ciaddr)
 	}
-	return nil, fmt.Errorf("DHCPREQUEST without an address")
+	return nil, errors.New("DHCPREQUEST without an address")
 }
 
 // grant leases address to the client, or refuses with a DHCPNAK.
@@ -187,18 +188,18 @@ func (e *exchange) grant(address netip.Addr) (*dhcpv4.DHCPv4, error) {
 func (e *exchange) mayHave(address netip.Addr) error {
 	s := e.server
 	if !s.config.assignable(address) {
-		return fmt.Errorf("address is not on this network")
+		return errors.New("address is not on this network")
 	}
 	if static, ok := s.static[e.hardware]; ok {
 		if static.Address != address {
-			return fmt.Errorf("client has a static lease of another address")
+			return errors.New("client has a static lease of another address")
 		}
 		return nil
 	}
 	own := s.leases.byClient[e.client]
 	if own != nil && own.state == bound {
 		if own.address != number(address) {
-			return fmt.Errorf("client has a lease of another address")
+			return errors.New("client has a lease of another address")
 		}
 		return nil
 	}
@@ -210,7 +211,7 @@ func (e *exchange) mayHave(address netip.Addr) error {
 	}
 	mine := own != nil && own.address == number(address) && s.leases.dynamic(own.address)
 	if !mine && !s.leases.vacant(number(address)) {
-		return fmt.Errorf("address is not available")
+		return errors.New("address is not available")
 	}
 	return nil
 }

@@ -26,11 +26,10 @@ const (
 	clockSlack = 5 // seconds
 )
 
-// Why a request gets no address.
+// Why a client gets no address although nothing is wrong with its request.
 var (
-	ErrNoAddress   = errors.New("no free address in the pool")
-	ErrMaxLeases   = errors.New("all leases that the link may have are given out")
-	errNotEthernet = errors.New("not an Ethernet client")
+	ErrNoAddress = errors.New("no free address in the pool")
+	ErrMaxLeases = errors.New("all leases that the link may have are given out")
 )
 
 // Server holds the leases of one link. Its methods may be called from several goroutines.
