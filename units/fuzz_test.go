@@ -38,7 +38,7 @@ func FuzzGenerate(f *testing.F) {
 // checkPath allows one folder and a name, without anything a path or a terminal could stumble over.
 func checkPath(t *testing.T, name string) {
 	t.Helper()
-	if path.Clean(name) != name || path.IsAbs(name) || strings.HasPrefix(name, "..") ||
+	if path.Clean(name) != name || path.IsAbs(name) || strings.HasPrefix(name, "../") ||
 		strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		t.Errorf("path %q", name)
 	}
