@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/network"
@@ -21,7 +20,7 @@ func Cleanup(machine, directory string) error {
 	}
 	problems := []error{
 		cleanLinks(machine),
-		removeMissingOk(filepath.Join("/run/systemd/nspawn/propagate", machine)),
+		removeSharedDirectories(machine),
 		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
 	}
 	clearRecord(machine)

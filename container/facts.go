@@ -109,12 +109,11 @@ func zoneOf(path string) string {
 	return zone
 }
 
+// networkdLiteLock is what networkd-lite holds locked while it runs.
+const networkdLiteLock = "/run/nspawnkit/network/lock"
+
 // networkServed reports whether somebody gives addresses to the links of containers.
 func networkServed() bool {
-	for _, path := range []string{"/run/nspawnkit/networkd-lite", "/run/systemd/netif/state"} {
-		if _, err := os.Stat(path); err == nil {
-			return true
-		}
-	}
-	return false
+	_, err := os.Stat("/run/systemd/netif/state") // of systemd-networkd
+	return err == nil || kernel.LockHeld(networkdLiteLock)
 }

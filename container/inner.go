@@ -23,9 +23,9 @@ type first struct {
 
 // passedTrees are the mounts that came from the supervisor.
 type passedTrees struct {
-	root, dev, run, incoming kernel.Tree
-	sys                      *kernel.Tree // the host's, where a new one is not permitted
-	binds                    []kernel.Tree
+	root, dev, run, incoming, export kernel.Tree
+	sys                              *kernel.Tree // the host's, where a new one is not permitted
+	binds                            []kernel.Tree
 }
 
 // Messages of the channel.
@@ -102,16 +102,16 @@ func (f *first) receiveTrees() error {
 	for i, file := range files {
 		trees[i] = kernel.TreeFromFile(file)
 	}
-	fixed := 4
+	fixed := 5
 	if !f.plan.PrivateNetwork && f.plan.UserNamespace {
 		fixed++
 	}
 	if len(trees) != fixed+len(f.plan.Trees) {
 		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
 	}
-	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], binds: trees[fixed:]}
-	if fixed == 5 {
-		f.passed.sys = &trees[4]
+	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], binds: trees[fixed:]}
+	if fixed == 6 {
+		f.passed.sys = &trees[5]
 	}
 	return nil
 }
@@ -213,7 +213,10 @@ func (f *first) mountHostFiles() error {
 	if err := f.attachFile(f.osRelease, "/run/host/os-release"); err != nil {
 		return err
 	}
-	return f.attach(f.passed.incoming, "/run/host/incoming")
+	if err := f.attachFile(f.passed.incoming, "/run/host/incoming"); err != nil {
+		return err
+	}
+	return f.attachFile(f.passed.export, "/run/host/unix-export")
 }
 
 func (f *first) attachFile(tree kernel.Tree, target string) error {

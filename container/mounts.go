@@ -121,7 +121,7 @@ func deviceNodes(in *Inside) []kernel.Node {
 func runNodes(in *Inside) []kernel.Node {
 	return []kernel.Node{
 		{Path: "host", Mode: kernel.Directory | 0o755},
-		{Path: "host/incoming", Mode: kernel.Directory | 0o600},
+		{Path: "host/incoming", Mode: kernel.Directory | 0o600}, {Path: "host/unix-export", Mode: kernel.Directory | 0o755},
 		{Path: "host/os-release", Mode: kernel.Regular | 0o644},
 		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn"},
 		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID},

@@ -3,6 +3,7 @@ package container
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ func decidePayload(p *Plan, host *Host) error {
 	switch {
 	case s.Exec.Boot:
 		inside.Candidates = initPrograms()
-		inside.Arguments = append([]string{inside.Candidates[0]}, parameters...)
+		inside.Arguments = append([]string{inside.Candidates[0]}, initArguments(parameters)...)
 	case len(parameters) > 0:
 		inside.Candidates = programs(parameters[0])
 		inside.Arguments = parameters
@@ -38,6 +39,17 @@ func decidePayload(p *Plan, host *Host) error {
 	}
 	inside.Environment = environment(p, host)
 	return nil
+}
+
+// initArguments leaves out the parameters that are passed to init as environment variables: NAME=VALUE without a dot in
+// NAME, as the kernel does with its command line (systemd-nspawn(1), --boot).
+func initArguments(parameters []string) []string {
+	return slices.DeleteFunc(slices.Clone(parameters), isVariable)
+}
+
+func isVariable(parameter string) bool {
+	name, _, found := strings.Cut(parameter, "=")
+	return found && name != "" && !strings.ContainsAny(name, ".-")
 }
 
 // programs returns where execvp(3) would look for a program.
@@ -68,6 +80,13 @@ func environment(p *Plan, host *Host) []string {
 	for _, field := range []string{"ID", "BUILD_ID", "VARIANT_ID", "VERSION_ID"} {
 		if value := host.OSRelease[field]; value != "" {
 			variables = append(variables, "container_host_"+strings.ToLower(field)+"="+value)
+		}
+	}
+	if p.Settings.Exec.Boot {
+		for _, parameter := range p.Settings.Exec.Parameters {
+			if isVariable(parameter) {
+				variables = setVariable(variables, parameter)
+			}
 		}
 	}
 	for _, assignment := range p.Settings.Exec.Environment {

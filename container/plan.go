@@ -56,10 +56,11 @@ type Plan struct {
 type Options struct {
 	Quiet    bool
 	KeepUnit bool
-	Register string // "yes", "no" or "auto"
-	Console  string // "interactive", "read-only", "passive", "pipe"
-	Slice    string
-	Property []string
+	// HasSystemd says that systemd is the host's init, so that there are units.
+	HasSystemd bool
+	Register   string // "yes", "no" or "auto"
+	Console    string // "interactive", "read-only", "passive", "pipe"
+	Slice      string
 }
 
 // Inside is the part of the plan that the container's first process carries out.

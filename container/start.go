@@ -30,6 +30,7 @@ func supervisor() []step[*Supervisor] {
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
+		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
 		{"open sources of binds", nil, (*Supervisor).openBinds},
 		{"start first process", nil, (*Supervisor).startFirst},
 	}
@@ -38,6 +39,7 @@ func supervisor() []step[*Supervisor] {
 // outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process waits.
 func outer() []step[*Supervisor] {
 	return []step[*Supervisor]{
+		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"id-map root directory", nil, (*Supervisor).openRootTree},
 		{"id-map binds", nil, (*Supervisor).mapBinds},
@@ -55,12 +57,12 @@ func outer() []step[*Supervisor] {
 func inner() []step[*first] {
 	return []step[*first]{
 		{"leave host mounts", nil, func(*first) error { return kernel.LeaveHostMounts() }},
-		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
 		{"open os-release of the host", nil, (*first).cloneHostFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
+		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},

@@ -23,7 +23,7 @@ type Supervisor struct {
 	locks       []*kernel.Lock
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
-	incoming    kernel.Tree
+	shared      sharedDirectories
 	root        kernel.Tree
 	hostSys     *kernel.Tree
 	binds       []kernel.Tree
@@ -34,7 +34,8 @@ type Supervisor struct {
 	interfaces  []int // indices of the host's links to the container, for machined
 	notifier    machined.Notifier
 	registered  bool
-	machineFile bool
+	machineFile bool // written
+	made        bool // the directories shared with the host
 }
 
 // NewSupervisor prepares for a plan. log takes a syslog(3) priority.
@@ -122,32 +123,6 @@ func (s *Supervisor) pickUsers() error {
 	return errors.New("no free range of users found in 100 tries")
 }
 
-// splitControlGroup makes room for the payload: the supervisor sits in "supervisor", the payload in "payload", as the
-// "no internal processes" rule of cgroup v2 demands.
-func (s *Supervisor) splitControlGroup() error {
-	own, ok := kernel.OwnControlGroup()
-	if !ok || !s.plan.Options.KeepUnit {
-		return nil
-	}
-	unit := own.Parent()
-	if own.Name() != "supervisor" { // the service manager has done it where it knows DelegateSubgroup= (systemd 254)
-		unit = own
-		group, err := own.Child("supervisor")
-		if err != nil {
-			return err
-		}
-		if err := group.Enter(); err != nil {
-			return err
-		}
-	}
-	payload, err := unit.Child("payload")
-	if err != nil {
-		return err
-	}
-	s.group = &payload
-	return unit.EnableControllers()
-}
-
 func (s *Supervisor) writeMachine() error {
 	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
 	if err != nil {
@@ -178,18 +153,8 @@ func (s *Supervisor) makeHostTrees() (err error) {
 	if s.dev, err = hostTree(dev, deviceNodes(&s.plan.Inside), owner); err != nil {
 		return err
 	}
-	if s.run, err = hostTree(run, runNodes(&s.plan.Inside), owner); err != nil {
-		return err
-	}
-	// machined mounts here what "machinectl bind" is to make appear inside.
-	propagate := filepath.Join("/run/systemd/nspawn/propagate", s.plan.Settings.Machine)
-	if err := os.MkdirAll(propagate, 0o600); err != nil {
-		return err
-	}
-	if s.incoming, err = kernel.CloneTree(propagate, false); err != nil {
-		return err
-	}
-	return s.incoming.SetAttributes(kernel.ReadOnly, false)
+	s.run, err = hostTree(run, runNodes(&s.plan.Inside), owner)
+	return err
 }
 
 func hostTree(m mount, nodes []kernel.Node, owner int) (kernel.Tree, error) {
@@ -236,15 +201,8 @@ func (s *Supervisor) stdio() [3]*os.File {
 	return [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
 }
 
-func (s *Supervisor) delegateControlGroup() error {
-	if s.group == nil {
-		return nil
-	}
-	return s.group.Delegate(int(s.plan.Users.Start), int(s.plan.Users.Start))
-}
-
 func (s *Supervisor) passTrees() error {
-	files := []*os.File{s.root.File(), s.dev.File(), s.run.File(), s.incoming.File()}
+	files := []*os.File{s.root.File(), s.dev.File(), s.run.File(), s.shared.incoming.File(), s.shared.export.File()}
 	if !s.plan.Inside.PrivateNetwork && s.plan.Inside.UserNamespace {
 		sys, err := kernel.CloneTree("/sys", false)
 		if err != nil {

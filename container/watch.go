@@ -175,7 +175,9 @@ func (s *Supervisor) Close() {
 	if s.group != nil {
 		s.report(s.group.Kill())
 	}
-	s.report(removeMissingOk("/run/systemd/nspawn/propagate/" + s.plan.Settings.Machine))
+	if s.made {
+		s.report(removeSharedDirectories(s.plan.Settings.Machine))
+	}
 	for _, lock := range s.locks {
 		lock.Release()
 	}

@@ -17,6 +17,7 @@ import (
 	"nspawnkit/image"
 	"nspawnkit/machined"
 	"nspawnkit/settings"
+	"nspawnkit/units"
 )
 
 // version is set by the build.
@@ -111,7 +112,10 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	}
 	file, problems := cmd.Load(readRoot())
 	effective, more := settings.Combine(*cmd, file)
-	if err := log.problems(append(problems, more...)); err != nil {
+	problems = append(problems, more...)
+	// The generator has left these lines out of the unit; the container must not run as if they were not there.
+	problems = append(problems, units.Check(units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}, readRoot())...)
+	if err := log.problems(problems); err != nil {
 		return nil, err
 	}
 	if directoryErr != nil {
@@ -124,6 +128,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	}
 	options := container.Options{
 		Quiet: cmd.Quiet, KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
+		HasSystemd: kernel.HasSystemd(),
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {

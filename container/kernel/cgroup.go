@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +17,17 @@ const controlGroupRoot = "/sys/fs/cgroup"
 type ControlGroup struct{ directory string }
 
 // OwnControlGroup returns the control group this process is in, and false on hosts without the unified hierarchy.
-func OwnControlGroup() (ControlGroup, bool) {
+func OwnControlGroup() (ControlGroup, bool) { return controlGroupOf("self") }
+
+// ControlGroup returns the control group the child is in.
+func (c *Child) ControlGroup() (ControlGroup, bool) { return controlGroupOf(strconv.Itoa(c.PID)) }
+
+func controlGroupOf(process string) (ControlGroup, bool) {
 	var st unix.Statfs_t
 	if unix.Statfs(controlGroupRoot, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
 		return ControlGroup{}, false
 	}
-	data, err := os.ReadFile("/proc/self/cgroup")
+	data, err := os.ReadFile(filepath.Join("/proc", process, "cgroup"))
 	if err != nil {
 		return ControlGroup{}, false
 	}
@@ -49,8 +55,11 @@ func (g ControlGroup) Child(name string) (ControlGroup, error) {
 }
 
 // Enter moves this process into the control group.
-func (g ControlGroup) Enter() error {
-	return g.write("cgroup.procs", "0")
+func (g ControlGroup) Enter() error { return g.write("cgroup.procs", "0") }
+
+// Take moves the child into the control group.
+func (g ControlGroup) Take(child *Child) error {
+	return g.write("cgroup.procs", strconv.Itoa(child.PID))
 }
 
 // Open opens the directory, for [StartStage].

@@ -67,6 +67,17 @@ func TreeLocks(directory string) (byName, byInode string, err error) {
 	return byName, byInode, nil
 }
 
+// LockHeld reports whether a process holds the lock file at path exclusively.
+func LockHeld(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	query := unix.Flock_t{Type: unix.F_RDLCK}
+	return unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &query) == nil && query.Type != unix.F_UNLCK
+}
+
 // RemoveStaleLock removes a lock file that nobody holds. One that is held, or is not there, is no error.
 func RemoveStaleLock(path string) error {
 	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {

@@ -86,6 +86,7 @@ const (
 	NoDev            = unix.MOUNT_ATTR_NODEV
 	NoExec           = unix.MOUNT_ATTR_NOEXEC
 	StrictAccessTime = unix.MOUNT_ATTR_STRICTATIME
+	NoSymlinkFollow  = unix.MOUNT_ATTR_NOSYMFOLLOW
 )
 
 // SetAttributes adds mount attributes to the tree, with everything mounted below it if recursive.

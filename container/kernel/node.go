@@ -91,6 +91,19 @@ func Unmount(path string) error {
 	return nil
 }
 
+// UnmountAll takes away everything that is mounted at a path, however often; nothing is no error.
+func UnmountAll(path string) error {
+	for {
+		err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
+	}
+}
+
 // SetRootReadOnly makes the root mount of this mount namespace read-only, but none of the mounts below it.
 func SetRootReadOnly() error {
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}

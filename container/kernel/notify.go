@@ -22,8 +22,7 @@ func ListenNotify(path string) (*NotifySocket, error) {
 		socket.Close()
 		return nil, fmt.Errorf("bind notify socket %s: %w", path, err)
 	}
-	// Every user of the container may send; only the messages of its init are believed.
-	if err := os.Chmod(path, 0o777); err != nil {
+	if err := os.Chmod(path, 0o200); err != nil { // only the container's init is believed anyway
 		socket.Close()
 		return nil, err
 	}

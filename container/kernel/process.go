@@ -140,6 +140,12 @@ func NewSealedFile(name string, data []byte) (*os.File, error) {
 	return file, nil
 }
 
+// HasSystemd reports whether systemd is the host's init, as sd_booted(3) does.
+func HasSystemd() bool {
+	info, err := os.Lstat("/run/systemd/system")
+	return err == nil && info.IsDir()
+}
+
 // Kill ends a process at once.
 const Kill = unix.SIGKILL
 

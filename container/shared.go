@@ -1,0 +1,74 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nspawnkit/container/kernel"
+)
+
+// sharedDirectories are the two directories of /run/systemd/nspawn that host and container both see.
+type sharedDirectories struct {
+	// incoming is where systemd-machined puts what "machinectl bind" makes appear inside.
+	incoming kernel.Tree
+	// export is where the container puts sockets that the host may connect to, as systemd-ssh-proxy(1) does.
+	export kernel.Tree
+}
+
+func incomingDirectory(machine string) string {
+	return filepath.Join("/run/systemd/nspawn/propagate", machine)
+}
+
+func exportDirectory(machine string) string {
+	return filepath.Join("/run/systemd/nspawn/unix-export", machine)
+}
+
+func (s *Supervisor) makeSharedDirectories() (err error) {
+	incoming, export := incomingDirectory(s.plan.Settings.Machine), exportDirectory(s.plan.Settings.Machine)
+	s.made = true
+	if err := removeSharedDirectories(s.plan.Settings.Machine); err != nil { // of a container that was killed
+		return err
+	}
+	if err := os.MkdirAll(incoming, 0o600); err != nil {
+		return err
+	}
+	if s.shared.incoming, err = kernel.CloneTree(incoming, false); err != nil {
+		return err
+	}
+	if err := s.shared.incoming.SetAttributes(kernel.ReadOnly, false); err != nil {
+		return err
+	}
+	// A file system of its own keeps the container from filling the host's /run; on it are sockets and nothing else.
+	owner := fmt.Sprint(s.plan.Users.Start)
+	tree, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec|kernel.NoSymlinkFollow,
+		options("mode", "0755", "size", "4m", "nr_inodes", "64", "uid", owner, "gid", owner)...)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	if err := os.MkdirAll(export, 0o755); err != nil {
+		return err
+	}
+	place, err := os.OpenFile(export, kernel.PathOnly, 0)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	if err := tree.Attach(place); err != nil {
+		return err
+	}
+	s.shared.export, err = kernel.CloneTree(export, false)
+	return err
+}
+
+// removeSharedDirectories takes away what makeSharedDirectories made, also for a supervisor that was killed.
+func removeSharedDirectories(machine string) error {
+	export := exportDirectory(machine)
+	var problems []error
+	if _, err := os.Lstat(export); err == nil {
+		problems = append(problems, kernel.UnmountAll(export))
+	}
+	return errors.Join(append(problems, removeMissingOk(export), removeMissingOk(incomingDirectory(machine)))...)
+}
