@@ -18,11 +18,12 @@ type Machine struct {
 
 // MachineLink is one pair of virtual Ethernet devices.
 type MachineLink struct {
-	Host         string `json:"host"`             // "ve-web", "vb-web"
-	HostMAC      string `json:"hostMAC"`          // hardware address of the host side
-	Container    string `json:"container"`        // "host0"
-	ContainerMAC string `json:"containerMAC"`     // hardware address of the container side
-	Bridge       string `json:"bridge,omitempty"` // "vz-app" or the bridge of Bridge=
+	Host         string `json:"host"`                  // "ve-web", "vb-web"
+	HostAltName  string `json:"hostAltName,omitempty"` // "ve-" and the whole name, where Host had to be cut
+	HostMAC      string `json:"hostMAC"`               // hardware address of the host side
+	Container    string `json:"container"`             // "host0"
+	ContainerMAC string `json:"containerMAC"`          // hardware address of the container side
+	Bridge       string `json:"bridge,omitempty"`      // "vz-app" or the bridge of Bridge=
 }
 
 // MachinePort is one Port= line.

@@ -93,7 +93,7 @@ func differing(want []Sysctl, get func(path string) (string, error)) []Sysctl {
 // HostForwarding returns the sysctls that switch on forwarding on the host as a whole, where it is off.
 //
 // A host that forwards IPv6 no longer takes router advertisements where accept_ra is 1, so it would lose its own default
-// route: links of that kind get 2 first (Documentation/networking/ip-sysctl, accept_ra). Where forwarding is on already,
+// route: such links get 2 first (Documentation/networking/ip-sysctl, accept_ra). Where forwarding is on already,
 // 1 is what somebody wanted and stays.
 func HostForwarding(on Families, links []Link, get func(path string) (string, error)) []Sysctl {
 	var list []Sysctl

@@ -45,11 +45,10 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer links.Close()
-	firewall, err := kernel.OpenFirewall()
+	firewall, err := kernel.NewFirewall()
 	if err != nil {
 		return err
 	}
-	defer firewall.Close()
 
 	root := os.DirFS(p.root)
 	changes := make(chan struct{}, 1)
@@ -68,12 +67,15 @@ func serve(p paths, log *logger) error {
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 
+// busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
+const busTimeout = 5 * time.Second
+
 // watchAndRun runs the manager once everything that may change is watched.
 func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner, changes, reload chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	changed := func() { poke(changes) }
-	watching := make(chan struct{}, 2)
+	watching := make(chan struct{}, 2) // one for each of what follows
 	ready := func() { watching <- struct{}{} }
 	go func() {
 		if err := kernel.Watch(ctx, ready, changed); err != nil {
@@ -83,9 +85,11 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	go owner.Watch(ctx, func(ctx context.Context) (*dbus.Conn, error) {
 		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	}, ready, changed)
+	deadline := time.After(busTimeout)
 	for range cap(watching) {
 		select {
 		case <-watching:
+		case <-deadline: // a bus that hangs must not keep containers from their network
 		case <-ctx.Done():
 		}
 	}

@@ -21,33 +21,43 @@ type dhcpServers struct {
 	report func(manager.Priority, string)
 }
 
-// Serve is part of [manager.DHCP].
-func (d dhcpServers) Serve(ctx context.Context, l network.Link, config dhcp.Config, persist string) error {
+// Open is part of [manager.DHCP].
+func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (func(context.Context) error, error) {
 	server, err := dhcp.New(config)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var journal *dhcp.Journal
-	if folder := d.leasesFolder(persist); folder != "" {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return err
-		}
-		file := dhcp.NewFile(filepath.Join(folder, l.Name+journalSuffix))
-		defer file.Close()
-		var problems []error
-		journal, problems, err = dhcp.OpenJournal(file, l.Name+journalSuffix, server, time.Now())
-		for _, problem := range problems {
-			d.report(manager.Warning, problem.Error())
-		}
-		if err != nil {
-			return err
-		}
+	journal, closeJournal, err := d.openJournal(server, l.Name, persist)
+	if err != nil {
+		return nil, err
 	}
 	conn, err := packet.Listen(l.Index, l.Name, server.Address())
 	if err != nil {
-		return err
+		closeJournal()
+		return nil, err
 	}
-	return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
+	return func(ctx context.Context) error {
+		defer closeJournal()
+		return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
+	}, nil
+}
+
+// openJournal reads the leases of a link into its server. The journal is nil where none is kept.
+func (d dhcpServers) openJournal(server *dhcp.Server, link, persist string) (*dhcp.Journal, func() error, error) {
+	folder := d.leasesFolder(persist)
+	if folder == "" {
+		return nil, func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(folder, link+journalSuffix)
+	file := dhcp.NewFile(path)
+	journal, problems, err := dhcp.OpenJournal(file, path, server, time.Now())
+	for _, problem := range problems {
+		d.report(manager.Warning, problem.Error())
+	}
+	return journal, file.Close, err
 }
 
 // leasesFolder returns where the leases are kept by PersistLeases=; empty: nowhere.

@@ -39,17 +39,15 @@ type Firewall struct {
 	conn *nftables.Conn
 }
 
-// OpenFirewall connects to nf_tables. The caller closes.
-func OpenFirewall() (*Firewall, error) {
-	conn, err := nftables.New(nftables.AsLasting())
+// NewFirewall returns the table of the network namespace of the calling process. Every transaction has a socket of its own:
+// one that failed leaves nothing behind for the next.
+func NewFirewall() (*Firewall, error) {
+	conn, err := nftables.New()
 	if err != nil {
 		return nil, fmt.Errorf("open nf_tables: %w", err)
 	}
 	return &Firewall{conn}, nil
 }
-
-// Close ends the connection. The table stays, so that traffic keeps flowing.
-func (f *Firewall) Close() error { return f.conn.CloseLasting() }
 
 // Replace puts the table in place with the elements of want, in one transaction: packets meet the old table or the new
 // one.
@@ -93,6 +91,9 @@ func (f *Firewall) Update(add, remove network.Firewall) error {
 		f.conn.SetDeleteElements(set6, elements(remove.Masquerade6)),
 		f.conn.Flush(),
 	)
+	if errors.Is(err, unix.ENOENT) {
+		err = unix.ENOENT // once, not for every element
+	}
 	if err != nil {
 		return fmt.Errorf("update nft table inet %s: %w", TableName, err)
 	}

@@ -36,9 +36,10 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP serves a link until ctx ends. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers: what Open returns serves the link until ctx ends, and is called once. persist is a value of
+// PersistLeases= and says where the leases are kept.
 type DHCP interface {
-	Serve(ctx context.Context, l network.Link, c dhcp.Config, persist string) error
+	Open(l network.Link, c dhcp.Config, persist string) (serve func(ctx context.Context) error, err error)
 }
 
 // Store keeps files over restarts. A missing file is nil without an error.

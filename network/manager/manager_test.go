@@ -18,19 +18,20 @@ import (
 
 // host is a host made of tables: all the interfaces of a [Manager].
 type host struct {
-	t        *testing.T
-	links    []network.Link
-	routes   []netip.Prefix
-	managed  map[int]bool
-	table    *network.Firewall
-	sysctls  map[string]string
-	files    fstest.MapFS
-	saved    map[string][]byte
-	log      []string
-	applyErr error
-	serveErr error
-	serving  chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
-	now      time.Time
+	t         *testing.T
+	links     []network.Link
+	routes    []netip.Prefix
+	managed   map[int]bool
+	table     *network.Firewall
+	sysctls   map[string]string
+	files     fstest.MapFS
+	saved     map[string][]byte
+	log       []string
+	applyErr  error
+	openErr   error
+	serverErr chan error  // ends a server
+	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
+	now       time.Time
 }
 
 func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
@@ -78,21 +79,24 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 	return network.ErrNoLink
 }
 
-func (h *host) Serve(ctx context.Context, l network.Link, c dhcp.Config, persist string) error {
-	if h.serveErr != nil {
-		return h.serveErr
-	}
-	h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
-	<-ctx.Done()
-	h.serving <- "-" + l.Name
-	return nil
+func (h *host) Open(l network.Link, c dhcp.Config, persist string) (func(context.Context) error, error) {
+	return func(ctx context.Context) error {
+		h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
+		select {
+		case <-ctx.Done():
+			h.serving <- "-" + l.Name
+			return nil
+		case err := <-h.serverErr:
+			return err
+		}
+	}, h.openErr
 }
 
 const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPServer=yes\nIPMasquerade=both\n"
 
 func newHost(t *testing.T) *host {
 	return &host{
-		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
+		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100), serverErr: make(chan error),
 		files: fstest.MapFS{"usr/lib/nspawnkit/network/80-ve.network": {Data: []byte(shipped)}}, now: time.Unix(1e9, 0),
 	}
 }
@@ -257,11 +261,16 @@ func TestFailures(t *testing.T) {
 	h.applyErr = nil
 	h.look(m, "") // not yet
 	h.now = h.now.Add(2 * time.Second)
-	h.serveErr = errors.New("listen: in use")
-	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading")
-	<-m.links[3].server.done
-	h.look(m, "<3>ve-bad: DHCP server: listen: in use")
-	h.serveErr = nil
+	h.openErr = errors.New("in use")
+	h.look(m, "<3>ve-bad: DHCP server: in use")
+	h.now = h.now.Add(2 * time.Minute)
+	h.look(m, "") // said once
+	h.openErr = nil
+	h.now = h.now.Add(2 * time.Minute)
+	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
+	h.serverErr <- errors.New("receive: no")
+	<-m.ended
+	h.look(m, "<3>ve-bad: DHCP server: receive: no")
 	h.now = h.now.Add(2 * time.Minute)
 	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
 

@@ -38,17 +38,21 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 		return nil
 	}
 	l.stopServer()
+	run, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases)
+	if err != nil {
+		return fmt.Errorf("DHCP server: %w", err)
+	}
 	ctx, stop := context.WithCancel(ctx)
 	s := &server{config: config, persist: c.Server.PersistLeases, stop: stop, done: make(chan struct{})}
 	l.server = s
-	go func(l network.Link) {
-		s.err = m.DHCP.Serve(ctx, l, s.config, s.persist)
+	go func() {
+		s.err = run(ctx)
 		close(s.done)
 		select {
 		case m.ended <- struct{}{}:
 		default: // a look is due already
 		}
-	}(l.Link)
+	}()
 	return nil
 }
 
