@@ -311,3 +311,22 @@ func TestRunStops(t *testing.T) {
 	}
 	h.masqueraded("ve-web") // traffic keeps flowing
 }
+
+// A subnet is free of everything that the host has and the files promise.
+func TestSubnetClash(t *testing.T) {
+	for name, occupy := range map[string]func(h *host){
+		"address": func(h *host) { h.links[0].Addresses = []netip.Prefix{netip.MustParsePrefix("192.168.177.10/24")} },
+		"route":   func(h *host) { h.routes = []netip.Prefix{netip.MustParsePrefix("192.168.177.0/24")} },
+		"file": func(h *host) {
+			h.files["etc/systemd/network/90.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=eth9\n[Network]\nAddress=192.168.177.1/24\n")}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			h.add(2, "eth0", "")
+			h.add(3, "ve-web", "veth")
+			occupy(h)
+			h.look(h.start(), forwarding+"<6>ve-web: 192.168.178.1/28, DHCP server, masquerading", "+ve-web 192.168.178.1/28 yes")
+		})
+	}
+}
