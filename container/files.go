@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-
-	"nspawnkit/settings"
 )
 
 // decideMounts checks the mounts of [Files]. Sources are opened by the supervisor, destinations by the first process.
@@ -88,9 +86,4 @@ func decideTimezone(p *Plan, host *Host) error {
 		return fmt.Errorf("--timezone=%s is not supported yet", mode)
 	}
 	return nil
-}
-
-// JournalLinks reports whether journals are linked at all, and the paths for [settings.LinkJournal].
-func (p *Plan) JournalLinks() (mode settings.LinkJournal, name string) {
-	return p.Settings.Exec.LinkJournal, path.Join("/var/log/journal", p.UUID)
 }

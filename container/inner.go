@@ -83,11 +83,10 @@ func (f *first) makeKernelTrees() error {
 }
 
 func (f *first) cloneHostFiles() (err error) {
-	if f.osRelease, err = kernel.CloneTree("/etc/os-release", false); err == nil {
-		return f.osRelease.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
-	}
-	if f.osRelease, err = kernel.CloneTree("/usr/lib/os-release", false); err == nil {
-		return f.osRelease.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
+	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
+		if f.osRelease, err = kernel.CloneTree(path, false); err == nil {
+			return f.osRelease.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
+		}
 	}
 	return err
 }

@@ -41,15 +41,15 @@ func decidePayload(p *Plan, host *Host) error {
 	return nil
 }
 
-// initArguments leaves out the parameters that are passed to init as environment variables: NAME=VALUE without a dot in
-// NAME, as the kernel does with its command line (systemd-nspawn(1), --boot).
+// initArguments leaves out the parameters that init gets as environment variables: NAME=VALUE without a dot in NAME
+// (systemd-nspawn(1), --boot).
 func initArguments(parameters []string) []string {
 	return slices.DeleteFunc(slices.Clone(parameters), isVariable)
 }
 
 func isVariable(parameter string) bool {
 	name, _, found := strings.Cut(parameter, "=")
-	return found && name != "" && !strings.ContainsAny(name, ".-")
+	return found && name != "" && !strings.Contains(name, ".")
 }
 
 // programs returns where execvp(3) would look for a program.
@@ -85,7 +85,8 @@ func environment(p *Plan, host *Host) []string {
 	if p.Settings.Exec.Boot {
 		for _, parameter := range p.Settings.Exec.Parameters {
 			if isVariable(parameter) {
-				variables = setVariable(variables, parameter)
+				name, value, _ := strings.Cut(parameter, "=")
+				variables = setVariable(variables, strings.ReplaceAll(name, "-", "_")+"="+value)
 			}
 		}
 	}

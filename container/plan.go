@@ -54,7 +54,6 @@ type Plan struct {
 
 // Options are the options of the command line that have no key in a file.
 type Options struct {
-	Quiet    bool
 	KeepUnit bool
 	// HasSystemd says that systemd is the host's init, so that there are units.
 	HasSystemd bool
@@ -92,7 +91,6 @@ type Inside struct {
 // TreeMount is a mount that the supervisor made and the first process puts into its place.
 type TreeMount struct {
 	Destination string
-	Directory   bool
 	Origin      string // FILE:LINE of the setting behind it
 }
 

@@ -31,6 +31,9 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 	if err := removeSharedDirectories(s.plan.Settings.Machine); err != nil { // of a container that was killed
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Dir(incoming)), 0o755); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(incoming, 0o600); err != nil {
 		return err
 	}

@@ -25,7 +25,6 @@ type Supervisor struct {
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	root        kernel.Tree
-	hostSys     *kernel.Tree
 	binds       []kernel.Tree
 	channel     *kernel.Channel
 	child       *kernel.Child
@@ -50,13 +49,24 @@ func (s *Supervisor) Start() error {
 			if step.when != nil && !step.when(&s.plan.Inside) {
 				continue
 			}
-			if err := step.do(s); err != nil {
-				return s.explain(named(step.name, err))
+			err := step.do(s)
+			if err == nil {
+				continue
 			}
+			var inside insideError
+			if errors.As(err, &inside) {
+				return inside
+			}
+			return s.explain(named(step.name, err))
 		}
 	}
 	return nil
 }
+
+// insideError is what the first process said of a step of its own that failed.
+type insideError string
+
+func (e insideError) Error() string { return string(e) }
 
 // explain prefers what the first process said over the supervisor's own error: if it gave up, that is why.
 func (s *Supervisor) explain(err error) error {
@@ -73,7 +83,7 @@ func (s *Supervisor) explain(err error) error {
 			return err
 		}
 		if text := string(message); text != messageReady {
-			return errors.New(text)
+			return insideError(text)
 		}
 	}
 }
@@ -277,7 +287,7 @@ func (s *Supervisor) waitReady() error {
 		return err
 	}
 	if string(message) != messageReady {
-		return errors.New(string(message))
+		return insideError(message)
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
 		s.console, files = files[0], files[1:]
@@ -323,5 +333,5 @@ func (s *Supervisor) letGo() error {
 	if err != nil {
 		return err
 	}
-	return errors.New(string(message))
+	return insideError(message)
 }

@@ -127,7 +127,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		return nil, err
 	}
 	options := container.Options{
-		Quiet: cmd.Quiet, KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
+		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(),
 	}
 	plan, err := container.Decide(effective, options, host)
