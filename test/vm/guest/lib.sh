@@ -27,10 +27,10 @@ check() {
 require() { check "$@" || { note "$JOURNEY ends here"; exit 1; }; }
 
 eventually() {
-    local end=$((SECONDS + $1)) output
+    local limit=$1 end=$((SECONDS + $1)) output
     shift
     until output=$("$@" 2>&1); do
-        [ $SECONDS -lt $end ] || { echo "not within $((SECONDS - end + $1)) s: $*; $output"; return 1; }
+        [ $SECONDS -lt $end ] || { echo "not within $limit s: $*: $output"; return 1; }
         sleep 0.3
     done
     echo "$output"

@@ -59,16 +59,19 @@ dashed=$(sed -E 's/(.{8})(.{4})(.{4})(.{4})/\1-\2-\3-\4-/' <<<"$machine")
 masked() { sed -E "s/$machine|$dashed/MACHINE/g; s/$(uid_shift)/SHIFT/g; s/$(cat /proc/sys/kernel/random/boot_id)/BOOT/g"; }
 tabs() { tr '\t' ' '; }
 links() { sed -E 's/^[0-9]+: ([^:@]*)(@if[0-9]+)?: <([^>]*)> (mtu [0-9]+).*(link\/[a-z]+ [0-9a-f:]+).*/\1 \3 \4 \5/'; }
-inside web cat /proc/1/mountinfo | awk '{
-    split($0, parts, " - "); split(parts[2], tail, " "); options = $6
-    gsub(/(^|,)(relatime|idmapped)/, "", options)
-    print $5, tail[1], options
-}' | masked | sort | observe "mount table inside"
+mounts() { # PATH TYPE OPTIONS of every mount inside
+    inside web awk '{split($0, parts, " - "); split(parts[2], tail, " "); gsub(/(^|,)(relatime|idmapped)/, "", $6); print $5, tail[1], $6}' \
+        /proc/1/mountinfo | grep -v '^/run/credentials/' | sort
+}
+mounts | cut -d' ' -f1,2 | observe "mounts inside"
+mounts | observe "mount options inside"
 tr '\0' '\n' <"/proc/$(leader web)/environ" | masked | sed -E 's/(invocation|INVOCATION_ID)=.*/\1=…/' | sort | observe "environment of init"
 tr '\0' ' ' <"/proc/$(leader web)/cmdline" | observe "command line of init"
-grep -E '^(Cap|NoNewPrivs|Seccomp:)' "/proc/$(leader web)/status" | tabs | observe "capabilities of init"
-inside web sh -c 'cd /dev && find . ! -path "./pts/*" ! -path "./incoming/*" -printf "%M %u:%g %P %l\n"' | sort -k3 | observe "/dev inside"
-inside web sh -c 'cd /run/host && find . -printf "%M %u:%g %P %l\n"' | masked | sort -k3 | observe "/run/host inside"
+grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:)' "/proc/$(leader web)/status" | tabs | observe "capabilities of init"
+grep CapInh "/proc/$(leader web)/status" | tabs | observe "inheritable capabilities of init"
+inside web sh -c 'cd /dev && find . ! -path "./pts/*" -printf "%P %M %l\n"' | sort | observe "/dev inside"
+inside web sh -c 'cd /run/host && find . ! -path "./incoming/*" -printf "%P %M %l\n"' | masked | sort | observe "/run/host inside"
+inside web sh -c 'find /dev /run/host ! -path "/dev/pts/*" ! -path "/run/host/incoming/*" -printf "%p %u:%g\n"' | sort | observe "owners in /dev and /run/host"
 inside web sh -c 'cd /run/host && grep -r . container-manager container-uuid' | masked | observe "/run/host/container-*"
 inside web hostname | observe "host name inside"
 inside web readlink /etc/localtime | observe "time zone inside"

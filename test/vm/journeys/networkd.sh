@@ -1,0 +1,29 @@
+# systemd-networkd may run on the host as well, also when it comes later: then it looks after the links, and networkd-lite
+# leaves them to it, until it is stopped again.
+
+if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-nspawn always leaves links to systemd-networkd"; exit 0; fi
+require "web is up" up web
+require "a server beyond the host's uplink answers the host" outside_world
+require "networkd-lite gave web an address" eventually 60 address web
+
+reaches_outside() { equal "$(inside web curl -sS --max-time 5 http://198.51.100.2/)" 198.51.100.1; }
+keeper() { networkd-lite status | grep -E "^ve-web .*$1"; }
+check "it reaches the server outside" eventually 60 reaches_outside
+
+note "systemctl start systemd-networkd"
+systemctl -q unmask systemd-networkd.socket systemd-networkd
+check "systemd-networkd starts" systemctl start systemd-networkd
+managed() { contains "$(networkctl status ve-web --no-pager)" "(configured)"; }
+check "it manages ve-web" eventually 60 managed
+check "networkd-lite leaves ve-web to it" eventually 30 keeper 'left to systemd-networkd'
+masquerades() { nft list table inet nspawnkit | grep -F '"ve-web"'; }
+check "and has nothing of it in its nft table" not masquerades
+check "one DHCP server is left" equal "$(ss -Hulpn 'sport = :67' | grep -c networkd-lite)" 0
+check "web reaches the server outside again" eventually 120 reaches_outside
+
+note "systemctl stop systemd-networkd"
+systemctl stop systemd-networkd.socket systemd-networkd
+systemctl -q mask systemd-networkd.socket systemd-networkd
+check "networkd-lite takes ve-web over" eventually 60 keeper 'DHCP server'
+check "web reaches the server outside still" eventually 120 reaches_outside
+check "and networkd-lite masquerades it" eventually 30 masquerades
