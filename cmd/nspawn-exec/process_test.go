@@ -1,0 +1,58 @@
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func owner(stat *syscall.Stat_t) string { return fmt.Sprintf("%d:%d", stat.Uid, stat.Gid) }
+
+// childOf returns the container's process 1: the child of the supervisor that is the first of a PID namespace.
+func childOf(supervisor int) int {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", supervisor))
+	for _, list := range lists {
+		data, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(data)) {
+			if pid, err := strconv.Atoi(field); err == nil && alive(pid) {
+				return pid
+			}
+		}
+	}
+	return 0
+}
+
+// alive reports whether a process exists and has not ended.
+func alive(pid int) bool {
+	state := statusField(pid, "State")
+	return state != "" && state[0] != 'Z' && state[0] != 'X'
+}
+
+// statusField returns a field of /proc/PID/status.
+func statusField(pid int, name string) string {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func linkNames(t testing.TB) []string {
+	t.Helper()
+	interfaces, err := net.Interfaces()
+	must(t, err)
+	var names []string
+	for _, link := range interfaces {
+		names = append(names, link.Name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,80 @@
+// Command payload does inside a container what busybox cannot.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := do(os.Args[1], os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, "payload:", err)
+		os.Exit(1)
+	}
+}
+
+func do(verb string, arguments []string) error {
+	switch verb {
+	case "notify": // MESSAGE…: sends them to $NOTIFY_SOCKET
+		for _, message := range arguments {
+			if err := notify(message, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "notify-from-child": // MESSAGE: another process of the container sends it
+		cmd := exec.Command("/proc/self/exe", "notify", arguments[0])
+		cmd.Stderr = os.Stderr
+		return cmd.Run()
+	case "notify-with-files": // MESSAGE: with a descriptor attached
+		return notify(arguments[0], syscall.UnixRights(0, 0, 0))
+	case "init": // runs steps "VERB ARGUMENT", then sleeps
+		for i := 0; i+1 < len(arguments); i += 2 {
+			if err := do(arguments[i], arguments[i+1:i+2]); err != nil {
+				return err
+			}
+		}
+		time.Sleep(time.Hour)
+		return nil
+	case "say":
+		fmt.Println(arguments[0])
+		return nil
+	case "pause":
+		milliseconds, err := strconv.Atoi(arguments[0])
+		time.Sleep(time.Duration(milliseconds) * time.Millisecond)
+		return err
+	case "reboot":
+		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
+	case "poweroff":
+		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+	case "syscall": // NUMBER: prints the error number
+		number, err := strconv.Atoi(arguments[0])
+		if err != nil {
+			return err
+		}
+		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
+		fmt.Println(int(errno))
+		return nil
+	case "audit": // prints the error number of opening an audit socket
+		_, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW, syscall.NETLINK_AUDIT)
+		errno, _ := err.(syscall.Errno)
+		fmt.Println(int(errno))
+		return nil
+	}
+	return fmt.Errorf("unknown verb %q", verb)
+}
+
+func notify(message string, control []byte) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, _, err = conn.WriteMsgUnix([]byte(message), control, nil)
+	return err
+}
