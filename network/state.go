@@ -55,11 +55,12 @@ type Difference struct {
 	Sysctl []Sysctl
 	Add    []netip.Prefix // addresses
 	Up     bool           // bring it up
+	Flap   bool           // take the carrier away for a moment, so that containers ask for an address again
 }
 
 // Empty reports whether nothing is to be done.
 func (d Difference) Empty() bool {
-	return len(d.Remove)+len(d.Sysctl)+len(d.Add) == 0 && !d.Up
+	return len(d.Remove)+len(d.Sysctl)+len(d.Add) == 0 && !d.Up && !d.Flap
 }
 
 // Diff compares a link with how it is to be. ours are the addresses that this program gave it earlier: others stay.

@@ -116,12 +116,42 @@ func (k *Links) Apply(l network.Link, d network.Difference) error {
 			return fail("add address", a, err)
 		}
 	}
+	if d.Flap {
+		if err := k.flap(l); err != nil {
+			return err
+		}
+	}
 	if !d.Up {
 		return nil
 	}
-	up := rtnetlink.LinkMessage{Index: uint32(l.Index), Flags: unix.IFF_UP, Change: unix.IFF_UP}
-	if err := k.conn.Link.Set(&up); err != nil {
+	if err := k.setUp(l.Index, true); err != nil {
 		return fail("bring up", l.Name, err)
+	}
+	return nil
+}
+
+func (k *Links) setUp(index int, up bool) error {
+	m := rtnetlink.LinkMessage{Index: uint32(index), Change: unix.IFF_UP}
+	if up {
+		m.Flags = unix.IFF_UP
+	}
+	return k.conn.Link.Set(&m)
+}
+
+// flap brings a veth down and up again, or all ports of a bridge: the other ends lose their carrier for a moment.
+func (k *Links) flap(l network.Link) error {
+	links, err := k.handle.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	for _, other := range links {
+		a := other.Attrs()
+		if a.Index != l.Index && a.MasterIndex != l.Index || other.Type() != "veth" {
+			continue
+		}
+		if err := errors.Join(k.setUp(a.Index, false), k.setUp(a.Index, true)); err != nil {
+			return fail("take the carrier away from", a.Name, err)
+		}
 	}
 	return nil
 }

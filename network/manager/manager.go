@@ -244,14 +244,15 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	if m.Owner.Manages(l.Index) {
-		return m.release(l, "left to systemd-networkd")
+		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
+		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
-		return m.release(l, "no .network file matches")
+		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
 	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
@@ -278,11 +279,11 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 }
 
 // release takes back what was set on a link that is not ours to configure, or no longer.
-func (m *Manager) release(l *link, why string) error {
+func (m *Manager) release(l *link, why string, flap bool) error {
 	l.stopServer()
 	l.file, l.state, l.subnet = nil, network.State{}, netip.Prefix{}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
-	difference.Up = false
+	difference.Up, difference.Flap = false, flap
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {
 			return err
