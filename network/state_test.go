@@ -51,7 +51,7 @@ func TestDiff(t *testing.T) {
 		has, ours  string
 		difference string
 	}{
-		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true false false}"},
+		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true false}"},
 		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false false}"},
 		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false false}"},
 		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false false}"},
