@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds what waits for something that must happen; the machine may be busy.
-const patience = 60 * time.Second
+const patience = 20 * time.Second
 
 func program(name string) string { return filepath.Join(os.Getenv(programs), name) }
 
@@ -179,10 +179,15 @@ func launch(t testing.TB, cmd *exec.Cmd) *container {
 		}
 	}()
 	t.Cleanup(func() {
-		if !c.ended {
-			c.kill()
+		if !c.ended { // twice: by force
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			_ = cmd.Process.Signal(syscall.SIGTERM)
+			c.wait()
 		}
 		reader.Close()
+		if t.Failed() && c.stderr.Len() > 0 {
+			t.Log(c.stderr.String())
+		}
 	})
 	return c
 }
@@ -296,9 +301,14 @@ func leftovers(t testing.TB, root string) []string {
 	return found
 }
 
-func clean(t testing.TB, root string) {
+// clean checks that nothing is left over but mounts of the test's own.
+func clean(t testing.TB, root string, own ...string) {
 	t.Helper()
-	if found := leftovers(t, root); len(found) > 0 {
+	found := leftovers(t, root)
+	for _, mount := range own {
+		found = removed(found, "mount "+mount)
+	}
+	if len(found) > 0 {
 		t.Errorf("left over: %q", found)
 	}
 }

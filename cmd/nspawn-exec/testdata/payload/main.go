@@ -3,7 +3,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -70,11 +69,10 @@ func do(verb string, arguments []string) error {
 }
 
 func notify(message string, control []byte) error {
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"})
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	_, _, err = conn.WriteMsgUnix([]byte(message), control, nil)
-	return err
+	defer syscall.Close(fd)
+	return syscall.Sendmsg(fd, []byte(message), control, &syscall.SockaddrUnix{Name: os.Getenv("NOTIFY_SOCKET")}, 0)
 }

@@ -1,0 +1,125 @@
+package main_test
+
+import (
+	"net"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// serviceManager is the other end of $NOTIFY_SOCKET.
+type serviceManager struct {
+	t        *testing.T
+	path     string
+	messages chan string
+}
+
+func newServiceManager(t *testing.T) *serviceManager {
+	t.Helper()
+	m := &serviceManager{t, filepath.Join(t.TempDir(), "notify"), make(chan string, 1000)}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
+	must(t, err)
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		buffer := make([]byte, 8192)
+		for {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return
+			}
+			m.messages <- string(buffer[:n])
+		}
+	}()
+	return m
+}
+
+func (m *serviceManager) watch(cmd *exec.Cmd) *exec.Cmd {
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+m.path)
+	return cmd
+}
+
+// expect waits for a message with the line and returns all that came before it.
+func (m *serviceManager) expect(line string) (before []string) {
+	m.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case message := <-m.messages:
+			if slices.Contains(strings.Split(message, "\n"), line) {
+				return before
+			}
+			before = append(before, message)
+		case <-timeout:
+			m.t.Fatalf("the service manager never heard %q, but %q", line, before)
+		}
+	}
+}
+
+func mentions(messages []string, text string) bool {
+	return slices.ContainsFunc(messages, func(message string) bool { return strings.Contains(message, text) })
+}
+
+func TestReadyWhenStarted(t *testing.T) {
+	manager := newServiceManager(t)
+	c := launch(t, manager.watch(nspawn(newRoot(t, "web"), sleeper...)))
+	manager.expect("READY=1")
+	c.signal(syscall.SIGTERM)
+	c.wait()
+}
+
+// NotifyReady=yes: only the container's init says when it is ready, and nothing that would govern the host's unit passes.
+func TestNotifyReady(t *testing.T) {
+	manager := newServiceManager(t)
+	root := newRoot(t, "web")
+	launch(t, manager.watch(nspawn(root, "--notify-ready=yes", "/bin/payload", "init",
+		"notify-from-child", "READY=1\nSTATUS=spoofed", // believed only from the init
+		"notify", "STATUS=first\x1b[2J\nMAINPID=1\nWATCHDOG=trigger\nFDSTORE=1\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=999",
+		"notify-with-files", "STATUS=with files",
+		"notify", "STATUS="+strings.Repeat("x", 5000)+"\nREADY=1", // too long
+		"notify", "no assignment",
+		"notify", "STATUS=second\nREADY=1")))
+	before := manager.expect("READY=1")
+	for _, forbidden := range []string{"READY=1", "spoofed", "MAINPID", "WATCHDOG", "FDSTORE", "STOPPING", "EXTEND", "\x1b", "xxxx"} {
+		if mentions(before, forbidden) {
+			t.Errorf("%q reached the service manager: %q", forbidden, before)
+		}
+	}
+	for _, wanted := range []string{"STATUS=Container running: first", "STATUS=Container running: with files", "X_NSPAWN_LEADER_PID="} {
+		if !mentions(before, wanted) {
+			t.Errorf("%q did not reach the service manager: %q", wanted, before)
+		}
+	}
+}
+
+func TestWatchdog(t *testing.T) {
+	manager := newServiceManager(t)
+	cmd := manager.watch(nspawn(newRoot(t, "web"), sleeper...))
+	cmd.Env = append(cmd.Env, "WATCHDOG_USEC=100000")
+	launch(t, cmd)
+	for range 3 {
+		manager.expect("WATCHDOG=1")
+	}
+}
+
+func TestStatusOfFailure(t *testing.T) {
+	manager := newServiceManager(t)
+	cmd := manager.watch(nspawn(newRoot(t, "web"), "--bind=/no/such/source", "/bin/true"))
+	refused(t, finish(t, cmd), "/no/such/source")
+	manager.expect("STATUS=open sources of binds: --bind: clone mount /no/such/source: no such file or directory")
+}
+
+func TestStoppingIsTold(t *testing.T) {
+	manager := newServiceManager(t)
+	cmd := nspawn(newRoot(t, "web"), "--kill-signal=SIGUSR2", "/bin/sh", "-c", "trap 'exit 0' USR2; echo up; while :; do sleep 0.05; done")
+	c := launch(t, manager.watch(cmd))
+	c.expect("up")
+	c.signal(syscall.SIGTERM)
+	manager.expect("STOPPING=1")
+	if status := c.wait(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
