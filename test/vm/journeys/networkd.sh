@@ -1,7 +1,10 @@
 # systemd-networkd may run on the host as well, also when it comes later: then it looks after the links, and networkd-lite
-# leaves them to it, until it is stopped again.
+# leaves them to it, until it is stopped again. The last journey: systemd-networkd leaves its nft tables behind.
 
 if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-nspawn always leaves links to systemd-networkd"; exit 0; fi
+nspawn_file web <<<$'[Network]\nVirtualEthernet=yes'
+systemctl daemon-reload
+stop web
 require "web is up" up web
 require "a server beyond the host's uplink answers the host" outside_world
 require "networkd-lite gave web an address" eventually 60 address web
