@@ -165,6 +165,36 @@ func PivotRoot(tree Tree) error {
 	return nil
 }
 
+// Unmount takes away what is mounted at a path of this mount namespace, lazily.
+func Unmount(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	return nil
+}
+
+// UnmountAll takes away everything that is mounted at a path, however often; nothing is no error.
+func UnmountAll(path string) error {
+	for {
+		err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("unmount %s: %w", path, err)
+		}
+	}
+}
+
+// SetRootReadOnly makes the root mount of this mount namespace read-only, but none of the mounts below it.
+func SetRootReadOnly() error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/", 0, &attr); err != nil {
+		return fmt.Errorf("make / read-only: %w", err)
+	}
+	return nil
+}
+
 // fileSystemName names the file system a file is on, as far as the common ones go.
 func fileSystemName(file *os.File) string {
 	var st unix.Statfs_t
