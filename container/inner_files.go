@@ -144,10 +144,21 @@ func (f *first) waitForGo() error {
 }
 
 func (f *first) execute() error {
-	if directory := f.plan.WorkingDirectory; directory != "" {
-		if err := os.Chdir(directory); err != nil {
-			return err
+	if f.plan.WorkingDirectory != "" {
+		if err := f.changeDirectory(f.plan.WorkingDirectory); err != nil {
+			return fmt.Errorf("change directory: %w", err)
 		}
 	}
 	return kernel.Execute(f.plan.Candidates, f.plan.Arguments, f.plan.Environment)
+}
+
+// changeDirectory does not go through the magic links of /proc: this process still has descriptors open that the payload must
+// not get at (CVE-2024-21626).
+func (f *first) changeDirectory(name string) error {
+	directory, err := f.root.Open(name, kernel.PathOnly)
+	if err != nil {
+		return err
+	}
+	defer directory.Close()
+	return directory.Chdir()
 }

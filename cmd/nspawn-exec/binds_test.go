@@ -99,6 +99,7 @@ func newOutside(t *testing.T) string {
 	needKernel(t)
 	directory, err := os.MkdirTemp("/var/log", "outside")
 	must(t, err)
+	must(t, os.Chmod(directory, 0o755))
 	t.Cleanup(func() { os.RemoveAll(directory) })
 	return directory
 }

@@ -1,0 +1,158 @@
+package main_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func cleanup(t testing.TB, root string) {
+	t.Helper()
+	if r := run(t, root, "--cleanup"); r.status != 0 || r.stderr != "" {
+		t.Errorf("--cleanup: status %d: %s", r.status, r.stderr)
+	}
+}
+
+// One tree, one container: by its name, and by another name of the same directory.
+func TestBusyTree(t *testing.T) {
+	root := newRoot(t, "web")
+	c := begin(t, root, sleeper...)
+	other := filepath.Join(t.TempDir(), "other")
+	must(t, os.Mkdir(other, 0o755))
+	bindMount(t, root, other)
+	for _, directory := range []string{root, other} {
+		r := run(t, directory, "/bin/echo", "payload runs")
+		refused(t, r, "busy")
+		if lines := strings.Count(r.stderr, "\n"); lines != 1 {
+			t.Errorf("%d lines for one error: %s", lines, r.stderr)
+		}
+	}
+	cleanup(t, root) // of a container that runs: nothing happens
+	if !alive(c.init()) {
+		t.Error("--cleanup ended a running container")
+	}
+	refused(t, run(t, root, "/bin/echo", "payload runs"), "busy")
+	script := "true"
+	if got := shell(t, newRoot(t, "web2"), script); got != "" {
+		t.Errorf("another tree: %q", got)
+	}
+}
+
+// Read-only containers share a tree with each other, but not with one that writes.
+func TestReadOnlyContainersShareTree(t *testing.T) {
+	root := newRoot(t, "web")
+	begin(t, root, append([]string{"--read-only", "--machine=one"}, sleeper...)...)
+	shell(t, root, "true", "--read-only", "--machine=two")
+	refused(t, run(t, root, "/bin/echo", "payload runs"), "busy")
+}
+
+// Two containers that prefer the same range of users get different ones.
+func TestRangesDiffer(t *testing.T) {
+	one, two := newRoot(t, "web"), newRoot(t, "web")
+	c := begin(t, one, append([]string{"--machine=one"}, sleeper...)...)
+	ranges := make(map[string]bool)
+	ranges[uidMap(t, c.init())] = true
+	lock := strings.Fields(uidMap(t, c.init()))[1]
+	if _, err := os.Stat("/run/systemd/nspawn-uid/" + lock); err != nil {
+		t.Error(err)
+	}
+	d := begin(t, two, append([]string{"--machine=one"}, sleeper...)...)
+	if ranges[uidMap(t, d.init())] {
+		t.Error("both have the same range of users")
+	}
+}
+
+func uidMap(t *testing.T, pid int) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", pid))
+	must(t, err)
+	return string(data)
+}
+
+// kill -9 of the supervisor: the payload dies, the next start works at once, and --cleanup removes what is left.
+func TestKilledSupervisor(t *testing.T) {
+	root := newRoot(t, "web")
+	options := append([]string{"--network-zone=app", "--bind=/etc:/mnt"}, sleeper...)
+	c := begin(t, root, options...)
+	c.kill()
+	if len(leftovers(t, root)) == 0 {
+		t.Error("a killed supervisor leaves nothing: this test tests nothing")
+	}
+	d := begin(t, root, options...)
+	d.kill()
+	cleanup(t, root)
+	clean(t, root)
+	cleanup(t, root) // nothing to do is no error
+}
+
+// The supervisor is killed at any moment of the start. After --cleanup nothing is left and the next start works.
+func TestKilledDuringStart(t *testing.T) {
+	root := newRoot(t, "web")
+	runs := 60
+	if os.Getenv(longTests) != "" {
+		runs = 1000
+	}
+	for i := range runs {
+		delay := time.Duration(rand.IntN(40_000)) * time.Microsecond
+		cmd := nspawn(root, append([]string{"--network-zone=app", "--tmpfs=/mnt"}, sleeper...)...)
+		must(t, cmd.Start())
+		time.Sleep(delay)
+		init := childOf(cmd.Process.Pid)
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		if init != 0 {
+			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
+		}
+		if i%2 == 0 {
+			cleanup(t, root)
+			clean(t, root)
+		}
+		if got := shell(t, root, "echo works", "--network-zone=app"); got != "works" {
+			t.Errorf("killed after %v: %q", delay, got)
+		}
+		if t.Failed() {
+			t.Fatalf("killed after %v", delay)
+		}
+	}
+	clean(t, root)
+}
+
+// Whatever step fails, what the steps before it made is removed.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, root string) []string{
+		"bind source": func(*testing.T, string) []string { return []string{"--bind=/no/such"} },
+		"mount point": func(t *testing.T, root string) []string {
+			must(t, os.Remove(root+"/dev"))
+			must(t, os.Symlink("etc", root+"/dev"))
+			return nil
+		},
+		"payload":   func(*testing.T, string) []string { return []string{"--chdir=/no/such"} },
+		"host name": func(*testing.T, string) []string { return []string{"--network-zone=app", "--chdir=/none"} },
+		"interface": func(*testing.T, string) []string { return []string{"--network-veth-extra=lo:x", "--network-veth"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			options := append(prepare(t, root), "--network-veth", "/bin/echo", "payload runs")
+			r := run(t, root, options...)
+			refused(t, r)
+			if lines := strings.Count(r.stderr, "\n"); lines != 1 {
+				t.Errorf("%d lines for one error: %s", lines, r.stderr)
+			}
+			clean(t, root)
+		})
+	}
+}
+
+// A machine state that is no JSON must not keep a machine from being cleaned up for ever.
+func TestBrokenMachineState(t *testing.T) {
+	root := newRoot(t, "web")
+	writeFile(t, machineFile("web"), "{")
+	run(t, root, "--cleanup")
+	cleanup(t, root)
+	clean(t, root)
+	refused(t, run(t, root, "--machine=../../etc", "--cleanup"), "../../etc")
+}

@@ -1,0 +1,160 @@
+package main_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const guestID = "0123456789abcdef0123456789abcdef"
+
+// exchange swaps two names in one step.
+func exchange(one, other string) error {
+	return unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+}
+
+func bindMount(t *testing.T, from, to string) {
+	t.Helper()
+	must(t, syscall.Mount(from, to, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { must(t, syscall.Unmount(to, 0)) })
+}
+
+// A hostile /etc/machine-id is as good as none: a random ID is taken, and nothing hangs or reads without end.
+func TestHostileMachineID(t *testing.T) {
+	for name, make := range map[string]func(t *testing.T, path string){
+		"link to the host's": func(t *testing.T, path string) { must(t, os.Symlink("/etc/../../../run/machine-id", path)) },
+		"link to itself":     func(t *testing.T, path string) { must(t, os.Symlink("machine-id", path)) },
+		"link to a device":   func(t *testing.T, path string) { must(t, os.Symlink("/dev/zero", path)) },
+		"FIFO":               func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o644)) },
+		"directory":          func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o755)) },
+		"zeroes":             func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("0", 32)+"\n") },
+		"uninitialized":      func(t *testing.T, path string) { writeFile(t, path, "uninitialized\n") },
+		"device": func(t *testing.T, path string) {
+			must(t, syscall.Mknod(path, syscall.S_IFCHR|0o666, 5<<8)) // /dev/tty
+		},
+		"sparse file of 1 GiB": func(t *testing.T, path string) {
+			writeFile(t, path, guestID)
+			must(t, os.Truncate(path, 1<<30))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			make(t, root+"/etc/machine-id")
+			got := strings.ReplaceAll(shell(t, root, "echo $container_uuid"), "-", "")
+			if len(got) != 32 || got == guestID || got == hostID || got[12] != '4' {
+				t.Errorf("container_uuid=%q", got)
+			}
+		})
+	}
+}
+
+func TestHostsMachineID(t *testing.T) {
+	root := newRoot(t, "web")
+	writeFile(t, root+"/etc/machine-id", hostID+"\n")
+	r := run(t, root, "--link-journal=guest", "/bin/echo", "payload runs")
+	refused(t, r, "--link-journal", "machine ids are equal")
+	r = run(t, root, "--link-journal=try-guest", "/bin/echo", "payload runs")
+	if r.status != 0 || !strings.Contains(r.stderr, "machine ids are equal") {
+		t.Errorf("status %d: %s", r.status, r.stderr)
+	}
+	emptyJournal(t)
+}
+
+func emptyJournal(t *testing.T) {
+	t.Helper()
+	empty(t, "/var/log/journal")
+}
+
+func TestLinkJournal(t *testing.T) {
+	const host = "/var/log/journal/" + guestID
+	for name, test := range map[string]struct {
+		mode  string
+		check func(t *testing.T, root string)
+	}{
+		"no":   {"no", func(t *testing.T, _ string) { emptyJournal(t) }},
+		"auto": {"auto", func(t *testing.T, _ string) { emptyJournal(t) }},
+		"guest": {"try-guest", func(t *testing.T, root string) {
+			if target, err := os.Readlink(host); err != nil || target != root+host {
+				t.Errorf("%s leads to %q: %v", host, target, err)
+			}
+		}},
+		"host": {"host", func(t *testing.T, root string) {
+			if _, err := os.Stat(host + "/system.journal"); err != nil {
+				t.Error("what the container writes is not on the host:", err)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			t.Cleanup(func() { must(t, os.RemoveAll(host)) })
+			writeFile(t, root+"/etc/machine-id", guestID+"\n")
+			for range 2 { // the second time everything is there already
+				shell(t, root, "mkdir -p /var/log/journal/"+guestID+"; echo log >/var/log/journal/"+guestID+"/system.journal", "--link-journal="+test.mode)
+				test.check(t, root)
+			}
+			clean(t, root)
+		})
+	}
+}
+
+// A link that the image made on the way to its journal is not followed: the host's files stay as they are.
+func TestJournalThroughLink(t *testing.T) {
+	const host = "/var/log/journal/" + guestID
+	for name, place := range map[string]string{
+		"directory of the machine": "var/log/journal/" + guestID, "journal": "var/log/journal", "log": "var/log", "var": "var",
+	} {
+		for _, mode := range []string{"guest", "host", "try-guest", "try-host", "auto"} {
+			t.Run(name+"/"+mode, func(t *testing.T) {
+				root, outside := newRoot(t, "web"), newOutside(t)
+				t.Cleanup(func() { must(t, os.RemoveAll(host)) })
+				writeFile(t, root+"/etc/machine-id", guestID+"\n")
+				must(t, os.RemoveAll(filepath.Join(root, place)))
+				must(t, os.MkdirAll(filepath.Dir(filepath.Join(root, place)), 0o755))
+				must(t, os.Symlink(outside, filepath.Join(root, place)))
+				r := run(t, root, "--link-journal="+mode, "/bin/true")
+				empty(t, outside)
+				if target, err := os.Readlink(host); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.EINVAL) {
+					t.Errorf("%s leads through the image's link to %q", host, target)
+				}
+				if mode == "guest" {
+					refused(t, r, "--link-journal")
+				}
+				clean(t, root)
+			})
+		}
+	}
+}
+
+// Journals of the host are never lost: a directory that is not empty does not give way to a link.
+func TestJournalIsNotLost(t *testing.T) {
+	const host = "/var/log/journal/" + guestID
+	root := newRoot(t, "web")
+	t.Cleanup(func() { must(t, os.RemoveAll(host)) })
+	writeFile(t, root+"/etc/machine-id", guestID+"\n")
+	writeFile(t, host+"/system.journal", "precious")
+	refused(t, run(t, root, "--link-journal=guest", "/bin/echo", "payload runs"), "--link-journal", "not empty")
+	if data, err := os.ReadFile(host + "/system.journal"); err != nil || string(data) != "precious" {
+		t.Errorf("%q: %v", data, err)
+	}
+}
+
+// A hostile /etc of the image: what nspawn-exec writes there stays inside.
+func TestFilesOfEtcThroughLink(t *testing.T) {
+	for _, name := range []string{"etc", "etc/resolv.conf", "etc/localtime"} {
+		t.Run(name, func(t *testing.T) {
+			root, outside := newRoot(t, "web"), newOutside(t)
+			must(t, os.RemoveAll(filepath.Join(root, name)))
+			must(t, os.Symlink(outside+"/file", filepath.Join(root, name)))
+			for _, mode := range []string{"copy-host", "replace-host"} {
+				run(t, root, "--resolv-conf="+mode, "--timezone=delete", "/bin/true")
+			}
+			empty(t, outside)
+		})
+	}
+}
