@@ -3,241 +3,173 @@ package container
 import (
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"nspawnkit/container/capability"
-	"nspawnkit/machined"
+	"nspawnkit/container/seccomp"
 	"nspawnkit/settings"
 )
 
-const hostID = "0123456789abcdef0123456789abcdef"
-
-// testHost is a host that can do everything, with an ordinary tree.
-func testHost() Host {
-	return Host{
-		MachineID: hostID, OSRelease: map[string]string{"ID": "debian", "VERSION_ID": "13"}, LastCapability: capability.LastKnown,
-		Architecture: "amd64", HasNetworkd: true, Timezone: "Europe/Berlin", ResolvConf: []byte("nameserver 192.0.2.1\n"),
-		Root: Root{HasOSRelease: true, HasUsr: true, HasZone: true},
-	}
-}
-
-// decide plans a container from its command line.
-func decide(t *testing.T, host Host, arguments ...string) (*Plan, error) {
-	t.Helper()
-	cmd, err := settings.ParseCommandLine(append([]string{"-D", "/var/lib/machines/web"}, arguments...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, problems := settings.Combine(cmd, nil)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	return Decide(s, Options{Register: cmd.Register, Console: cmd.Console}, host)
-}
-
-func TestHashedRange(t *testing.T) {
-	// As systemd-nspawn 252 and 257 pick them.
-	for machine, want := range map[string]uint32{"bb": 406061056, "web": 1587085312} {
-		if got := HashedRange(machine); got != want {
-			t.Errorf("HashedRange(%s) = %d, want %d", machine, got, want)
-		}
-	}
-	for step := range uint64(1000) {
-		if r := NextRange("web", step); r < FirstPick || r > LastPick || r%UserRange != 0 {
-			t.Fatalf("NextRange(%d) = %d", step, r)
-		}
-	}
-}
-
-func TestUsers(t *testing.T) {
-	const shifted = 0x12340000
-	for _, test := range []struct {
-		name      string
-		arguments []string
-		owner     uint32
-		want      Users
-		problem   string
+func TestRootMustBeATree(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*settings.Settings, *Options, *Host)
+		err    string
 	}{
-		{name: "none", want: Users{}},
-		{name: "pick", arguments: []string{"-U"}, want: Users{true, 1587085312, UserRange, true, true}},
-		{name: "pick, chowned tree", arguments: []string{"-U"}, owner: shifted, want: Users{true, shifted, UserRange, false, false}},
-		{name: "yes", arguments: []string{"--private-users=yes"}, owner: shifted, want: Users{true, shifted, UserRange, false, false}},
-		{name: "identity", arguments: []string{"--private-users=identity"}, want: Users{true, 0, UserRange, false, false}},
-		{name: "fixed, mapped", arguments: []string{"--private-users=1048576", "--private-users-ownership=map"},
-			want: Users{true, 1048576, UserRange, true, false}},
-		{name: "fixed, owned by others", arguments: []string{"--private-users=1048576", "--private-users-ownership=auto"}, owner: shifted,
-			problem: "neither 0 nor the container's 1048576"},
+		"host's root":        {func(s *settings.Settings, _ *Options, _ *Host) { s.Directory = "/./" }, "host's root directory"},
+		"no /usr":            {func(_ *settings.Settings, _ *Options, h *Host) { h.Root.HasUsr = false }, "/usr/ directory is missing"},
+		"boot, no OS":        {func(s *settings.Settings, _ *Options, h *Host) { s.Exec.Boot, h.Root.HasOSRelease = true, false }, "os-release file is missing"},
+		"program, no OS":     {func(_ *settings.Settings, _ *Options, h *Host) { h.Root.HasOSRelease = false }, ""},
+		"boot":               {func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Boot = true }, ""},
+		"kernel of tomorrow": {func(_ *settings.Settings, _ *Options, h *Host) { h.LastCapability = 100 }, "capability"},
 	} {
-		host := testHost()
-		host.Root.OwnerUID, host.Root.OwnerGID = test.owner, test.owner
-		plan, err := decide(t, host, test.arguments...)
-		switch {
-		case test.problem != "":
-			if err == nil || !strings.Contains(err.Error(), test.problem) {
-				t.Errorf("%s: %v, want %q", test.name, err, test.problem)
+		t.Run(name, func(t *testing.T) {
+			_, err := decide(t, test.change)
+			if test.err != "" {
+				wantError(t, err, test.err)
+			} else if err != nil {
+				t.Error(err)
 			}
-		case err != nil:
-			t.Errorf("%s: %v", test.name, err)
-		case plan.Users != test.want:
-			t.Errorf("%s: %+v, want %+v", test.name, plan.Users, test.want)
-		}
-	}
-	host := testHost()
-	host.Root.OwnerUID = shifted
-	if _, err := decide(t, host, "-U"); err == nil {
-		t.Error("owner and group of different ranges: no error")
+		})
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestConsoleModes(t *testing.T) {
 	for _, test := range []struct {
-		change    func(*Host)
-		arguments []string
-		problem   string
+		mode             string
+		terminal, boot   bool
+		want             string
+		own, controlling bool
 	}{
-		{func(h *Host) { h.Root.HasOSRelease = false }, []string{"-b"}, "os-release file is missing"},
-		{func(h *Host) { h.Root.HasUsr = false }, nil, "/usr/ directory is missing"},
-		{nil, []string{"--console=interactive"}, "needs a terminal"},
-		{nil, []string{"--resolv-conf=bind-static"}, "not supported yet"},
-		{nil, []string{"--bind=/tmp:/proc"}, "the container's /proc is there"},
-		{nil, []string{"--tmpfs=/run/host/x"}, "the container's /run/host is there"},
-		{func(h *Host) { h.MachineID = "" }, []string{"-n"}, "systemd-machine-id-setup"},
-		{func(h *Host) { h.Architecture = "mips" }, nil, "no table of system calls"},
-		{func(h *Host) { h.Root.MachineID = hostID }, []string{"--link-journal=guest"}, "machine ids are equal"},
+		{"", true, false, "interactive", true, true},
+		{"", false, false, "read-only", true, true},
+		{"", false, true, "read-only", true, false}, // systemd takes the terminal itself
+		{"autopipe", true, false, "interactive", true, true},
+		{"autopipe", false, false, "pipe", false, false},
+		{"pipe", true, false, "pipe", false, false},
+		{"passive", false, true, "passive", true, false},
+		{"read-only", true, false, "read-only", true, true},
+		{"interactive", true, false, "interactive", true, true},
 	} {
-		host := testHost()
-		if test.change != nil {
-			test.change(&host)
-		}
-		if _, err := decide(t, host, test.arguments...); err == nil || !strings.Contains(err.Error(), test.problem) {
-			t.Errorf("%q: %v, want %q", test.arguments, err, test.problem)
-		}
-	}
-}
-
-func TestPayload(t *testing.T) {
-	plan, err := decide(t, testHost(), "-b", "--setenv=A=1", "systemd.unit=x", "LANG-UAGE=de")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan.Identify("00112233445566778899aabbccddeeff")
-	if want := []string{"/usr/lib/systemd/systemd", "systemd.unit=x"}; !slices.Equal(plan.Inside.Arguments, want) {
-		t.Errorf("arguments %q, want %q", plan.Inside.Arguments, want)
-	}
-	if plan.Settings.Exec.KillSignal != 37 {
-		t.Errorf("kill signal %d", plan.Settings.Exec.KillSignal)
-	}
-	want := []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=systemd-nspawn", "HOME=/root",
-		"USER=root", "LOGNAME=root", "NOTIFY_SOCKET=/run/host/notify", "container_host_id=debian",
-		"container_host_version_id=13", "LANG_UAGE=de", "A=1", "container_uuid=00112233-4455-6677-8899-aabbccddeeff",
-	}
-	if !slices.Equal(plan.Inside.Environment, want) {
-		t.Errorf("environment\n got %q\nwant %q", plan.Inside.Environment, want)
-	}
-	plan, err = decide(t, testHost(), "ls", "-l")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(plan.Inside.Candidates, "/usr/bin/ls") || plan.Inside.Arguments[0] != "ls" || !plan.Inside.Controlling {
-		t.Errorf("command: %+v", plan.Inside)
-	}
-}
-
-func TestLinks(t *testing.T) {
-	plan, err := decide(t, testHost(), "--network-zone=app", "--network-veth-extra=ve-a:eth1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	links := plan.Machine.Links
-	if len(links) != 2 || links[0].Host != "vb-web" || links[0].Bridge != "vz-app" || links[1].Host != "ve-a" || links[1].Container != "eth1" {
-		t.Errorf("links %+v", links)
-	}
-	if !plan.Inside.PrivateNetwork || !plan.Inside.Capabilities.Has(capability.NET_ADMIN) {
-		t.Error("no network of its own")
-	}
-	host := testHost()
-	host.HasNetworkd = false
-	if plan, _ := decide(t, host, "-n"); len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "systemctl start networkd-lite") {
-		t.Errorf("warnings %q", plan.Warnings)
-	}
-}
-
-// TestStepsAreNamed also keeps the barriers of the three lists in step.
-func TestStepsAreNamed(t *testing.T) {
-	plan, err := decide(t, testHost(), "-b", "-U", "-n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	supervisor, outer, inner := plan.Steps()
-	for _, list := range [][]string{supervisor, outer, inner} {
-		sorted := slices.Clone(list)
-		slices.Sort(sorted)
-		if len(slices.Compact(sorted)) != len(list) {
-			t.Errorf("a name twice in %q", list)
+		plan := mustDecide(t, func(s *settings.Settings, o *Options, h *Host) {
+			o.Console, h.Interactive, s.Exec.Boot = test.mode, test.terminal, test.boot
+		})
+		if plan.Options.Console != test.want || plan.Inside.Console != test.own || plan.Inside.Controlling != test.controlling {
+			t.Errorf("%+v: got %s, own %v, controlling %v", test, plan.Options.Console, plan.Inside.Console, plan.Inside.Controlling)
 		}
 	}
-	index := func(list []string, name string) int { return slices.Index(list, name) }
-	if supervisor[len(supervisor)-1] != "start first process" || inner[len(inner)-1] != "execute payload" {
-		t.Errorf("lists end in %q and %q", supervisor[len(supervisor)-1], inner[len(inner)-1])
-	}
-	if index(inner, "pivot root") < index(inner, "receive mounts") || index(inner, "filter system calls") < index(inner, "limit capabilities") {
-		t.Errorf("order of %q", inner)
-	}
-	if plain, _ := decide(t, testHost(), "true"); slices.Contains(first3(plain.Steps()), "bring up loopback") {
-		t.Error("loopback of the host is brought up")
-	}
+	_, err := decide(t, func(_ *settings.Settings, o *Options, _ *Host) { o.Console = "interactive" })
+	wantError(t, err, "--console=interactive needs a terminal")
 }
 
-func first3(_, _, inner []string) []string { return inner }
-
-func TestHotkeys(t *testing.T) {
-	start := time.Unix(0, 0)
-	for typed, want := range map[string]hotkey{"\x1d\x1d\x1d": hotkeyKill, "a\x1d\x1dr": hotkeyReboot, "\x1d\x1dp": hotkeyPowerOff} {
-		var e escapeDetector
-		if got, found := e.feed([]byte(typed), start); !found || got != want {
-			t.Errorf("%q: %v, %v", typed, got, found)
-		}
-	}
-	var e escapeDetector
-	e.feed([]byte("\x1d\x1d"), start)
-	if _, found := e.feed([]byte("\x1d"), start.Add(2*time.Second)); found {
-		t.Error("^] three times in two seconds is a hotkey")
-	}
-}
-
-func TestClassify(t *testing.T) {
-	s := NewSupervisor(&Plan{}, machined.Notifier{}, func(int, string) {})
-	for _, test := range []struct {
-		status syscall.WaitStatus
-		want   End
-		fails  bool
+func TestIdentity(t *testing.T) {
+	const asked = "ffffffffffff4fffbfffffffffffffff"
+	for name, test := range map[string]struct {
+		image, asked string
+		journal      settings.LinkJournal
+		uuid, mode   string
+		warning, err string
 	}{
-		{0, End{}, false},
-		{7 << 8, End{Status: 7}, false},
-		{RebootStatus << 8, End{Status: 1}, true},
-		{syscall.WaitStatus(syscall.SIGINT), End{}, false},
-		{syscall.WaitStatus(syscall.SIGHUP), End{Reboot: true, Status: RebootStatus}, false},
-		{syscall.WaitStatus(syscall.SIGKILL), End{Status: 1}, true},
+		"of the image":      {testGuestID, asked, settings.LinkJournal{Mode: "auto"}, testGuestID, "auto", "", ""},
+		"asked for":         {"", asked, settings.LinkJournal{Mode: "auto"}, asked, "auto", "", ""},
+		"none":              {"", "", settings.LinkJournal{Mode: "guest", Try: true}, "", "guest", "", ""},
+		"host's, no":        {testHostID, "", settings.LinkJournal{Mode: "no"}, testHostID, "no", "", ""},
+		"host's, auto":      {testHostID, "", settings.LinkJournal{Mode: "auto"}, testHostID, "no", "not linked", ""},
+		"host's, try-guest": {testHostID, "", settings.LinkJournal{Mode: "guest", Try: true}, testHostID, "no", "not linked", ""},
+		"host's, guest":     {testHostID, "", settings.LinkJournal{Mode: "guest"}, "", "", "", "refusing to link journals"},
+		"host's, host":      {testHostID, "", settings.LinkJournal{Mode: "host"}, "", "", "", "refusing to link journals"},
+		"host's, asked for": {"", testHostID, settings.LinkJournal{Mode: "host"}, "", "", "", "refusing to link journals"},
 	} {
-		if got, err := s.classify(waited{status: test.status}); got != test.want || (err != nil) != test.fails {
-			t.Errorf("status %#x: %+v, %v", test.status, got, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			plan, err := decide(t, func(s *settings.Settings, _ *Options, h *Host) {
+				set(s, "Exec.LinkJournal")
+				s.Exec.MachineID, s.Exec.LinkJournal, h.Root.MachineID = test.asked, test.journal, test.image
+			})
+			if test.err != "" {
+				wantError(t, err, "web.nspawn:7: ", test.err)
+				return
+			}
+			if err != nil || plan.UUID != test.uuid || plan.Settings.Exec.LinkJournal.Mode != test.mode {
+				t.Fatalf("UUID %q, mode %q, %v", plan.UUID, plan.Settings.Exec.LinkJournal.Mode, err)
+			}
+			if got := strings.Join(plan.Warnings, "\n"); (test.warning == "") != (got == "") || !strings.Contains(got, test.warning) {
+				t.Errorf("warnings %q, want %q", got, test.warning)
+			}
+		})
 	}
 }
 
-func TestParseMachineID(t *testing.T) {
-	for text, want := range map[string]string{
-		hostID + "\n": hostID, "": "", "uninitialized\n": "", strings.Repeat("0", 32): "", hostID + "x": "",
-		"01234567-89AB-cdef-0123-456789abcdef": hostID,
-	} {
-		if got := parseMachineID([]byte(text)); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
+func TestHostname(t *testing.T) {
+	if plan := mustDecide(t, nil); plan.Inside.Hostname != "web" {
+		t.Errorf("host name %q by default", plan.Inside.Hostname)
 	}
-	if id := RandomID(); parseMachineID([]byte(id)) != id || id == RandomID() {
-		t.Errorf("random ID %q", id)
+	plan := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Hostname = "other" })
+	if plan.Inside.Hostname != "other" || plan.Inside.Machine != "web" {
+		t.Errorf("host name %q, machine %q", plan.Inside.Hostname, plan.Inside.Machine)
+	}
+}
+
+func TestCapabilities(t *testing.T) {
+	for name, test := range map[string]struct {
+		change      func(*settings.Settings)
+		has, hasNot []int
+	}{
+		"default":         {func(*settings.Settings) {}, []int{capability.SYS_ADMIN, capability.NET_BIND_SERVICE}, []int{capability.NET_ADMIN, capability.SYS_TIME}},
+		"private network": {func(s *settings.Settings) { s.Network.Private = true }, []int{capability.NET_ADMIN}, nil},
+		"shifted users":   {func(s *settings.Settings) { s.Exec.PrivateUsers.Mode = settings.UsersPick }, nil, []int{capability.NET_BIND_SERVICE}},
+		"identity":        {func(s *settings.Settings) { s.Exec.PrivateUsers.Mode = settings.UsersIdentity }, []int{capability.NET_BIND_SERVICE}, nil},
+		"added":           {func(s *settings.Settings) { s.Exec.Capability = []string{"CAP_SYS_TIME"} }, []int{capability.SYS_TIME}, nil},
+		"dropped":         {func(s *settings.Settings) { s.Exec.DropCapability = []string{"CAP_SYS_ADMIN"} }, nil, []int{capability.SYS_ADMIN}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { test.change(s) })
+			for _, number := range test.has {
+				if !plan.Inside.Capabilities.Has(number) {
+					t.Errorf("%s is missing", capability.Name(number))
+				}
+			}
+			for _, number := range test.hasNot {
+				if plan.Inside.Capabilities.Has(number) {
+					t.Errorf("%s is kept", capability.Name(number))
+				}
+			}
+		})
+	}
+	_, err := decide(t, func(s *settings.Settings, _ *Options, _ *Host) {
+		set(s, "Exec.Capability")
+		s.Exec.Capability = []string{"CAP_BANANA"}
+	})
+	wantError(t, err, "web.nspawn:7: ", "CAP_BANANA")
+}
+
+func TestFilterIsPassedOn(t *testing.T) {
+	plan := mustDecide(t, nil)
+	program := decodeFilter(plan.Inside.Filter)
+	want, err := seccomp.Program(seccomp.Policy{Capabilities: plan.Inside.Capabilities, Architecture: "amd64"})
+	if err != nil || !slices.Equal(program, want) || len(program) == 0 {
+		t.Errorf("%d instructions instead of %d: %v", len(program), len(want), err)
+	}
+	plan = mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) {
+		set(s, "Exec.SystemCallFilter")
+		s.Exec.SystemCallFilter = []string{"no_such_call"}
+	})
+	if got := strings.Join(plan.Warnings, ""); !strings.Contains(got, "web.nspawn:7: unknown system call no_such_call") {
+		t.Errorf("warnings %q", got)
+	}
+	_, err = decide(t, func(_ *settings.Settings, _ *Options, h *Host) { h.Architecture = "pdp11" })
+	wantError(t, err, "pdp11")
+}
+
+func TestLimits(t *testing.T) {
+	plan := mustDecide(t, func(s *settings.Settings, _ *Options, h *Host) {
+		h.Limits = map[string]settings.Limit{"NPROC": {Soft: 11, Hard: 12}}
+		s.Exec.Limits = map[string]settings.Limit{"NOFILE": {Soft: 5, Hard: 6}}
+	})
+	for name, want := range map[string]settings.Limit{
+		"NPROC": {Soft: 11, Hard: 12}, "NOFILE": {Soft: 5, Hard: 6}, "CORE": {Soft: 0, Hard: settings.Infinity},
+		"MEMLOCK": {Soft: 8 << 20, Hard: 8 << 20},
+	} {
+		if got := plan.Limits[name]; got != want {
+			t.Errorf("%s is %+v, want %+v", name, got, want)
+		}
 	}
 }

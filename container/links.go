@@ -13,7 +13,8 @@ import (
 func describeMachine(s *settings.Settings, hostID string) (network.Machine, error) {
 	machine := network.Machine{Version: network.MachineVersion, Name: s.Machine, Zone: s.Network.Zone, Links: []network.MachineLink{}}
 	var id [16]byte
-	if _, err := hex.Decode(id[:], []byte(hostID)); err != nil || len(hostID) != 32 {
+	hasLinks := s.Network.VirtualEthernet || len(s.Network.VirtualEthernetExtra) > 0
+	if _, err := hex.Decode(id[:], []byte(hostID)); hasLinks && (err != nil || len(hostID) != 32) {
 		return machine, fmt.Errorf("the host has no machine ID, so its containers have no stable addresses: run systemd-machine-id-setup")
 	}
 	if s.Network.VirtualEthernet {

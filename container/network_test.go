@@ -1,0 +1,71 @@
+package container
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"nspawnkit/settings"
+)
+
+// What networkd-lite is told. The addresses are those that systemd-nspawn gives.
+func TestMachine(t *testing.T) {
+	for name, change := range map[string]func(*settings.Settings){
+		"none":   func(*settings.Settings) {},
+		"veth":   func(s *settings.Settings) { s.Network.VirtualEthernet = true },
+		"zone":   func(s *settings.Settings) { s.Network.VirtualEthernet, s.Network.Zone = true, "app" },
+		"bridge": func(s *settings.Settings) { s.Network.VirtualEthernet, s.Network.Bridge = true, "br0" },
+		"long-name": func(s *settings.Settings) {
+			s.Machine, s.Network.VirtualEthernet = "a-machine-of-a-long-name", true
+		},
+		"extra-and-ports": func(s *settings.Settings) {
+			s.Network.VirtualEthernetExtra = []settings.VirtualEthernetExtra{{Host: "ve-a", Container: "a"}, {Host: "ve-b", Container: "b"}}
+			s.Network.Ports = []settings.Port{{Protocol: "udp", Host: 5353, Container: 53}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) {
+				s.Network.Private = true
+				change(s)
+			})
+			data, err := json.MarshalIndent(plan.Machine, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "machine-"+name+".json", string(data)+"\n")
+		})
+	}
+}
+
+func TestNobodyServesTheNetwork(t *testing.T) {
+	for name, test := range map[string]struct {
+		change  func(*settings.Settings)
+		warning string
+	}{
+		"no link": {func(*settings.Settings) {}, ""},
+		"link":    {func(s *settings.Settings) { s.Network.VirtualEthernet = true }, "systemctl start networkd-lite"},
+		"port": {func(s *settings.Settings) {
+			s.Network.Ports = []settings.Port{{Origin: settings.Origin{File: "web.nspawn", Line: 3}, Protocol: "tcp", Host: 80, Container: 80}}
+		}, "web.nspawn:3: networkd-lite does not run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := mustDecide(t, func(s *settings.Settings, _ *Options, h *Host) {
+				h.HasNetworkd, s.Network.Private = false, true
+				test.change(s)
+			})
+			if got := strings.Join(plan.Warnings, "\n"); (test.warning == "") != (got == "") || !strings.Contains(got, test.warning) {
+				t.Errorf("warnings %q", got)
+			}
+		})
+	}
+}
+
+func TestHostWithoutMachineID(t *testing.T) {
+	_, err := decide(t, func(s *settings.Settings, _ *Options, h *Host) {
+		s.Network.Private, s.Network.VirtualEthernet, h.MachineID = true, true, ""
+	})
+	wantError(t, err, "systemd-machine-id-setup")
+	if _, err := decide(t, func(_ *settings.Settings, _ *Options, h *Host) { h.MachineID = "" }); err != nil {
+		t.Errorf("a container without links needs no machine ID of the host: %v", err)
+	}
+}

@@ -1,0 +1,118 @@
+package container
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nspawnkit/settings"
+)
+
+// What --dry-run prints: the start sequence by container.
+func TestSteps(t *testing.T) {
+	for name, change := range map[string]func(*settings.Settings, *Options, *Host){
+		"plain": func(_ *settings.Settings, o *Options, _ *Host) { o.Console = "pipe" },
+		"boot": func(s *settings.Settings, _ *Options, _ *Host) {
+			s.Exec.Boot, s.Exec.PrivateUsers.Mode = true, settings.UsersPick
+			s.Network.Private, s.Network.VirtualEthernet = true, true
+		},
+		"everything": func(s *settings.Settings, _ *Options, _ *Host) {
+			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Files.ReadOnly = settings.UsersPick, true, true
+			s.Exec.NoNewPrivileges, s.Exec.ResolvConf, s.Exec.Timezone = true, "copy-host", "delete"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			supervisor, outer, inner := mustDecide(t, change).Steps()
+			for _, list := range [][]string{supervisor, outer, inner} {
+				fmt.Fprintln(&text, strings.Join(list, "\n"))
+				fmt.Fprintln(&text)
+			}
+			golden(t, "steps-"+name+".golden", text.String())
+		})
+	}
+}
+
+// The order that the isolation depends on: nothing may run between the filter and the payload, and no_new_privs comes first.
+func TestLastStepsOfInner(t *testing.T) {
+	_, _, inner := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.NoNewPrivileges = true }).Steps()
+	want := []string{"die with the supervisor", "close descriptors", "set no_new_privs", "limit capabilities", "filter system calls", "execute payload"}
+	if got := inner[len(inner)-len(want):]; strings.Join(got, ";") != strings.Join(want, ";") {
+		t.Errorf("the last steps are %q, want %q", got, want)
+	}
+}
+
+func TestEscapeDetector(t *testing.T) {
+	const escape = "\x1d"
+	type typed struct {
+		keys  string
+		after time.Duration
+	}
+	for name, test := range map[string]struct {
+		typed []typed
+		found bool
+		want  hotkey
+	}{
+		"kill at once":     {[]typed{{escape + escape + escape, 0}}, true, hotkeyKill},
+		"kill key by key":  {[]typed{{escape, 0}, {escape, 300}, {escape, 300}}, true, hotkeyKill},
+		"reboot":           {[]typed{{escape + escape + "r", 0}}, true, hotkeyReboot},
+		"power off":        {[]typed{{escape + escape, 0}, {"p", 500}}, true, hotkeyPowerOff},
+		"too slow":         {[]typed{{escape, 0}, {escape, 600}, {escape, 600}}, false, 0},
+		"interrupted":      {[]typed{{escape + escape + "x" + escape, 0}}, false, 0},
+		"after other text": {[]typed{{"abc" + escape + escape + "r", 0}}, true, hotkeyReboot},
+		"only twice":       {[]typed{{escape + escape, 0}}, false, 0},
+		"only once":        {[]typed{{escape + "r", 0}}, false, 0},
+		"slow, then fast":  {[]typed{{escape, 0}, {escape + escape + escape, 2000}}, true, hotkeyKill},
+		"nothing":          {[]typed{{"", 0}}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var detector escapeDetector
+			now := time.Unix(1e9, 0)
+			var got hotkey
+			found := false
+			for _, part := range test.typed {
+				now = now.Add(part.after * time.Millisecond)
+				if request, ok := detector.feed([]byte(part.keys), now); ok {
+					got, found = request, true
+				}
+			}
+			if found != test.found || got != test.want {
+				t.Errorf("got %v, %v", got, found)
+			}
+		})
+	}
+}
+
+// systemd-nspawn(1), "EXIT STATUS"; the wait status of reboot(2) is described in pid_namespaces(7).
+func TestClassify(t *testing.T) {
+	exited := func(status int) syscall.WaitStatus { return syscall.WaitStatus(status << 8) }
+	killed := func(signal syscall.Signal) syscall.WaitStatus { return syscall.WaitStatus(signal) }
+	for name, test := range map[string]struct {
+		status syscall.WaitStatus
+		want   End
+		err    string
+	}{
+		"success":          {exited(0), End{}, ""},
+		"status":           {exited(7), End{Status: 7}, ""},
+		"133":              {exited(133), End{Status: 1}, "133"},
+		"reboot":           {killed(syscall.SIGHUP), End{Reboot: true, Status: 133}, ""},
+		"power off":        {killed(syscall.SIGINT), End{}, ""},
+		"killed":           {killed(syscall.SIGKILL), End{Status: 1}, "terminated by signal 9"},
+		"crashed and dump": {killed(syscall.SIGSEGV) | 0x80, End{Status: 1}, "terminated by signal 11"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &Supervisor{plan: mustDecide(t, nil), log: func(int, string) {}}
+			got, err := s.classify(waited{status: test.status})
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			if test.err != "" {
+				wantError(t, err, "web", test.err)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
