@@ -149,6 +149,9 @@ func decodeFilter(data []byte) []seccomp.Instruction {
 func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.PrivateNetwork = s.Network.Private
+	if len(s.Network.Ports) > 0 {
+		return fmt.Errorf("%s: publishing ports is not supported yet", s.Network.Ports[0].Origin)
+	}
 	machine, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
@@ -156,8 +159,6 @@ func decideNetwork(p *Plan, host *Host) error {
 	p.Machine = machine
 	if len(machine.Links) > 0 && !host.HasNetworkd {
 		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: systemctl start networkd-lite")
-	} else if len(machine.Ports) > 0 && !host.HasNetworkd {
-		p.warn("%s: networkd-lite does not run, so no port is forwarded: systemctl start networkd-lite", s.Network.Ports[0].Origin)
 	}
 	return nil
 }

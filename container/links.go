@@ -24,9 +24,6 @@ func describeMachine(s *settings.Settings, hostID string) (network.Machine, erro
 		host, container := network.ExtraHardwareAddrs(id, s.Machine, uint64(i))
 		machine.Links = append(machine.Links, machineLink(extra.Host, extra.Container, host, container))
 	}
-	for _, port := range s.Network.Ports {
-		machine.Ports = append(machine.Ports, network.MachinePort{Protocol: port.Protocol, Host: port.Host, Container: port.Container})
-	}
 	return machine, nil
 }
 
