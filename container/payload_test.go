@@ -23,6 +23,8 @@ func TestPayload(t *testing.T) {
 		"shell elsewhere": {false, nil, "/srv", []string{"/bin/bash", "/bin/sh"}, []string{"-bash"}, "/srv"},
 		"boot":            {true, nil, "", inits, inits[:1], ""},
 		"boot with words": {true, []string{"quiet", "systemd.unit=rescue.target"}, "", inits, []string{inits[0], "quiet", "systemd.unit=rescue.target"}, ""},
+		// As the kernel splits its command line, and systemd-nspawn since 262.
+		"boot with variables": {true, []string{"LANG-UAGE=de", "systemd.unit=x", "=y", "--unit=z"}, "", inits, []string{inits[0], "systemd.unit=x", "=y"}, ""},
 		"name": {false, []string{"true"}, "", []string{
 			"/usr/local/sbin/true", "/usr/local/bin/true", "/usr/sbin/true", "/usr/bin/true", "/sbin/true", "/bin/true",
 		}, []string{"true"}, ""},
@@ -44,6 +46,9 @@ func TestEnvironment(t *testing.T) {
 		"program": nil,
 		"boot":    func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Boot, s.Exec.Parameters = true, nil },
 		"no-term": func(_ *settings.Settings, _ *Options, h *Host) { h.Term, h.OSRelease = "", nil },
+		"boot-with-variables": func(s *settings.Settings, _ *Options, _ *Host) {
+			s.Exec.Boot, s.Exec.Parameters, s.Exec.Environment = true, []string{"quiet", "LANG-UAGE=de", "A=parameter"}, []string{"A=1"}
+		},
 		"own": func(s *settings.Settings, _ *Options, _ *Host) {
 			s.Exec.Environment = []string{"PATH=/opt", "A=first", "EMPTY=", "A=second", "container=other", "AB=x=y"}
 		},
@@ -116,5 +121,27 @@ func TestRandomID(t *testing.T) {
 	one, other := RandomID(), RandomID()
 	if one == other || parseMachineID([]byte(one)) != one || one[12] != '4' || !strings.ContainsRune("89ab", rune(one[16])) {
 		t.Errorf("%s, %s: not random UUIDs of version 4", one, other)
+	}
+}
+
+// The defaults that come with the options of the command line.
+func TestPlanOfCommandLine(t *testing.T) {
+	cmd, err := settings.ParseCommandLine([]string{"-D", "/var/lib/machines/web", "-b", "-U", "--network-zone=app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, problems := settings.Combine(cmd, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	plan, err := Decide(s, Options{Register: cmd.Register, Console: cmd.Console}, testHost())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signal := plan.Settings.Exec.KillSignal; signal != 37 {
+		t.Errorf("kill signal %d, want SIGRTMIN+3", signal)
+	}
+	if plan.Users.Start != HashedRange("web") || !plan.Users.MapRoot || !plan.Inside.PrivateNetwork || plan.Machine.Links[0].Bridge != "vz-app" {
+		t.Errorf("users %+v, machine %+v", plan.Users, plan.Machine)
 	}
 }

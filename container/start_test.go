@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,6 +28,9 @@ func TestSteps(t *testing.T) {
 			var text strings.Builder
 			supervisor, outer, inner := mustDecide(t, change).Steps()
 			for _, list := range [][]string{supervisor, outer, inner} {
+				if sorted := slices.Sorted(slices.Values(list)); len(slices.Compact(sorted)) != len(list) {
+					t.Errorf("a name twice in %q", list)
+				}
 				fmt.Fprintln(&text, strings.Join(list, "\n"))
 				fmt.Fprintln(&text)
 			}

@@ -2,6 +2,7 @@
 package imports
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -50,6 +51,109 @@ var rules = []struct {
 	},
 }
 
+// TestPackageWork keeps everything that is done before main out of our packages that the fast programs link: init functions
+// and package variables that are computed by a call.
+func TestPackageWork(t *testing.T) {
+	for _, directory := range linkedFolders(t, "nspawn-exec", "nspawn-generator") {
+		files, err := filepath.Glob(filepath.Join("../..", directory, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", directory, len(files), err)
+		}
+		for _, path := range files {
+			if !strings.HasSuffix(path, "_test.go") {
+				checkPackageWork(t, path, directory == "cmd/nspawn-exec")
+			}
+		}
+	}
+}
+
+// linkedFolders returns the folders of our packages that are part of the programs.
+func linkedFolders(t *testing.T, programs ...string) []string {
+	t.Helper()
+	arguments := []string{"list", "-deps"}
+	for _, program := range programs {
+		arguments = append(arguments, "nspawnkit/cmd/"+program)
+	}
+	output, err := exec.Command("go", arguments...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var folders []string
+	for _, path := range strings.Fields(string(output)) {
+		if folder, ours := strings.CutPrefix(path, "nspawnkit/"); ours {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
+}
+
+// cheap are calls in package variables that only allocate a few words.
+var cheap = []string{"errors.New"}
+
+func checkPackageWork(t *testing.T, path string, mayLockThread bool) {
+	set := token.NewFileSet()
+	parsed, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, declaration := range parsed.Decls {
+		switch d := declaration.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == "init" && !(mayLockThread && onlyLocksThread(d)) {
+				t.Errorf("%s: init function", set.Position(d.Pos()))
+			}
+		case *ast.GenDecl:
+			if d.Tok == token.VAR {
+				ast.Inspect(d, func(node ast.Node) bool { return checkCall(t, set, node) })
+			}
+		}
+	}
+}
+
+func onlyLocksThread(init *ast.FuncDecl) bool {
+	if len(init.Body.List) != 1 {
+		return false
+	}
+	statement, ok := init.Body.List[0].(*ast.ExprStmt)
+	return ok && callee(statement.X) == "runtime.LockOSThread"
+}
+
+func callee(expression ast.Expr) string {
+	call, ok := expression.(*ast.CallExpr)
+	if !ok {
+		return ""
+	}
+	switch f := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		if from, ok := f.X.(*ast.Ident); ok {
+			return from.Name + "." + f.Sel.Name
+		}
+	case *ast.Ident:
+		return f.Name
+	}
+	return "a function"
+}
+
+// checkCall reports a call in a package variable. Function literals run later, and conversions to a type in parentheses or of
+// slices are no calls.
+func checkCall(t *testing.T, set *token.FileSet, node ast.Node) bool {
+	if _, later := node.(*ast.FuncLit); later {
+		return false
+	}
+	call, ok := node.(*ast.CallExpr)
+	if !ok {
+		return true
+	}
+	switch call.Fun.(type) {
+	case *ast.ArrayType, *ast.ParenExpr:
+		return true
+	}
+	if name := callee(call); !slices.Contains(cheap, name) {
+		t.Errorf("%s: %s() is called before main", set.Position(call.Pos()), name)
+	}
+	return true
+}
+
 func TestImports(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
@@ -95,8 +199,8 @@ func below(name string, folders []string) bool {
 // TestLinked checks what the programs that must start fast contain in the end.
 func TestLinked(t *testing.T) {
 	for program, forbidden := range map[string][]string{
-		"nspawn-exec":      {"net/http", "crypto/tls", "github.com/google/nftables", "github.com/insomniacslk/dhcp/dhcpv4"},
-		"nspawn-generator": {"net/http", "crypto/tls", "github.com/vishvananda/netlink", "github.com/godbus/dbus/v5"},
+		"nspawn-exec":      {"net/http", "crypto/tls", "regexp", "github.com/google/nftables", "github.com/insomniacslk/dhcp/dhcpv4"},
+		"nspawn-generator": {"net", "net/http", "crypto/tls", "regexp", "golang.org/x/sys/unix", "github.com/google/nftables", "github.com/vishvananda/netlink", "github.com/godbus/dbus/v5"},
 	} {
 		output, err := exec.Command("go", "list", "-deps", "nspawnkit/cmd/"+program).Output()
 		if err != nil {
