@@ -31,14 +31,13 @@ func readMachine(t *testing.T, machine string) network.Machine {
 
 func TestVirtualEthernet(t *testing.T) {
 	root := newRoot(t, "web")
-	c := begin(t, root, "--network-veth", "--port=8080:80", "/bin/sh", "-c", "cat /sys/class/net/*/address; echo up; exec sleep 1000")
+	c := begin(t, root, "--network-veth", "/bin/sh", "-c", "cat /sys/class/net/*/address; echo up; exec sleep 1000")
 	state := readMachine(t, "web")
 	want := network.Machine{
 		Version: network.MachineVersion, Name: "web",
 		Links: []network.MachineLink{{
 			Host: "ve-web", HostMAC: state.Links[0].HostMAC, Container: "host0", ContainerMAC: state.Links[0].ContainerMAC,
 		}},
-		Ports: []network.MachinePort{{Protocol: "tcp", Host: 8080, Container: 80}},
 	}
 	if got, _ := json.Marshal(state); string(got) != marshal(t, want) {
 		t.Errorf("machine state %s", got)
