@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -237,8 +238,12 @@ func TestNetworkd(t *testing.T) {
 	if got := w.command("ip", "-4", "-oneline", "address", "show", "dev", "ve-web"); got != "" {
 		t.Errorf("address left: %s", got)
 	}
-	if got := w.verb("status"); !strings.Contains(got, "left to systemd-networkd") {
-		t.Errorf("status: %s", got)
+	got := ""
+	// The container's carrier goes away for a while first.
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(got, "left to systemd-networkd"); time.Sleep(50 * time.Millisecond) {
+		if got = w.verb("status"); time.Now().After(end) {
+			t.Fatalf("status: %s", got)
+		}
 	}
 	if _, err := bus.ReleaseName(name); err != nil {
 		t.Fatal(err)

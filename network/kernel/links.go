@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/vishvananda/netlink"
@@ -138,22 +140,32 @@ func (k *Links) setUp(index int, up bool) error {
 	return k.conn.Link.Set(&m)
 }
 
+// carrierPause is how long a carrier stays away. The kernel reports carrier changes about once a second
+// (net/core/link_watch.c): somebody would not see a shorter loss.
+const carrierPause = 1500 * time.Millisecond
+
 // flap brings a veth down and up again, or all ports of a bridge: the other ends lose their carrier for a moment.
 func (k *Links) flap(l network.Link) error {
 	links, err := k.handle.LinkList()
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
-	for _, other := range links {
+	links = slices.DeleteFunc(links, func(other netlink.Link) bool {
 		a := other.Attrs()
-		if a.Index != l.Index && a.MasterIndex != l.Index || other.Type() != "veth" {
-			continue
+		return a.Index != l.Index && a.MasterIndex != l.Index || other.Type() != "veth"
+	})
+	var problems []error
+	for _, up := range []bool{false, true} {
+		for _, link := range links {
+			if err := k.setUp(link.Attrs().Index, up); err != nil {
+				problems = append(problems, fail("take the carrier away from", link.Attrs().Name, err))
+			}
 		}
-		if err := errors.Join(k.setUp(a.Index, false), k.setUp(a.Index, true)); err != nil {
-			return fail("take the carrier away from", a.Name, err)
+		if !up && len(links) > 0 {
+			time.Sleep(carrierPause)
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // fail names the step and the object of an error.
