@@ -89,7 +89,7 @@ inside web sh -c 'cd /proc/sys && for f in kernel/hostname net/ipv4/ip_forward k
 for name in ipc mnt net pid user uts cgroup time; do
     equal "$(readlink "/proc/$(leader web)/ns/$name")" "$(readlink /proc/self/ns/$name)" >/dev/null || echo "$name"
 done | observe "namespaces of its own"
-with_package >/dev/null && machinectl show web -p Name -p Class -p Service -p Unit -p RootDirectory -p State -p NetworkInterfaces | sed 's/NetworkInterfaces=.*/NetworkInterfaces=…/' | sort | observe "what machined knows"
+[ "$CONTAINER_PACKAGE" = yes ] && machinectl show web -p Name -p Class -p Service -p Unit -p RootDirectory -p State -p NetworkInterfaces | sed 's/NetworkInterfaces=.*/NetworkInterfaces=…/' | sort | observe "what machined knows"
 
 # everything in full, kept with the logs
 mkdir -p "$FILES/web"
@@ -114,5 +114,5 @@ cat /run/systemd/machines/* >"$FILES/web/machine" 2>&1
 grep . /proc/sys/net/ipv4/conf/*/{forwarding,rp_filter,route_localnet} /proc/sys/net/ipv6/conf/*/{accept_ra,forwarding} >"$FILES/web/net-sysctl"
 find "/proc/$(show web MainPID)/fd" -ls >"$FILES/web/supervisor-fd"
 traces >"$FILES/web/traces"
-with_package >/dev/null && { machinectl status --no-pager web; machinectl show web; machinectl list; } >"$FILES/web/machinectl"
+[ "$CONTAINER_PACKAGE" = yes ] && { machinectl status --no-pager web; machinectl show web; machinectl list; } >"$FILES/web/machinectl"
 true
