@@ -1,6 +1,9 @@
 package main_test
 
 import (
+	"io"
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,4 +106,25 @@ func TestConsole(t *testing.T) {
 	}
 	r := run(t, root, "--console=interactive", "/bin/true")
 	refused(t, r, "--console=interactive")
+}
+
+// What was printed just before the end is not lost, even if nobody reads it until then: the pipe takes 64 KiB, the rest waits
+// in the terminal.
+func TestLastWords(t *testing.T) {
+	const lines = 11086 // 66,496 bytes
+	reader, writer, err := os.Pipe()
+	must(t, err)
+	defer reader.Close()
+	cmd := nspawn(newRoot(t, "web"), "--console=read-only", "/bin/busybox", "seq", strconv.Itoa(lines))
+	cmd.Stdout = writer
+	must(t, cmd.Start())
+	writer.Close()
+	eventually(t, "the payload runs", func() bool { return childOf(cmd.Process.Pid) != 0 })
+	eventually(t, "the payload has ended", func() bool { return childOf(cmd.Process.Pid) == 0 })
+	output, err := io.ReadAll(reader)
+	must(t, err)
+	must(t, cmd.Wait())
+	if want := strconv.Itoa(lines) + "\r\n"; !strings.HasSuffix(string(output), want) {
+		t.Errorf("%d bytes of output, the end is %q", len(output), output[max(0, len(output)-20):])
+	}
 }

@@ -113,9 +113,9 @@ func TestPrivileges(t *testing.T) {
 	root := newRoot(t, "web")
 	const netAdmin, timeAdmin, ptrace, bindService = 1 << 12, 1 << 25, 1 << 19, 1 << 10
 	for name, test := range map[string]struct {
-		options        []string
-		has, hasNot    uint64
-		noNewPrivilges string
+		options         []string
+		has, hasNot     uint64
+		noNewPrivileges string
 	}{
 		"default":         {nil, netAdmin | ptrace | bindService, timeAdmin, "0"},
 		"host network":    {[]string{hostNetwork}, ptrace, netAdmin | bindService, "0"},
@@ -126,7 +126,9 @@ func TestPrivileges(t *testing.T) {
 		"drop everything": {[]string{"--drop-capability=all"}, 0, 1<<38 - 1, "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status := fields(shell(t, root, "cat /proc/self/status", test.options...))
+			cmd := nspawn(root, append(test.options, "/bin/cat", "/proc/self/status")...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{AmbientCaps: []uintptr{12, 25}} // of a careless service manager
+			status := fields(finish(t, cmd).stdout)
 			for _, set := range []string{"CapPrm", "CapEff", "CapBnd"} {
 				value, err := strconv.ParseUint(status[set], 16, 64)
 				if err != nil || value&test.has != test.has || value&test.hasNot != 0 {
@@ -137,7 +139,7 @@ func TestPrivileges(t *testing.T) {
 			if status["CapInh"] != "0000000000000000" || status["CapAmb"] != "0000000000000000" {
 				t.Errorf("CapInh %s, CapAmb %s", status["CapInh"], status["CapAmb"])
 			}
-			if status["Seccomp"] != "2" || status["NoNewPrivs"] != test.noNewPrivilges {
+			if status["Seccomp"] != "2" || status["NoNewPrivs"] != test.noNewPrivileges {
 				t.Errorf("Seccomp %s, NoNewPrivs %s", status["Seccomp"], status["NoNewPrivs"])
 			}
 		})

@@ -109,6 +109,7 @@ func finish(t testing.TB, cmd *exec.Cmd) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.WaitDelay = patience // of a payload that outlives its supervisor
 	must(t, cmd.Start())
 	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
@@ -170,6 +171,7 @@ func launch(t testing.TB, cmd *exec.Cmd) *container {
 	reader, writer, err := os.Pipe()
 	must(t, err)
 	cmd.Stdout, cmd.Stderr = writer, &c.stderr
+	cmd.WaitDelay = patience // of a payload that outlives its supervisor
 	must(t, cmd.Start())
 	writer.Close()
 	go func() {
