@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -182,5 +184,25 @@ func TestNotifySocket(t *testing.T) {
 	}
 	if _, err := reader.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("a passed file stays open: %v", err)
+	}
+}
+
+func TestProcessExists(t *testing.T) {
+	child := exec.Command("/proc/self/exe", "-test.run=^$")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	zombie := child.Process.Pid
+	for ProcessExists(zombie) { // until it has ended
+		time.Sleep(time.Millisecond)
+	}
+	if err := unix.Kill(zombie, 0); err != nil {
+		t.Errorf("it was no zombie: %v", err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+	if ProcessExists(zombie) || !ProcessExists(os.Getpid()) {
+		t.Error("a process that was waited for exists, or this one does not")
 	}
 }

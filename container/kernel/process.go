@@ -149,9 +149,16 @@ func HasSystemd() bool {
 // Kill ends a process at once.
 const Kill = unix.SIGKILL
 
-// ProcessExists reports whether a process of that number is there, if only as a zombie.
+// ProcessExists reports whether a process of that number is there and has not ended: a zombie, which nobody waited for yet, is
+// none.
 func ProcessExists(pid int) bool {
-	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return !errors.Is(err, unix.ESRCH)
+	}
+	defer unix.Close(fd)
+	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	return err != nil || ended == 0
 }
 
 // UserKnown reports whether the host's user or group database has an entry of that number.
