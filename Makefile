@@ -22,9 +22,9 @@ demo: setup ## boot a virtual Debian and watch one file become a container, with
 test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on bookworm and trixie
 	@test/vm/suites bookworm trixie
 
-test-all: test-unit test-kernel ## the same with sid, without systemd-container, and systemd-nspawn itself
+test-all: test-unit test-kernel ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package trixie:no-container-package \
-	    bookworm:oracle trixie:oracle sid:oracle
+	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true
 
 test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }

@@ -97,6 +97,25 @@ mend() {
     start "$1"
 }
 
+# web_file prints the one file that a user writes.
+web_file() {
+    cat <<'END'
+[Exec]
+NotifyReady=yes
+
+[Network]
+VirtualEthernet=yes
+
+[Service]
+MemoryMax=256M
+CPUQuota=150%
+WatchdogSec=40s
+
+[Install]
+WantedBy=machines.target
+END
+}
+
 # section prints the sections of standard input whose names match.
 section() { awk -v wanted="^\\\\[($1)\\\\]" '/^\[/ {on = $0 ~ wanted} on'; }
 
@@ -133,8 +152,12 @@ is_booted() {
 address() { inside "$1" ip -4 -o addr show dev host0 scope global | awk '{print $4; exit}' | grep .; }
 host_address() { ip -4 -o addr show dev "$1" scope global | awk '{print $4; exit}' | grep .; }
 
-# up starts the container unless it runs, and waits until it has booted.
+# up starts the container unless it runs, and waits until it has booted. A journey that is played alone gets its file.
 up() {
+    if [ "$1" = web ] && [ ! -e /etc/systemd/nspawn/web.nspawn ]; then
+        web_file | nspawn_file web
+        systemctl daemon-reload
+    fi
     is_active "$1" >/dev/null || start "$1" || return 1
     eventually 200 is_booted "$1"
 }

@@ -2,22 +2,8 @@
 
 traces >"$FILES/traces-before"
 
-nspawn_file web <<'END'
-[Exec]
-NotifyReady=yes
-
-[Network]
-VirtualEthernet=yes
-
-[Service]
-MemoryMax=256M
-CPUQuota=150%
-WatchdogSec=40s
-
-[Install]
-WantedBy=machines.target
-END
-check "daemon-reload takes the file" systemctl daemon-reload
+web_file | nspawn_file web
+systemctl daemon-reload
 note "starting web, a Debian $(. /etc/os-release; echo "${VERSION_CODENAME:-}"), NotifyReady=yes"
 require "systemctl start systemd-nspawn@web" start web
 require "the start returned once the container's init said READY" is_booted web

@@ -9,20 +9,7 @@ play() {
 systemctl start networkd-lite.service
 outside_world >/dev/null
 play "systemctl is-active systemd-networkd; ls /var/lib/machines"
-nspawn_file web <<'END'
-[Exec]
-NotifyReady=yes
-
-[Network]
-VirtualEthernet=yes
-
-[Service]
-MemoryMax=256M
-CPUQuota=150%
-
-[Install]
-WantedBy=machines.target
-END
+web_file | nspawn_file web
 play "cat /etc/systemd/nspawn/web.nspawn"
 play "systemctl daemon-reload"
 note "the next command returns when systemd inside says READY"

@@ -2,6 +2,7 @@
 
 enabled() { systemctl is-enabled "$(unit "$1")" 2>&1; }
 
+require "web is up" up web
 check "web's [Install] counts as enabled" contains "$(ls -l /run/systemd/generator*/machines.target.wants /etc/systemd/system/machines.target.wants 2>/dev/null)" "$(unit web)"
 # for_container NAME WHAT: one container that is enabled and disabled by every means.
 for_container() {
