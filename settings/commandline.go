@@ -136,7 +136,7 @@ func (c *CommandLine) assign(key *Key, v value) error {
 	switch {
 	case err == nil:
 		return nil
-	case isUnsupported(err) && key.set == nil:
+	case err == key.unsupported():
 		return unsupported(v.origin.Option)
 	}
 	return optionError(v.origin.Option, v.text, err)

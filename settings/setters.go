@@ -119,7 +119,7 @@ func setMachineID(s *Settings, v value) error {
 // setPrivateUsers takes the modes of --private-users=. In a file 0 and 1 are booleans; on the command line they are the
 // first UID.
 func setPrivateUsers(s *Settings, v value) error {
-	users := PrivateUsers{Ownership: s.Exec.PrivateUsers.Ownership, Count: 65536}
+	users := PrivateUsers{Ownership: s.Exec.PrivateUsers.Ownership, Count: 65536, Delegate: s.Exec.PrivateUsers.Delegate}
 	enabled, err := parseBool(v.text)
 	isBool := err == nil && !(v.fromOption() && leading(v.text, "0123456789") == v.text)
 	switch {
@@ -132,7 +132,7 @@ func setPrivateUsers(s *Settings, v value) error {
 	case v.text == "identity":
 		users.Mode = UsersIdentity
 	case v.text == "managed":
-		return unsupported("managed")
+		users.Mode = UsersManaged
 	default:
 		if users.Start, users.Count, err = parseRange(v.text); err != nil {
 			return err
@@ -140,6 +140,9 @@ func setPrivateUsers(s *Settings, v value) error {
 		users.Mode = UsersFixed
 	}
 	s.Exec.PrivateUsers = users
+	if users.Mode == UsersManaged {
+		return unsupported("managed")
+	}
 	return nil
 }
 
@@ -171,10 +174,11 @@ func parseRange(text string) (start, count uint32, err error) {
 }
 
 func setOwnership(s *Settings, v value) error {
-	if v.text == "chown" || v.text == "foreign" {
+	err := setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
+	if err == nil && (v.text == "chown" || v.text == "foreign") {
 		return unsupported(v.text)
 	}
-	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off map auto")
+	return err
 }
 
 // setSystemCallFilter adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
