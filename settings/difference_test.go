@@ -57,5 +57,6 @@ var differences = []difference{
 	{ours: true, line: `^\[Files\] (Bind|Overlay)`, reason: "a relative path: relative to the working directory, which a file cannot know"},
 	{ours: true, line: `^\[Network\] (Bridge|Zone|Interface|MACVLAN|IPVLAN|VirtualEthernetExtra)=.*([^\w+@~#=:. \t-]|\.\.)`,
 		reason: "a name that needs quotes or escapes elsewhere"},
+	{ours: true, line: `^\[(Files|Network)\] (.{1000}){4}`, rare: true, reason: "a path longer than PATH_MAX; systemd-nspawn finds out when it mounts"},
 	{ours: true, line: `[\x01-\x09\x0b-\x1f\x7f]`, rare: true, reason: "no control character gets into a path, a unit or a log"},
 }
