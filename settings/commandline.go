@@ -112,9 +112,6 @@ func (c *CommandLine) take(o *option, argument string) error {
 		}
 		return nil
 	}
-	if o.arg == NoArgument || o.arg == OptionalArgument && argument == "" {
-		argument = "yes"
-	}
 	switch o.key.Name {
 	case "ProcessTwo":
 		c.processTwo = true // an error in any case, the combination with --boot has its own

@@ -4,7 +4,7 @@ import "regexp"
 
 // difference is a meant difference between this package and systemd-nspawn.
 type difference struct {
-	line     string // regular expression for "[Section] Key=Value"
+	line     string // regular expression for "[Section] Key=Value" or "--option=value"
 	from, to int    // versions of systemd-nspawn, 0: no bound
 	ours     bool   // we find the line bad, systemd-nspawn does not; otherwise the other way round
 	rare     bool   // only random files have it, testdata/oracle.nspawn does not
@@ -36,6 +36,11 @@ var differences = []difference{
 	{line: `^\[Exec\] PrivateUsers=managed$`, to: 257, reason: "since 258"},
 	{line: `^\[Files\] PrivateUsersOwnership=foreign$`, to: 257, reason: "since 258"},
 
+	{line: `^--uid=`, to: 257, rare: true, reason: "--user=, of another meaning since 258"},
+	{line: `^--restrict-address-families=`, to: 260, rare: true, reason: "since 261"},
+	{line: `^--private-users-delegate=`, to: 259, rare: true, reason: "since 260"},
+	{line: `^--network-(interface|macvlan)=`, to: 252, rare: true, reason: "pairs since 253, lists since 257"},
+	{ours: true, line: `^--cpu-affinity=3-1$`, to: 261, rare: true, reason: "refused since 262, before ignored with a warning"},
 	{ours: true, line: `^\[Exec\] (Ambient|Drop)?Capability=.*6`, to: 256, reason: "since 257 the highest capability is 62"},
 	{ours: true, line: `^\[.*[+-]0[bB]`, from: 253, to: 261, reason: "257 of trixie is built with a strtol that takes 0b behind a sign, 252 and 262 are not"},
 
@@ -52,11 +57,14 @@ var differences = []difference{
 
 	{ours: true, line: `^\[(Strange|exec)\].*line ignored`, rare: true, reason: "a bad line in an unknown section is worth a warning"},
 
+	{ours: true, line: `^--system-call-filter=`, rare: true, reason: "as in a file"},
+
 	// What would be dangerous or puzzling.
 	{ours: true, line: `^\[Files\] .*\.\.`, reason: "no path may leave where it seems to be"},
 	{ours: true, line: `^\[Files\] (Bind|Overlay)`, reason: "a relative path: relative to the working directory, which a file cannot know"},
 	{ours: true, line: `^\[Network\] (Bridge|Zone|Interface|MACVLAN|IPVLAN|VirtualEthernetExtra)=.*([^\w+@~#=:. \t-]|\.\.)`,
 		reason: "a name that needs quotes or escapes elsewhere"},
-	{ours: true, line: `^\[(Files|Network)\] (.{1000}){4}`, rare: true, reason: "a path longer than PATH_MAX; systemd-nspawn finds out when it mounts"},
+	{ours: true, line: `^--network-zone=$`, rare: true, reason: "a zone without name, on the bridge vz-"},
+	{ours: true, line: `^\[(Files|Network)\] .{999}`, rare: true, reason: "a path longer than PATH_MAX; systemd-nspawn finds out when it mounts"},
 	{ours: true, line: `[\x01-\x09\x0b-\x1f\x7f]`, rare: true, reason: "no control character gets into a path, a unit or a log"},
 }

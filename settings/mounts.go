@@ -203,11 +203,14 @@ func splitEscaped(text string) ([]string, error) {
 	return parts, nil
 }
 
-// addBindUser takes the names of users of the host.
+// addBindUser takes the names of users of the host; an option has one.
 func addBindUser(s *Settings, v value) error {
-	words, err := plainWords.split(v.text)
-	if err != nil {
-		return err
+	words := []string{v.text}
+	if !v.fromOption() {
+		var err error
+		if words, err = plainWords.split(v.text); err != nil {
+			return err
+		}
 	}
 	var users []BindUser
 	for _, name := range words {

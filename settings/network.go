@@ -81,6 +81,10 @@ func addPairs(into *[]InterfacePair, v value, keep bool) error {
 
 // setNamespacePath takes the path of a network namespace.
 func setNamespacePath(s *Settings, v value) error {
+	s.Network.NamespacePath = ""
+	if v.text == "" {
+		return nil
+	}
 	if err := checkPath(v.text); err != nil {
 		return err
 	}

@@ -12,9 +12,7 @@ import (
 // what can be in no user database is refused.
 func setUser(s *Settings, v value) error {
 	switch name := v.text; {
-	case name == "":
-		return errEmpty
-	case name == "root" || name == "0":
+	case name == "" || name == "root" || name == "0":
 		s.Exec.User = ""
 		return nil
 	case leading(name, "0123456789") == name:

@@ -235,7 +235,7 @@ func setOOMScoreAdjust(s *Settings, v value) error {
 }
 
 func setHostname(s *Settings, v value) error {
-	if label, _, _ := strings.Cut(v.text, "."); !ValidMachineName(v.text) || len(label) > 63 { // DNS has no longer label
+	if label, _, _ := strings.Cut(v.text, "."); v.text != "" && !ValidMachineName(v.text) || len(label) > 63 { // DNS has no longer label
 		return errors.New("not a valid host name")
 	}
 	s.Exec.Hostname = v.text
