@@ -19,7 +19,7 @@ func TestMachine(t *testing.T) {
 			s.Machine, s.Network.VirtualEthernet = "a-machine-of-a-long-name", true
 		},
 		"extra": func(s *settings.Settings) {
-			s.Network.VirtualEthernetExtra = []settings.VirtualEthernetExtra{{Host: "ve-a", Container: "a"}, {Host: "ve-b", Container: "b"}}
+			s.Network.VirtualEthernetExtra = []settings.InterfacePair{{Host: "ve-a", Container: "a"}, {Host: "ve-b", Container: "b"}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,9 @@ func defaults() Settings {
 			ResolvConf:   "auto",
 			Timezone:     "auto",
 		},
-		Set: make(map[string]Origin),
+		Files:   Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
+		Network: Network{HostAccess: true, ZoneAccess: true},
+		Set:     make(map[string]Origin),
 	}
 }
 
@@ -92,11 +94,9 @@ func replaced(a assignment, stronger []assignment, fileWins bool) bool {
 
 // apply stores one assignment.
 func (c *combination) apply(a assignment) {
-	if a.key.set != nil {
-		if err := a.key.set(&c.settings, a.value); err != nil {
-			c.refuse(a.value.origin, fmt.Sprintf("%s=%s: %v", a.key.Name, printable(a.value.text), err))
-			return
-		}
+	if err := a.key.set(&c.settings, a.value); err != nil {
+		c.refuse(a.value.origin, fmt.Sprintf("%s=%s: %v", a.key.Name, printable(a.value.text), err))
+		return
 	}
 	c.settings.Set[a.key.String()] = a.value.origin
 }
@@ -121,7 +121,7 @@ func (c *combination) complete() {
 		users.Ownership = "off"
 	}
 	n.VirtualEthernet = n.VirtualEthernet || n.Bridge != "" || n.Zone != ""
-	n.Private = n.Private || n.VirtualEthernet || len(n.VirtualEthernetExtra) > 0
+	n.Private = n.Private || n.VirtualEthernet || len(n.VirtualEthernetExtra)+len(n.Interfaces)+len(n.MACVLAN)+len(n.IPVLAN) > 0
 }
 
 // check refuses settings that cannot go together.

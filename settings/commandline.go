@@ -112,9 +112,6 @@ func (c *CommandLine) take(o *option, argument string) error {
 		}
 		return nil
 	}
-	if o.arg == NoArgument || o.arg == OptionalArgument && argument == "" {
-		argument = "yes"
-	}
 	switch o.key.Name {
 	case "ProcessTwo":
 		c.processTwo = true // an error in any case, the combination with --boot has its own
@@ -136,7 +133,7 @@ func (c *CommandLine) assign(key *Key, v value) error {
 	switch {
 	case err == nil:
 		return nil
-	case isUnsupported(err) && key.set == nil:
+	case err == key.unsupported():
 		return unsupported(v.origin.Option)
 	}
 	return optionError(v.origin.Option, v.text, err)

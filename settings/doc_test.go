@@ -37,7 +37,7 @@ func TestDocumentation(t *testing.T) {
 // keyTable returns the table of keys as Markdown.
 func keyTable() string {
 	var b strings.Builder
-	b.WriteString("| Section | Key | Option | Value | Since | Untrusted file | Bad value | Supported |\n|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| Section | Key | Option | Value | Default | Since | Untrusted file | Bad value | Change | Supported |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, k := range Keys() {
 		option, since := "", "ours"
 		if k.Option != "" {
@@ -55,8 +55,8 @@ func keyTable() string {
 			}
 			return no
 		}
-		fmt.Fprintf(&b, "| [%s] | `%s=` | %s | %s | %s | %s | %s | %s |\n", k.Section, k.Name, option, strings.ReplaceAll(k.Type, "|", `\|`), since,
-			word(k.Privileged, "ignored", "yes"), word(k.Strict || !k.Supported(), "refused", "warning"), word(k.Supported(), "yes", "not yet"))
+		fmt.Fprintf(&b, "| [%s] | `%s=` | %s | %s | %s | %s | %s | %s | %s | %s |\n", k.Section, k.Name, option, strings.ReplaceAll(k.Type, "|", `\|`), k.Default, since,
+			word(k.Privileged, "ignored", "yes"), word(k.Strict, "refused", "warning"), word(k.Live, "live", "restart"), word(k.Supported(), "yes", "not yet"))
 	}
 	return b.String()
 }

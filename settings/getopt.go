@@ -11,7 +11,8 @@ type getopt struct {
 	short string   // rest of a word of short options: "D" of "-bD"
 }
 
-// next returns the next option and its argument. Without one, args is what follows the options.
+// next returns the next option and its argument, "yes" if it takes none or can do without. Without option, args is what
+// follows them.
 func (g *getopt) next() (*option, string, error) {
 	if g.short != "" {
 		return g.nextShort()
@@ -44,8 +45,10 @@ func (g *getopt) long(word string) (*option, string, error) {
 		return nil, "", err
 	case hasArgument && o.arg == NoArgument:
 		return nil, "", fmt.Errorf("option '--%s' doesn't allow an argument", o.long)
-	case hasArgument || o.arg != RequiredArgument:
+	case hasArgument:
 		return o, argument, nil
+	case o.arg != RequiredArgument:
+		return o, "yes", nil
 	case len(g.args) == 0:
 		return nil, "", fmt.Errorf("option '--%s' requires an argument", o.long)
 	}
@@ -62,7 +65,7 @@ func (g *getopt) nextShort() (*option, string, error) {
 	case o == nil:
 		return nil, "", fmt.Errorf("invalid option -- '%s'", strings.Trim(printable(string(rune(letter))), `"`))
 	case o.arg != RequiredArgument:
-		return o, "", nil
+		return o, "yes", nil
 	case g.short != "":
 		argument := g.short
 		g.short = ""

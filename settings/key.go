@@ -1,6 +1,9 @@
 package settings
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+)
 
 // Argument says whether an option of the command line takes an argument.
 type Argument int
@@ -16,7 +19,8 @@ const (
 // systemd-nspawn(1) that does the same. Parser, command line, help and documentation come from it.
 type Key struct {
 	Section, Name string
-	Type          string   // what its value is, for people: "boolean", "PATH"
+	Type          string   // what its value is, for people: "BOOL", "PATH"
+	Default       string   // the value in force when nobody sets the key, as one would write it; empty: nothing
 	Privileged    bool     // has no effect in an untrusted file
 	Live          bool     // a change takes effect in a running container; otherwise at its next start
 	Since         int      // version of systemd that added it; 0: a key of ours
@@ -32,12 +36,13 @@ type Key struct {
 
 	group   group
 	follows bool                         // goes with its group, but replaces only itself
-	set     func(*Settings, value) error // nil: known, but not supported yet
-	off     bool                         // without set: "no", the default, can be had
+	set     func(*Settings, value) error // checks and stores a value
+	pending bool                         // nspawn-exec does not honour it yet: only its default can be had
 }
 
-// Supported reports whether setting the key has an effect; setting another one is an error.
-func (k *Key) Supported() bool { return k.set != nil }
+// Supported reports whether the container gets what the key asks for. Setting another one to anything but its default is an
+// error.
+func (k *Key) Supported() bool { return !k.pending }
 
 // String returns "Section.Key", the index of [Settings.Set].
 func (k *Key) String() string { return k.Section + "." + k.Name }
@@ -83,14 +88,21 @@ func (k *Key) replaces(other *Key) bool {
 
 // check parses text for the key without keeping it anywhere but in scratch.
 func (k *Key) check(scratch *Settings, v value) error {
-	switch {
-	case k.set == nil:
-		if on, err := parseBool(v.text); k.off && err == nil && !on {
-			return nil
-		}
-		return unsupported(k.Name + "=")
-	case hasControl(strings.ReplaceAll(v.text, "\t", "")):
+	if hasControl(strings.ReplaceAll(v.text, "\t", "")) {
 		return errControl
 	}
-	return k.set(scratch, v)
+	err := k.set(scratch, v)
+	if err == nil && k.pending && !k.isDefault(v) {
+		return k.unsupported()
+	}
+	return err
+}
+
+// unsupported is the error of a value that nspawn-exec does not honour yet.
+func (k *Key) unsupported() unsupported { return unsupported(k.Name + "=") }
+
+// isDefault reports whether a good value asks for what is so without it.
+func (k *Key) isDefault(v value) bool {
+	s := defaults()
+	return k.set(&s, v) == nil && reflect.DeepEqual(s, defaults())
 }

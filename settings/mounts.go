@@ -21,6 +21,9 @@ func addBind(s *Settings, v value, readOnly bool) error {
 	if !hasDestination {
 		destination = strings.TrimPrefix(source, "+")
 	}
+	if err := checkPath(destination); err != nil && v.text != "" {
+		return err
+	}
 	if bind.Source, err = bindSource(source, v); err != nil {
 		return err
 	}
@@ -110,81 +113,124 @@ func addTemporaryFileSystem(s *Settings, v value) error {
 	return nil
 }
 
-// setBridge takes the name of an existing bridge.
-func setBridge(s *Settings, v value) error {
-	if err := checkInterface(v.text); err != nil {
-		return err
+// setVolatile takes a mode of --volatile=.
+func setVolatile(s *Settings, v value) error {
+	if !boolOr(&s.Files.Volatile, v.text, "yes", "no") && setOneOf(&s.Files.Volatile, v.text, "state overlay") != nil {
+		return errors.New("not a boolean, state or overlay")
 	}
-	s.Network.Bridge = v.text
 	return nil
 }
 
-// setZone takes a zone, the name of whose bridge is that of the zone behind "vz-".
-func setZone(s *Settings, v value) error {
+// setPivotRoot takes NEW[:OLD] of --pivot-root=. Only in NEW a backslash means something.
+func setPivotRoot(s *Settings, v value) error {
+	rootNew, rootOld, _, err := cutEscaped(v.text)
+	if err != nil {
+		return err
+	}
+	if err := checkNormalized(rootNew); err != nil {
+		return err
+	}
+	if rootOld != "" {
+		if err := checkNormalized(rootOld); err != nil {
+			return err
+		}
+		rootOld = path.Clean(rootOld)
+	}
+	s.Exec.PivotRoot = PivotRoot{path.Clean(rootNew), rootOld}
+	return nil
+}
+
+// addInaccessible takes a path of --inaccessible=.
+func addInaccessible(s *Settings, v value) error {
 	if v.text == "" {
 		return errEmpty
 	}
-	if len(v.text) > len("vz-")*4 {
-		return errors.New("zone name is longer than 12 bytes")
+	if err := checkPath(v.text); err != nil {
+		return err
 	}
-	if err := checkInterface("vz-" + v.text); err != nil {
-		return errors.New("not a valid zone name")
-	}
-	s.Network.Zone = v.text
+	s.Files.Inaccessible = append(s.Files.Inaccessible, Inaccessible{v.origin, path.Clean(v.text)})
 	return nil
 }
 
-// addVirtualEthernetExtra takes HOST[:CONTAINER] of --network-veth-extra=.
-func addVirtualEthernetExtra(s *Settings, v value) error {
+// addOverlay takes LOWER:…:UPPER:DESTINATION of --overlay= and --overlay-ro=, or LOWER:DESTINATION.
+func addOverlay(s *Settings, v value, readOnly bool) error {
 	if v.text == "" {
 		return errEmpty
 	}
-	host, inside, _ := strings.Cut(v.text, ":")
-	if inside == "" {
-		inside = host
-	}
-	if err := checkInterface(host); err != nil {
+	paths, err := splitEscaped(v.text)
+	if err != nil {
 		return err
 	}
-	if err := checkInterface(inside); err != nil {
+	last := len(paths) - 1
+	if last < 1 {
+		return errors.New("not at least two paths")
+	}
+	overlay := Overlay{Origin: v.origin, ReadOnly: readOnly}
+	if overlay.Destination, err = mountPoint(paths[last]); err != nil {
 		return err
 	}
-	s.Network.VirtualEthernetExtra = append(s.Network.VirtualEthernetExtra, VirtualEthernetExtra{v.origin, host, inside})
-	return nil
-}
-
-// addPort takes [PROTOCOL:]HOST[:CONTAINER] of --port=.
-func addPort(s *Settings, v value) error {
-	port := Port{Origin: v.origin, Protocol: "tcp"}
-	rest := v.text
-	if protocol, after, found := strings.Cut(v.text, ":"); found && (protocol == "tcp" || protocol == "udp") {
-		port.Protocol, rest = protocol, after
-	}
-	host, inside, found := strings.Cut(rest, ":")
-	if !found {
-		inside = host
-	}
-	var err error
-	if port.Host, err = parsePort(host); err != nil {
-		return err
-	}
-	if port.Container, err = parsePort(inside); err != nil {
-		return err
-	}
-	for _, other := range s.Network.Ports {
-		if other.Protocol == port.Protocol && other.Host == port.Host {
-			return fmt.Errorf("host port %s:%d is already used at %s", port.Protocol, port.Host, other.Origin)
+	if last == 1 {
+		overlay.Upper = overlay.Destination
+	} else if last--; paths[last] != "" {
+		if overlay.Upper, err = bindSource(paths[last], v); err != nil {
+			return err
 		}
 	}
-	s.Network.Ports = append(s.Network.Ports, port)
+	for _, p := range paths[:last] {
+		if p == "" {
+			return errors.New("an empty path can only be the uppermost")
+		}
+		if p, err = bindSource(p, v); err != nil {
+			return err
+		}
+		overlay.Lower = append(overlay.Lower, p)
+	}
+	s.Files.Overlays = append(s.Files.Overlays, overlay)
 	return nil
 }
 
-// parsePort takes a port number from 1 to 65535.
-func parsePort(text string) (uint16, error) {
-	n, err := parseUint(text, 16)
-	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%s is not a port from 1 to 65535", printable(text))
+// splitEscaped cuts text at the colons that no backslash escapes.
+func splitEscaped(text string) ([]string, error) {
+	var parts []string
+	for rest, more := text, true; more; {
+		var part string
+		var err error
+		if part, rest, more, err = cutEscaped(rest); err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
 	}
-	return uint16(n), nil
+	return parts, nil
+}
+
+// addBindUser takes the names of users of the host; an option has one.
+func addBindUser(s *Settings, v value) error {
+	words := []string{v.text}
+	if !v.fromOption() {
+		var err error
+		if words, err = plainWords.split(v.text); err != nil {
+			return err
+		}
+	}
+	var users []BindUser
+	for _, name := range words {
+		if err := checkUserName(name); err != nil {
+			return err
+		}
+		users = append(users, BindUser{v.origin, name})
+	}
+	s.Files.BindUser = append(s.Files.BindUser, users...)
+	return nil
+}
+
+// setBindUserShell takes a boolean or the absolute path of a shell.
+func setBindUserShell(s *Settings, v value) error {
+	if boolOr(&s.Files.BindUserShell, v.text, "yes", "no") {
+		return nil
+	}
+	if checkNormalized(v.text) != nil {
+		return errors.New("not a boolean or an absolute path")
+	}
+	s.Files.BindUserShell = path.Clean(v.text)
+	return nil
 }

@@ -20,7 +20,7 @@ const (
 var errControl = errors.New("control characters are not allowed")
 
 func setParameters(s *Settings, v value) error {
-	words, err := splitWords(v.text)
+	words, err := argumentWords.split(v.text)
 	if err == nil {
 		s.Exec.Parameters = append(s.Exec.Parameters, words...)
 	}
@@ -31,7 +31,7 @@ func setEnvironment(s *Settings, v value) error {
 	words := []string{v.text}
 	if !v.fromOption() {
 		var err error
-		if words, err = splitWords(v.text); err != nil {
+		if words, err = argumentWords.split(v.text); err != nil {
 			return err
 		}
 	}
@@ -71,17 +71,24 @@ func setWorkingDirectory(s *Settings, v value) error {
 
 // setCapabilities adds capabilities: words in a file, a list with commas on the command line.
 func setCapabilities(into *[]string, v value) error {
-	text := v.text
+	rule := plainWords
 	if v.fromOption() {
-		text = strings.ReplaceAll(text, ",", " ")
+		rule.separators = ","
+	}
+	words, err := rule.split(v.text)
+	if err != nil {
+		return err
 	}
 	var names []string
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range words {
 		if word == "all" {
 			names = append(names, word)
 			continue
 		}
 		number, ok := capability.Number(word)
+		if n, err := parseInt(word, 0, capability.Limit); err == nil {
+			number, ok = int(n), true
+		}
 		if !ok {
 			return fmt.Errorf("%s is not a capability", printable(word))
 		}
@@ -119,7 +126,7 @@ func setMachineID(s *Settings, v value) error {
 // setPrivateUsers takes the modes of --private-users=. In a file 0 and 1 are booleans; on the command line they are the
 // first UID.
 func setPrivateUsers(s *Settings, v value) error {
-	users := PrivateUsers{Ownership: s.Exec.PrivateUsers.Ownership, Count: 65536}
+	users := PrivateUsers{Ownership: s.Exec.PrivateUsers.Ownership, Count: 65536, Delegate: s.Exec.PrivateUsers.Delegate}
 	enabled, err := parseBool(v.text)
 	isBool := err == nil && !(v.fromOption() && leading(v.text, "0123456789") == v.text)
 	switch {
@@ -132,7 +139,7 @@ func setPrivateUsers(s *Settings, v value) error {
 	case v.text == "identity":
 		users.Mode = UsersIdentity
 	case v.text == "managed":
-		return unsupported("managed")
+		users.Mode = UsersManaged
 	default:
 		if users.Start, users.Count, err = parseRange(v.text); err != nil {
 			return err
@@ -140,13 +147,16 @@ func setPrivateUsers(s *Settings, v value) error {
 		users.Mode = UsersFixed
 	}
 	s.Exec.PrivateUsers = users
+	if users.Mode == UsersManaged {
+		return unsupported("managed")
+	}
 	return nil
 }
 
 // parseRange takes START[:COUNT], where no ID may be the invalid 65535 or 4294967295.
 func parseRange(text string) (start, count uint32, err error) {
 	first, rest, hasCount := strings.Cut(text, ":")
-	if first == "" || leading(first, "0123456789") != first {
+	if first == "" || first[0] == '0' && first != "0" || leading(first, "0123456789") != first {
 		return 0, 0, errors.New("not yes, no, pick, identity or UID[:COUNT]")
 	}
 	from, err := strconv.ParseUint(first, 10, 32)
@@ -171,17 +181,36 @@ func parseRange(text string) (start, count uint32, err error) {
 }
 
 func setOwnership(s *Settings, v value) error {
-	if v.text == "chown" || v.text == "foreign" {
+	if boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "auto", "off") {
+		return nil
+	}
+	err := setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
+	if err == nil && (v.text == "chown" || v.text == "foreign") {
 		return unsupported(v.text)
 	}
-	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off map auto")
+	return err
+}
+
+// setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.
+func setChown(s *Settings, v value) error {
+	if !boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "chown", "off") {
+		return errors.New("not a boolean")
+	}
+	if s.Exec.PrivateUsers.Ownership == "chown" {
+		return unsupported("chown")
+	}
+	return nil
 }
 
 // setSystemCallFilter adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
 func setSystemCallFilter(s *Settings, v value) error {
 	list, deny := strings.CutPrefix(v.text, "~")
+	words, err := plainWords.split(list)
+	if err != nil {
+		return err
+	}
 	var names []string
-	for name := range strings.FieldsSeq(list) {
+	for _, name := range words {
 		for _, c := range []byte(strings.TrimPrefix(name, "@")) {
 			if !isLetterOrDigit(c) && c != '_' && c != '-' {
 				return fmt.Errorf("%s is not a system call or group", printable(name))
@@ -206,16 +235,28 @@ func setOOMScoreAdjust(s *Settings, v value) error {
 }
 
 func setHostname(s *Settings, v value) error {
-	if !ValidMachineName(v.text) {
+	if label, _, _ := strings.Cut(v.text, "."); v.text != "" && !ValidMachineName(v.text) || len(label) > 63 { // DNS has no longer label
 		return errors.New("not a valid host name")
 	}
 	s.Exec.Hostname = v.text
 	return nil
 }
 
+// setMode stores a mode of ResolvConf= or Timezone=; systemd takes booleans for auto and off, too.
+func setMode(into *string, text, modes string) error {
+	if boolOr(into, text, "auto", "off") {
+		return nil
+	}
+	return setOneOf(into, text, modes)
+}
+
 func setLinkJournal(s *Settings, v value) error {
+	if link := (LinkJournal{}); boolOr(&link.Mode, v.text, "auto", "no") {
+		s.Exec.LinkJournal = link
+		return nil
+	}
 	mode, try := strings.CutPrefix(v.text, "try-")
-	choices := "no host guest auto"
+	choices := "host guest auto"
 	if try {
 		choices = "host guest"
 	}

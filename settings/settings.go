@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"net/netip"
 	"syscall"
 )
 
@@ -82,24 +83,42 @@ type Assignment struct {
 
 // Exec is the [Exec] section.
 type Exec struct {
-	Boot             bool           // Boot=, --boot
-	Parameters       []string       // Parameters=, or the arguments of the command line
-	Environment      []string       // NAME=VALUE, in order, later ones win
-	WorkingDirectory string         // absolute path inside the container
+	Boot             bool     // Boot=, --boot
+	Ephemeral        bool     // run from a copy that is removed afterwards
+	ProcessTwo       bool     // --as-pid2: a stub init is PID 1, the command PID 2
+	Parameters       []string // Parameters=, or the arguments of the command line
+	Environment      []string // NAME=VALUE, in order, later ones win
+	User             string   // name or UID in the container; empty: root
+	WorkingDirectory string   // absolute path inside the container
+	PivotRoot        PivotRoot
 	KillSignal       syscall.Signal // 0: none, the container is killed at once
 	NotifyReady      bool
 	Hostname         string
 	MachineID        string // 32 lower-case hexadecimal digits, or empty
 	Capability       []string
 	DropCapability   []string // "CAP_SYS_PTRACE", or "all"
-	NoNewPrivileges  bool
-	SystemCallFilter []string         // in order; "~name" and "~@group" take away
-	Limits           map[string]Limit // by name without prefix: "NOFILE"
-	OOMScoreAdjust   *int
-	LinkJournal      LinkJournal
-	PrivateUsers     PrivateUsers
-	ResolvConf       string // one of the modes of --resolv-conf=
-	Timezone         string // one of the modes of --timezone=
+
+	AmbientCapability       []string // as Capability, without "all"
+	NoNewPrivileges         bool
+	SystemCallFilter        []string // in order; "~name" and "~@group" take away
+	RestrictAddressFamilies []string // in order; "AF_INET", "~AF_PACKET"; "none"
+	Personality             string   // "x86", "x86-64", "arm64", …; empty: the machine's own
+
+	Limits         map[string]Limit // by name without prefix: "NOFILE"
+	OOMScoreAdjust *int
+	LinkJournal    LinkJournal
+	CPUAffinity    []int // sorted numbers of CPUs; nil: all
+	SuppressSync   bool
+	PrivateUsers   PrivateUsers
+	Nesting        bool   // Nesting=: containers inside
+	ResolvConf     string // one of the modes of --resolv-conf=
+	Timezone       string // one of the modes of --timezone=
+}
+
+// PivotRoot is PivotRoot=: absolute, clean paths in the container, or both empty.
+type PivotRoot struct {
+	New string // becomes the root directory
+	Old string // where the old root directory goes; empty: nowhere, it is unmounted
 }
 
 // Limit is a resource limit; [Infinity] means none.
@@ -124,6 +143,7 @@ const (
 	UsersPick     UserMode = "pick"     // a free range
 	UsersYes      UserMode = "yes"      // the owner of the root directory
 	UsersIdentity UserMode = "identity" // 0:0:65536
+	UsersManaged  UserMode = "managed"  // a range of systemd-nsresourced(8)
 )
 
 // PrivateUsers is PrivateUsers= together with PrivateUsersOwnership=.
@@ -131,14 +151,21 @@ type PrivateUsers struct {
 	Mode      UserMode
 	Start     uint32
 	Count     uint32 // 65536 unless given
-	Ownership string // "off", "map", "chown", "auto"
+	Ownership string // "off", "map", "chown", "foreign", "auto"
+	Delegate  uint   // PrivateUsersDelegate=: further ranges of 65536 for containers inside
 }
 
 // Files is the [Files] section.
 type Files struct {
 	ReadOnly            bool
+	Volatile            string // "no", "yes", "state", "overlay"
 	Binds               []Bind
+	BindUser            []BindUser
+	BindUserShell       string // "no": the container's default; "yes": as on the host; or an absolute path
 	TemporaryFileSystem []TemporaryFileSystem
+	Inaccessible        []Inaccessible
+	Overlays            []Overlay
+	IDMapBinds          string // what a bind without mapping option gets: "no", "owner", "root"
 }
 
 // Bind is one Bind= or BindReadOnly= line.
@@ -158,20 +185,51 @@ type TemporaryFileSystem struct {
 	Options string
 }
 
+// BindUser is one BindUser= line.
+type BindUser struct {
+	Origin Origin
+	Name   string // of a user of the host
+}
+
+// Inaccessible is one Inaccessible= line.
+type Inaccessible struct {
+	Origin Origin
+	Path   string // absolute path inside the container
+}
+
+// Overlay is one Overlay= or OverlayReadOnly= line.
+type Overlay struct {
+	Origin      Origin
+	Lower       []string // on the host, lowest first; a leading "+" means relative to the container's root
+	Upper       string   // as Lower; the one that is written to; empty: a temporary directory
+	Destination string   // absolute path inside the container
+	ReadOnly    bool
+}
+
 // Network is the [Network] section. The link keys describe the container's links as a whole.
 type Network struct {
 	Private              bool // own network namespace; implied by every link key
 	VirtualEthernet      bool
-	VirtualEthernetExtra []VirtualEthernetExtra
+	VirtualEthernetExtra []InterfacePair
+	NamespacePath        string          // of a network namespace to enter; excludes the other link keys
+	Interfaces           []InterfacePair // Interface=: move an interface of the host
+	MACVLAN              []InterfacePair
+	IPVLAN               []InterfacePair
 	Bridge               string // name of an existing bridge; implies VirtualEthernet
 	Zone                 string // without the "vz-" prefix; implies VirtualEthernet
 	Ports                []Port
+
+	Address    []netip.Addr // Address= of host0, one at most of IPv4 and of IPv6; none: as networkd-lite hands out
+	MACAddress string       // MACAddress= of host0, "02:00:5e:10:00:01"; empty: made of the machine's name
+	DNS        []netip.Addr // DNS=; none: as networkd-lite hands out
+	HostAccess bool         // the container reaches services of the host
+	ZoneAccess bool         // the container reaches others of its zone
 }
 
-// VirtualEthernetExtra is one VirtualEthernetExtra= line.
-type VirtualEthernetExtra struct {
+// InterfacePair is one HOST[:CONTAINER] of VirtualEthernetExtra=, Interface=, MACVLAN= or IPVLAN=.
+type InterfacePair struct {
 	Origin          Origin
-	Host, Container string // interface names
+	Host, Container string // interface names; no Container: made of Host behind "mv-" (MACVLAN=) or "iv-" (IPVLAN=)
 }
 
 // Port is one Port= line.

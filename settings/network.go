@@ -1,0 +1,182 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+)
+
+// setBridge takes the name of an existing bridge.
+func setBridge(s *Settings, v value) error {
+	if err := checkInterface(v.text); err != nil {
+		return err
+	}
+	s.Network.Bridge = v.text
+	return nil
+}
+
+// setZone takes a zone, the name of whose bridge is that of the zone behind "vz-".
+func setZone(s *Settings, v value) error {
+	if v.text == "" {
+		return errEmpty
+	}
+	if len(v.text) > len("vz-")*4 {
+		return errors.New("zone name is longer than 12 bytes")
+	}
+	if err := checkInterface("vz-" + v.text); err != nil {
+		return errors.New("not a valid zone name")
+	}
+	s.Network.Zone = v.text
+	return nil
+}
+
+// addVirtualEthernetExtra takes HOST[:CONTAINER] of --network-veth-extra=.
+func addVirtualEthernetExtra(s *Settings, v value) error {
+	if v.text == "" {
+		return errEmpty
+	}
+	host, inside, _ := strings.Cut(v.text, ":")
+	if inside == "" {
+		inside = host
+	}
+	if err := checkInterface(host); err != nil {
+		return err
+	}
+	if err := checkInterface(inside); err != nil {
+		return err
+	}
+	s.Network.VirtualEthernetExtra = append(s.Network.VirtualEthernetExtra, InterfacePair{v.origin, host, inside})
+	return nil
+}
+
+// addPairs takes HOST[:CONTAINER] of --network-interface=, --network-macvlan= and --network-ipvlan=, several in a line.
+// Without a name in the container the one of the host is kept, if keep says so.
+func addPairs(into *[]InterfacePair, v value, keep bool) error {
+	words, err := plainWords.split(v.text)
+	if err != nil {
+		return err
+	}
+	var pairs []InterfacePair
+	for _, word := range words {
+		host, inside, _ := strings.Cut(word, ":")
+		if err := checkInterface(host); err != nil {
+			return err
+		}
+		if inside == "" && keep {
+			inside = host
+		}
+		if inside != "" {
+			if err := checkInterface(inside); err != nil {
+				return err
+			}
+		}
+		pairs = append(pairs, InterfacePair{v.origin, host, inside})
+	}
+	*into = append(*into, pairs...)
+	return nil
+}
+
+// setNamespacePath takes the path of a network namespace.
+func setNamespacePath(s *Settings, v value) error {
+	s.Network.NamespacePath = ""
+	if v.text == "" {
+		return nil
+	}
+	if err := checkPath(v.text); err != nil {
+		return err
+	}
+	s.Network.NamespacePath = path.Clean(v.text)
+	return nil
+}
+
+// addAddress takes the address that host0 shall have, one for each family: the last counts.
+func addAddress(s *Settings, v value) error {
+	address, err := parseHostAddress(v.text)
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(s.Network.Address), func(a netip.Addr) bool { return a.Is4() == address.Is4() })
+	s.Network.Address = append(others, address)
+	return nil
+}
+
+// addDNS takes the addresses of name servers.
+func addDNS(s *Settings, v value) error {
+	var servers []netip.Addr
+	for word := range strings.FieldsSeq(v.text) {
+		server, err := parseHostAddress(word)
+		if err != nil {
+			return err
+		}
+		servers = append(servers, server)
+	}
+	s.Network.DNS = append(s.Network.DNS, servers...)
+	return nil
+}
+
+// parseHostAddress takes the address of one host.
+func parseHostAddress(text string) (netip.Addr, error) {
+	address, err := netip.ParseAddr(text)
+	switch {
+	case err != nil || address.Zone() != "" || address.Is4In6():
+		return netip.Addr{}, fmt.Errorf("%s is not an IP address", printable(text))
+	case address.IsUnspecified() || address.IsMulticast() || address == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return netip.Addr{}, fmt.Errorf("%s is not the address of a host", text)
+	}
+	return address, nil
+}
+
+// setMACAddress takes the Ethernet address of one interface: six pairs of hexadecimal digits.
+func setMACAddress(s *Settings, v value) error {
+	address := strings.ToLower(v.text)
+	octets := strings.Split(address, ":")
+	for _, octet := range octets {
+		if len(octets) != 6 || len(octet) != 2 || leading(octet, "0123456789abcdef") != octet {
+			return errors.New("not an Ethernet address")
+		}
+	}
+	if strings.IndexByte("02468ace", address[1]) < 0 || strings.Trim(address, "0:") == "" {
+		return errors.New("not the address of one interface")
+	}
+	s.Network.MACAddress = address
+	return nil
+}
+
+// addPort takes [PROTOCOL:]HOST[:CONTAINER] of --port=.
+func addPort(s *Settings, v value) error {
+	port := Port{Origin: v.origin, Protocol: "tcp"}
+	rest := v.text
+	if protocol, after, found := strings.Cut(v.text, ":"); found && (protocol == "tcp" || protocol == "udp") {
+		port.Protocol, rest = protocol, after
+	}
+	host, inside, found := strings.Cut(rest, ":")
+	if !found {
+		inside = host
+	}
+	var err error
+	if port.Host, err = parsePort(host); err != nil {
+		return err
+	}
+	if port.Container, err = parsePort(inside); err != nil {
+		return err
+	}
+	for _, other := range s.Network.Ports {
+		if other.Protocol == port.Protocol && other.Host == port.Host {
+			return fmt.Errorf("host port %s:%d is already used at %s", port.Protocol, port.Host, other.Origin)
+		}
+	}
+	s.Network.Ports = append(s.Network.Ports, port)
+	return nil
+}
+
+// parsePort takes a port number from 1 to 65535.
+func parsePort(text string) (uint16, error) {
+	n, err := parseUint(text, 16)
+	if err != nil || n == 0 || text[0] == ' ' || text[0] == '\t' {
+		return 0, fmt.Errorf("%s is not a port from 1 to 65535", printable(text))
+	}
+	return uint16(n), nil
+}
