@@ -201,31 +201,3 @@ func TestRealFiles(t *testing.T) {
 		t.Fatal("reading a FIFO hangs")
 	}
 }
-
-// TestUntrusted puts every key and section beside an image: only what takes rights away may apply.
-func TestUntrusted(t *testing.T) {
-	data, err := os.ReadFile("testdata/all.nspawn")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fsys := fstest.MapFS{"var/lib/machines/web.nspawn": {Data: data}}
-	file, problems := Load(fsys, "web", "/var/lib/machines")
-	golden(t, "untrusted.txt", joinProblems(problems)+"\n")
-	c, err := ParseCommandLine([]string{"--machine=web", "--settings=override", "-n", "--system-call-filter=~bpf"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, _ := Combine(c, file)
-	for key, origin := range s.Set {
-		name := key[strings.Index(key, ".")+1:]
-		if origin.File != "" && !hasWord(unprivileged+" SystemCallFilter", name) {
-			t.Errorf("%s is set at %s", key, origin)
-		}
-	}
-	if got := fmt.Sprint(s.Exec.SystemCallFilter, s.Unit, s.Service, s.Install, s.Network.Zone, s.Files.Binds); got != "[~bpf ~@mount ~keyctl] [] [] [][]" {
-		t.Errorf("got %s", got)
-	}
-	if file, problems := LoadTrusted(fsys, "web", "/var/lib/machines"); len(problems) > 0 || !file.Trusted || len(file.Service) != 2 {
-		t.Errorf("trusted: %v %+v", problems, file)
-	}
-}
