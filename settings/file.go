@@ -31,6 +31,7 @@ type reader struct {
 	file     *File
 	machine  string
 	problems []Problem
+	starts   *Key // what is on in the file that is being read, Boot= or ProcessTwo=; nil: neither
 }
 
 // Parse reads the text of one trusted file as the main file of machine, without drop-ins; name is what problems call it.
@@ -48,6 +49,7 @@ func (r *reader) read(name string, data []byte, trusted bool) {
 		r.problems = append(r.problems, err.(*refusal).problem())
 		return
 	}
+	r.starts = nil
 	warned := "" // the unknown section that was last warned about
 	for _, st := range statements {
 		switch {
@@ -80,13 +82,30 @@ func (r *reader) assign(st Statement, trusted bool) {
 		return
 	}
 	v := value{st.Value, st.Origin}
-	if err := key.check(&r.file.scratch, v); err != nil {
+	err := key.check(&r.file.scratch, v)
+	if (err == nil || isUnsupported(err)) && r.contradicts(key, st.Value) {
+		err = ignoredError(fmt.Sprintf("%s=%s: Boot= or ProcessTwo= of the same file says otherwise, ignored", st.Key, st.Value))
+	}
+	if err != nil {
 		r.reject(st, err, key.Strict)
 		if err != key.unsupported() { // a good value, which others want to see
 			return
 		}
 	}
 	r.file.assignments = append(r.file.assignments, assignment{key, v, trusted})
+}
+
+// contradicts reports whether the file has already said how the container starts. Then the first line counts, as with
+// systemd-nspawn.
+func (r *reader) contradicts(key *Key, text string) bool {
+	if key.group != startGroup || key.Type != "BOOL" {
+		return false
+	}
+	on, _ := parseBool(text)
+	if on && r.starts == nil {
+		r.starts = key
+	}
+	return on && r.starts != key || !on && r.starts == key
 }
 
 // reset takes back what lines before assigned to the key.

@@ -109,6 +109,8 @@ func (l *lexer) statement(text string, line int) error {
 	switch {
 	case l.section == "":
 		l.warn(line, "assignment outside of a section, ignored")
+	case strings.HasPrefix(l.section, "X-") && (!found || key == ""):
+		// A section of another program is none of our business.
 	case !found:
 		l.warn(line, "missing '=', line ignored")
 	case key == "":

@@ -44,6 +44,7 @@ func TestStatements(t *testing.T) {
 		{"no section", "A=1\n[Exec]\n", "", "f:1: warning: assignment outside of a section, ignored"},
 		{"no equals sign", "[Exec]\nA\n", "", "f:2: warning: missing '=', line ignored"},
 		{"no key", "[Exec]\n =1\n", "", "f:2: warning: missing key name before '=', line ignored"},
+		{"section of another program", "[X-A]\nA\n=1\nx=1\n", "4 [X-A] x=1\n", ""},
 		{"sections repeat", "[A]\nx=1\n[B]\nx=2\n[A]\nx=3\n", "2 [A] x=1\n4 [B] x=2\n6 [A] x=3\n", ""},
 	} {
 		statements, problems, err := Statements("f", []byte(test.text))

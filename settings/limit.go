@@ -54,7 +54,7 @@ func parseLimit(name, text string) (Limit, error) {
 
 // parse takes one value of a limit.
 func (k limitKind) parse(text string) (uint64, error) {
-	if text == "infinity" {
+	if text == "infinity" && k != limitNice {
 		return Infinity, nil
 	}
 	switch k {

@@ -21,6 +21,9 @@ func addBind(s *Settings, v value, readOnly bool) error {
 	if !hasDestination {
 		destination = strings.TrimPrefix(source, "+")
 	}
+	if err := checkPath(destination); err != nil && v.text != "" {
+		return err
+	}
 	if bind.Source, err = bindSource(source, v); err != nil {
 		return err
 	}
@@ -112,39 +115,23 @@ func addTemporaryFileSystem(s *Settings, v value) error {
 
 // setVolatile takes a mode of --volatile=.
 func setVolatile(s *Settings, v value) error {
-	if enabled, err := parseBool(v.text); err == nil {
-		s.Files.Volatile = "no"
-		if enabled {
-			s.Files.Volatile = "yes"
-		}
-		return nil
-	}
-	if setOneOf(&s.Files.Volatile, v.text, "state overlay") != nil {
+	if !boolOr(&s.Files.Volatile, v.text, "yes", "no") && setOneOf(&s.Files.Volatile, v.text, "state overlay") != nil {
 		return errors.New("not a boolean, state or overlay")
 	}
 	return nil
 }
 
-// setPivotRoot takes NEW[:OLD] of --pivot-root=.
+// setPivotRoot takes NEW[:OLD] of --pivot-root=. Only in NEW a backslash means something.
 func setPivotRoot(s *Settings, v value) error {
-	if v.text == "" {
-		s.Exec.PivotRoot = PivotRoot{}
-		return nil
-	}
-	rootNew, rootOld, hasOld, err := cutEscaped(v.text)
+	rootNew, rootOld, _, err := cutEscaped(v.text)
 	if err != nil {
 		return err
 	}
-	if err := checkPath(rootNew); err != nil {
+	if err := checkNormalized(rootNew); err != nil {
 		return err
 	}
-	if hasOld {
-		if rootOld, _, hasOld, err = cutEscaped(rootOld); err != nil {
-			return err
-		} else if hasOld {
-			return errors.New("more than two paths")
-		}
-		if err := checkPath(rootOld); err != nil {
+	if rootOld != "" {
+		if err := checkNormalized(rootOld); err != nil {
 			return err
 		}
 		rootOld = path.Clean(rootOld)
@@ -170,21 +157,15 @@ func addOverlay(s *Settings, v value, readOnly bool) error {
 	if v.text == "" {
 		return errEmpty
 	}
-	var paths []string
-	for rest, more := v.text, true; more; {
-		var p string
-		var err error
-		if p, rest, more, err = cutEscaped(rest); err != nil {
-			return err
-		}
-		paths = append(paths, p)
+	paths, err := splitEscaped(v.text)
+	if err != nil {
+		return err
 	}
-	if len(paths) < 2 {
+	last := len(paths) - 1
+	if last < 1 {
 		return errors.New("not at least two paths")
 	}
 	overlay := Overlay{Origin: v.origin, ReadOnly: readOnly}
-	last := len(paths) - 1
-	var err error
 	if overlay.Destination, err = mountPoint(paths[last]); err != nil {
 		return err
 	}
@@ -196,6 +177,9 @@ func addOverlay(s *Settings, v value, readOnly bool) error {
 		}
 	}
 	for _, p := range paths[:last] {
+		if p == "" {
+			return errors.New("an empty path can only be the uppermost")
+		}
 		if p, err = bindSource(p, v); err != nil {
 			return err
 		}
@@ -205,28 +189,43 @@ func addOverlay(s *Settings, v value, readOnly bool) error {
 	return nil
 }
 
-// addBindUser takes the name of a user of the host.
-func addBindUser(s *Settings, v value) error {
-	if v.text == "" {
-		return errEmpty
+// splitEscaped cuts text at the colons that no backslash escapes.
+func splitEscaped(text string) ([]string, error) {
+	var parts []string
+	for rest, more := text, true; more; {
+		var part string
+		var err error
+		if part, rest, more, err = cutEscaped(rest); err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
 	}
-	if err := checkUserName(v.text); err != nil {
+	return parts, nil
+}
+
+// addBindUser takes the names of users of the host.
+func addBindUser(s *Settings, v value) error {
+	words, err := plainWords.split(v.text)
+	if err != nil {
 		return err
 	}
-	s.Files.BindUser = append(s.Files.BindUser, BindUser{v.origin, v.text})
+	var users []BindUser
+	for _, name := range words {
+		if err := checkUserName(name); err != nil {
+			return err
+		}
+		users = append(users, BindUser{v.origin, name})
+	}
+	s.Files.BindUser = append(s.Files.BindUser, users...)
 	return nil
 }
 
 // setBindUserShell takes a boolean or the absolute path of a shell.
 func setBindUserShell(s *Settings, v value) error {
-	if enabled, err := parseBool(v.text); err == nil {
-		s.Files.BindUserShell = "no"
-		if enabled {
-			s.Files.BindUserShell = "yes"
-		}
+	if boolOr(&s.Files.BindUserShell, v.text, "yes", "no") {
 		return nil
 	}
-	if err := checkPath(v.text); err != nil {
+	if checkNormalized(v.text) != nil {
 		return errors.New("not a boolean or an absolute path")
 	}
 	s.Files.BindUserShell = path.Clean(v.text)

@@ -51,28 +51,26 @@ func addVirtualEthernetExtra(s *Settings, v value) error {
 	return nil
 }
 
-// addPairs takes HOST[:CONTAINER] of --network-interface=, --network-macvlan= and --network-ipvlan=; a file may have
-// several in a line. Without a name for the container it gets that of the host behind prefix.
-func addPairs(into *[]InterfacePair, v value, prefix string) error {
-	words := []string{v.text}
-	if !v.fromOption() {
-		words = strings.Fields(v.text)
-	}
-	if len(words) == 0 {
-		return errEmpty
+// addPairs takes HOST[:CONTAINER] of --network-interface=, --network-macvlan= and --network-ipvlan=, several in a line.
+// Without a name in the container the one of the host is kept, if keep says so.
+func addPairs(into *[]InterfacePair, v value, keep bool) error {
+	words, err := plainWords.split(v.text)
+	if err != nil {
+		return err
 	}
 	var pairs []InterfacePair
 	for _, word := range words {
-		host, inside, found := strings.Cut(word, ":")
+		host, inside, _ := strings.Cut(word, ":")
 		if err := checkInterface(host); err != nil {
 			return err
 		}
-		if !found {
-			inside = prefix + host
-			inside = inside[:min(len(inside), 15)]
+		if inside == "" && keep {
+			inside = host
 		}
-		if err := checkInterface(inside); err != nil {
-			return err
+		if inside != "" {
+			if err := checkInterface(inside); err != nil {
+				return err
+			}
 		}
 		pairs = append(pairs, InterfacePair{v.origin, host, inside})
 	}
@@ -176,7 +174,7 @@ func addPort(s *Settings, v value) error {
 // parsePort takes a port number from 1 to 65535.
 func parsePort(text string) (uint16, error) {
 	n, err := parseUint(text, 16)
-	if err != nil || n == 0 {
+	if err != nil || n == 0 || text[0] == ' ' || text[0] == '\t' {
 		return 0, fmt.Errorf("%s is not a port from 1 to 65535", printable(text))
 	}
 	return uint16(n), nil

@@ -28,7 +28,7 @@ var (
 
 // parseSize takes a number of bytes: "1G", "1.5M", "1G 500M".
 func parseSize(text string, units [8]unit) (uint64, error) {
-	return parseSum(text, errSize, func(suffix string, next int) (uint64, int, bool) {
+	return parseSum(text, sizeSyntax, func(suffix string, next int) (uint64, int, bool) {
 		for i := next; i < len(units); i++ {
 			if units[i].suffix == suffix {
 				return units[i].factor, i + 1, true // descending order only
@@ -60,7 +60,7 @@ func parseTimeSpan(text string, plain uint64) (uint64, error) {
 	if text == "infinity" {
 		return Infinity, nil
 	}
-	return parseSum(text, errTimeSpan, func(suffix string, next int) (uint64, int, bool) {
+	return parseSum(text, timeSyntax, func(suffix string, next int) (uint64, int, bool) {
 		if suffix == "" {
 			return plain, 0, true
 		}
@@ -75,34 +75,41 @@ func parseTimeSpan(text string, plain uint64) (uint64, error) {
 	})
 }
 
+// sumSyntax is how the terms of a size or a time span are written; systemd reads the two a little differently.
+type sumSyntax struct {
+	bad         error // of malformed text
+	maxWhole    uint64
+	maxFraction uint64 // 0: of any length
+	bareDot     string // what may be missing beside the point: "whole" or "fraction"
+}
+
+var (
+	sizeSyntax = sumSyntax{bad: errSize, maxWhole: math.MaxUint64, maxFraction: math.MaxUint64, bareDot: "fraction"}
+	timeSyntax = sumSyntax{bad: errTimeSpan, maxWhole: math.MaxInt64, bareDot: "whole"}
+)
+
 // parseSum adds up the terms of text, each a decimal number, possibly with a fraction, and a suffix. The factor of a
-// suffix comes from lookup, which also gets and returns a state of its own. Malformed text is the error bad.
-func parseSum(text string, bad error, lookup func(suffix string, state int) (factor uint64, next int, ok bool)) (uint64, error) {
+// suffix comes from lookup, which also gets and returns a state of its own.
+func parseSum(text string, syntax sumSyntax, lookup func(suffix string, state int) (factor uint64, next int, ok bool)) (uint64, error) {
 	var sum uint64
 	state := 0
 	rest := strings.Trim(text, blank)
 	if rest == "" {
-		return 0, bad
+		return 0, syntax.bad
 	}
 	for rest != "" {
-		whole := leading(rest, "0123456789")
-		rest = rest[len(whole):]
-		fraction := ""
-		if strings.HasPrefix(rest, ".") {
-			fraction = leading(rest[1:], "0123456789")
-			rest = rest[1+len(fraction):]
+		whole, fraction, after, err := syntax.number(rest)
+		if err != nil {
+			return 0, err
 		}
-		if whole+fraction == "" {
-			return 0, bad
-		}
-		rest = strings.TrimLeft(rest, blank)
-		end := strings.IndexAny(rest, "0123456789. \t")
+		rest = strings.TrimLeft(after, blank)
+		end := strings.IndexAny(rest, "0123456789. \t+-")
 		if end < 0 {
 			end = len(rest)
 		}
 		factor, next, ok := lookup(rest[:end], state)
 		if !ok {
-			return 0, bad
+			return 0, syntax.bad
 		}
 		state, rest = next, strings.TrimLeft(rest[end:], blank)
 		term, ok := multiply(whole, fraction, factor)
@@ -113,6 +120,34 @@ func parseSum(text string, bad error, lookup func(suffix string, state int) (fac
 		sum = total
 	}
 	return sum, nil
+}
+
+// number cuts "12.34" off text.
+func (s *sumSyntax) number(text string) (whole, fraction, rest string, err error) {
+	rest = strings.TrimPrefix(text, "+")
+	signed := rest != text
+	whole = leading(rest, "0123456789")
+	rest = rest[len(whole):]
+	if strings.HasPrefix(rest, ".") {
+		fraction = leading(rest[1:], "0123456789")
+		rest = rest[1+len(fraction):]
+		if fraction == "" && s.bareDot != "fraction" || strings.HasPrefix(rest, ".") {
+			return "", "", "", s.bad
+		}
+	}
+	if whole == "" && (signed || fraction == "" || s.bareDot != "whole") {
+		return "", "", "", s.bad
+	}
+	if exceeds(whole, s.maxWhole) || s.maxFraction != 0 && exceeds(fraction, s.maxFraction) {
+		return "", "", "", errTooLarge
+	}
+	return whole, fraction, rest, nil
+}
+
+// exceeds reports whether decimal digits, possibly none, are more than limit.
+func exceeds(digits string, limit uint64) bool {
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return digits != "" && (err != nil || n > limit)
 }
 
 // multiply returns whole.fraction × factor, rounded down, and whether it fits.

@@ -4,13 +4,13 @@ import "testing"
 
 func TestParseSize(t *testing.T) {
 	for text, want := range map[string]uint64{
-		"0": 0, "4096": 4096, "1K": 1024, "1.5M": 1536 << 10, "1G 500M": 1<<30 + 500<<20, "1G500M1B": 1<<30 + 500<<20 + 1, " 7 B": 7, ".5K": 512,
+		"0": 0, "4096": 4096, "1K": 1024, "1.5M": 1536 << 10, "1G 500M": 1<<30 + 500<<20, "1G500M1B": 1<<30 + 500<<20 + 1, " 7 B": 7, "1.K": 1024, "+1G +1": 1<<30 + 1,
 	} {
 		if got, err := parseSize(text, binary); err != nil || got != want {
 			t.Errorf("%q: %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "-1", "+1", "1k", "banana", "1M1G", "1KB", "0x10", "16E", "18446744073709551615", "1..5", "."} {
+	for _, text := range []string{"", "-1", "++1", ".5K", "1.5.5", "1.99999999999999999999K", "1k", "banana", "1M1G", "1KB", "0x10", "16E", "18446744073709551615", "1..5", "."} {
 		if got, err := parseSize(text, binary); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}
@@ -22,13 +22,13 @@ func TestParseSize(t *testing.T) {
 
 func TestParseTimeSpan(t *testing.T) {
 	for text, want := range map[string]uint64{
-		"5": 5e6, "1.5s": 15e5, "2min 3s": 123e6, "100ms": 1e5, "7 us": 7, "7µs": 7, "1h30m": 5400e6, "infinity": Infinity, "1M": 2629800e6,
+		"5": 5e6, "1.5s": 15e5, "2min 3s": 123e6, "100ms": 1e5, "7 us": 7, "7µs": 7, "1h30m": 5400e6, "infinity": Infinity, "1M": 2629800e6, ".5s": 5e5, "+1m+1s": 61e6,
 	} {
 		if got, err := parseTimeSpan(text, 1e6); err != nil || got != want {
 			t.Errorf("%q: %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "s", "-1s", "5 parsecs", "infinity s", "99999999999y"} {
+	for _, text := range []string{"", "s", "-1s", "5 parsecs", "infinity s", "99999999999y", "5.s", "+.5s", "1h -1m", "5.5.5", "9223372036854775808us"} {
 		if got, err := parseTimeSpan(text, 1e6); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}

@@ -1,31 +1,38 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// setUser takes a user of the container, by name or number.
+// setUser takes a user of the container, by name or number. The container's own rules for names are not known, so only
+// what can be in no user database is refused.
 func setUser(s *Settings, v value) error {
-	if v.text == "root" || v.text == "0" {
+	switch name := v.text; {
+	case name == "":
+		return errEmpty
+	case name == "root" || name == "0":
 		s.Exec.User = ""
 		return nil
-	}
-	if leading(v.text, "0123456789") != v.text {
-		if err := checkUserName(v.text); err != nil {
-			return err
+	case leading(name, "0123456789") == name:
+		if n, err := strconv.ParseUint(name, 10, 32); err != nil || n == 1<<16-1 || n == 1<<32-1 {
+			return fmt.Errorf("%s is not a UID", name)
 		}
+	case strings.ContainsAny(name, "\"'\\:/") || name[0] == '-' || len(name) > 256 || !utf8.ValidString(name):
+		return fmt.Errorf("%s is not the name of a user", printable(name))
 	}
 	s.Exec.User = v.text
-	return nil
+	return checkText(v.text)
 }
 
 // checkUserName accepts the names of users that need no quoting anywhere: the strict rule of systemd ("User/Group Name
-// Syntax") without its upper bound of 31 bytes.
+// Syntax").
 func checkUserName(name string) error {
 	bad := fmt.Errorf("%s is not the name of a user", printable(name))
-	if name == "" || len(name) > 256 || name[0] == '-' || name[0] >= '0' && name[0] <= '9' {
+	if name == "" || len(name) > 31 || name[0] == '-' || name[0] >= '0' && name[0] <= '9' {
 		return bad
 	}
 	for _, c := range []byte(name) {
@@ -36,15 +43,28 @@ func checkUserName(name string) error {
 	return nil
 }
 
-// personalities are the architectures that a kernel may be told to report, as systemd has them on any machine.
-const personalities = "x86 x86-64 arm arm-be arm64 arm64-be ppc ppc-le ppc64 ppc64-le s390 s390x mips mips-le mips64 mips64-le " +
-	"parisc parisc64 loongarch64 riscv32 riscv64 sparc sparc64"
+// personalities are the architectures that the kernel can report on a machine of the architecture goarch: its own and,
+// where there is one, the 32-bit one beside it.
+func personalities(goarch string) string {
+	switch goarch {
+	case "amd64":
+		return "x86-64 x86"
+	case "386":
+		return "x86"
+	case "arm64":
+		return "arm64 arm"
+	case "s390x":
+		return "s390x s390"
+	case "ppc64le":
+		return "ppc64-le ppc-le"
+	case "loong64":
+		return "loongarch64"
+	}
+	return goarch
+}
 
 func setPersonality(s *Settings, v value) error {
-	if setOneOf(&s.Exec.Personality, v.text, personalities) != nil {
-		return errors.New("not an architecture")
-	}
-	return nil
+	return setOneOf(&s.Exec.Personality, v.text, personalities(runtime.GOARCH))
 }
 
 // maxDelegate is the number of ranges that systemd-nsresourced(8) delegates at most.
@@ -63,18 +83,27 @@ func setPrivateUsersDelegate(s *Settings, v value) error {
 }
 
 // addressFamilies are the families of socket(2), without "AF_".
-const addressFamilies = "UNIX LOCAL INET AX25 IPX APPLETALK NETROM BRIDGE ATMPVC X25 INET6 ROSE DECnet NETBEUI SECURITY KEY NETLINK " +
+const addressFamilies = "UNIX LOCAL FILE INET AX25 IPX APPLETALK NETROM BRIDGE ATMPVC X25 INET6 ROSE DECNET NETBEUI SECURITY KEY NETLINK " +
 	"ROUTE PACKET ASH ECONET ATMSVC RDS SNA IRDA PPPOX WANPIPE LLC IB MPLS CAN TIPC BLUETOOTH IUCV RXRPC ISDN PHONET IEEE802154 " +
 	"CAIF ALG NFC VSOCK KCM QIPCRTR SMC XDP MCTP"
 
 // setAddressFamilies adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
 func setAddressFamilies(s *Settings, v value) error {
+	if v.text == "none" {
+		s.Exec.RestrictAddressFamilies = append(s.Exec.RestrictAddressFamilies, v.text)
+		return nil
+	}
 	list, deny := strings.CutPrefix(v.text, "~")
+	words, err := quotedWords.split(list)
+	if err != nil {
+		return err
+	}
 	var names []string
-	for name := range strings.FieldsSeq(list) {
+	for _, word := range words {
+		name := strings.ToUpper(word)
 		family, found := strings.CutPrefix(name, "AF_")
-		if name != "none" && !(found && hasWord(addressFamilies, family)) {
-			return fmt.Errorf("%s is not an address family", printable(name))
+		if !found || !hasWord(addressFamilies, family) {
+			return fmt.Errorf("%s is not an address family", printable(word))
 		}
 		if deny {
 			name = "~" + name
@@ -90,27 +119,20 @@ const maxCPU = 8191
 
 // setCPUAffinity adds CPUs: numbers and ranges with spaces or commas between them.
 func setCPUAffinity(s *Settings, v value) error {
+	words, err := cpuWords.split(v.text)
+	if err != nil {
+		return err
+	}
 	var set [maxCPU + 1]bool
 	for _, cpu := range s.Exec.CPUAffinity {
 		set[cpu] = true
 	}
-	for word := range strings.FieldsFuncSeq(v.text, func(r rune) bool { return r == ',' || strings.ContainsRune(blank, r) }) {
-		first, last, isRange := strings.Cut(word, "-")
-		if !isRange {
-			last = first
-		}
-		from, err := parseUint(first, 32)
+	for _, word := range words {
+		first, last, err := parseCPURange(word)
 		if err != nil {
 			return err
 		}
-		to, err := parseUint(last, 32)
-		if err != nil {
-			return err
-		}
-		if from > maxCPU || to > maxCPU {
-			return errTooLarge
-		}
-		for cpu := from; cpu <= to; cpu++ {
+		for cpu := first; cpu <= last; cpu++ {
 			set[cpu] = true
 		}
 	}
@@ -121,4 +143,25 @@ func setCPUAffinity(s *Settings, v value) error {
 		}
 	}
 	return nil
+}
+
+// parseCPURange takes CPU or FIRST-LAST.
+func parseCPURange(word string) (first, last uint64, err error) {
+	from, to, isRange := strings.Cut(word, "-")
+	if first, err = parseUint(from, 32); err != nil {
+		return 0, 0, err
+	}
+	last = first
+	if isRange {
+		if last, err = parseUint(to, 32); err != nil {
+			return 0, 0, err
+		}
+	}
+	switch {
+	case first > last:
+		return 0, 0, fmt.Errorf("range %s is the wrong way round", word)
+	case last > maxCPU:
+		return 0, 0, fmt.Errorf("CPU %d is beyond the last, %d", last, maxCPU)
+	}
+	return first, last, nil
 }

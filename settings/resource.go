@@ -156,7 +156,7 @@ func checkIndexes(text string) error {
 
 // cutDevice splits "PATH VALUE". systemd expands specifiers in the path, so it may begin with one.
 func cutDevice(text string) (setting string, err error) {
-	words, err := splitWords(text)
+	words, err := argumentWords.split(text)
 	if err != nil {
 		return "", err
 	}
@@ -199,7 +199,7 @@ func checkDeviceLatency(text string) error {
 
 // checkDeviceAllow takes a device node or class and its access: "/dev/fuse rw", "char-pts".
 func checkDeviceAllow(text string) error {
-	words, err := splitWords(text)
+	words, err := argumentWords.split(text)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const (
 var errControl = errors.New("control characters are not allowed")
 
 func setParameters(s *Settings, v value) error {
-	words, err := splitWords(v.text)
+	words, err := argumentWords.split(v.text)
 	if err == nil {
 		s.Exec.Parameters = append(s.Exec.Parameters, words...)
 	}
@@ -31,7 +31,7 @@ func setEnvironment(s *Settings, v value) error {
 	words := []string{v.text}
 	if !v.fromOption() {
 		var err error
-		if words, err = splitWords(v.text); err != nil {
+		if words, err = argumentWords.split(v.text); err != nil {
 			return err
 		}
 	}
@@ -71,17 +71,24 @@ func setWorkingDirectory(s *Settings, v value) error {
 
 // setCapabilities adds capabilities: words in a file, a list with commas on the command line.
 func setCapabilities(into *[]string, v value) error {
-	text := v.text
+	rule := plainWords
 	if v.fromOption() {
-		text = strings.ReplaceAll(text, ",", " ")
+		rule.separators = ","
+	}
+	words, err := rule.split(v.text)
+	if err != nil {
+		return err
 	}
 	var names []string
-	for word := range strings.FieldsSeq(text) {
+	for _, word := range words {
 		if word == "all" {
 			names = append(names, word)
 			continue
 		}
 		number, ok := capability.Number(word)
+		if n, err := parseInt(word, 0, capability.Limit); err == nil {
+			number, ok = int(n), true
+		}
 		if !ok {
 			return fmt.Errorf("%s is not a capability", printable(word))
 		}
@@ -149,7 +156,7 @@ func setPrivateUsers(s *Settings, v value) error {
 // parseRange takes START[:COUNT], where no ID may be the invalid 65535 or 4294967295.
 func parseRange(text string) (start, count uint32, err error) {
 	first, rest, hasCount := strings.Cut(text, ":")
-	if first == "" || leading(first, "0123456789") != first {
+	if first == "" || first[0] == '0' && first != "0" || leading(first, "0123456789") != first {
 		return 0, 0, errors.New("not yes, no, pick, identity or UID[:COUNT]")
 	}
 	from, err := strconv.ParseUint(first, 10, 32)
@@ -174,6 +181,9 @@ func parseRange(text string) (start, count uint32, err error) {
 }
 
 func setOwnership(s *Settings, v value) error {
+	if boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "auto", "off") {
+		return nil
+	}
 	err := setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
 	if err == nil && (v.text == "chown" || v.text == "foreign") {
 		return unsupported(v.text)
@@ -181,11 +191,26 @@ func setOwnership(s *Settings, v value) error {
 	return err
 }
 
+// setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.
+func setChown(s *Settings, v value) error {
+	if !boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "chown", "off") {
+		return errors.New("not a boolean")
+	}
+	if s.Exec.PrivateUsers.Ownership == "chown" {
+		return unsupported("chown")
+	}
+	return nil
+}
+
 // setSystemCallFilter adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
 func setSystemCallFilter(s *Settings, v value) error {
 	list, deny := strings.CutPrefix(v.text, "~")
+	words, err := plainWords.split(list)
+	if err != nil {
+		return err
+	}
 	var names []string
-	for name := range strings.FieldsSeq(list) {
+	for _, name := range words {
 		for _, c := range []byte(strings.TrimPrefix(name, "@")) {
 			if !isLetterOrDigit(c) && c != '_' && c != '-' {
 				return fmt.Errorf("%s is not a system call or group", printable(name))
@@ -210,16 +235,28 @@ func setOOMScoreAdjust(s *Settings, v value) error {
 }
 
 func setHostname(s *Settings, v value) error {
-	if !ValidMachineName(v.text) {
+	if label, _, _ := strings.Cut(v.text, "."); !ValidMachineName(v.text) || len(label) > 63 { // DNS has no longer label
 		return errors.New("not a valid host name")
 	}
 	s.Exec.Hostname = v.text
 	return nil
 }
 
+// setMode stores a mode of ResolvConf= or Timezone=; systemd takes booleans for auto and off, too.
+func setMode(into *string, text, modes string) error {
+	if boolOr(into, text, "auto", "off") {
+		return nil
+	}
+	return setOneOf(into, text, modes)
+}
+
 func setLinkJournal(s *Settings, v value) error {
+	if link := (LinkJournal{}); boolOr(&link.Mode, v.text, "auto", "no") {
+		s.Exec.LinkJournal = link
+		return nil
+	}
 	mode, try := strings.CutPrefix(v.text, "try-")
-	choices := "no host guest auto"
+	choices := "host guest auto"
 	if try {
 		choices = "host guest"
 	}

@@ -229,7 +229,7 @@ type Network struct {
 // InterfacePair is one HOST[:CONTAINER] of VirtualEthernetExtra=, Interface=, MACVLAN= or IPVLAN=.
 type InterfacePair struct {
 	Origin          Origin
-	Host, Container string // interface names; Container is never empty
+	Host, Container string // interface names; no Container: made of Host behind "mv-" (MACVLAN=) or "iv-" (IPVLAN=)
 }
 
 // Port is one Port= line.

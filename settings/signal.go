@@ -42,15 +42,12 @@ func parseSignal(text string) (syscall.Signal, error) {
 	if rest == "" {
 		return syscall.Signal(base), nil
 	}
-	if base == signalRTMin && rest[0] != '+' || base == signalRTMax && rest[0] != '-' || leading(rest[1:], "0123456789") != rest[1:] {
+	if base == signalRTMin && rest[0] != '+' || base == signalRTMax && rest[0] != '-' {
 		return 0, bad
 	}
-	n, err := parseInt(rest[1:], 0, signalRTMax-signalRTMin)
+	n, err := parseInt(rest, signalRTMin-signalRTMax, signalRTMax-signalRTMin)
 	if err != nil {
 		return 0, bad
-	}
-	if base == signalRTMax {
-		n = -n
 	}
 	return syscall.Signal(base + int(n)), nil
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"strconv"
 	"strings"
@@ -53,6 +54,20 @@ func setBool(into *bool, text string) error {
 	return err
 }
 
+// boolOr stores a boolean as one of two words, and reports whether text is one.
+func boolOr(into *string, text, yes, no string) bool {
+	enabled, err := parseBool(text)
+	switch {
+	case err != nil:
+		return false
+	case enabled:
+		*into = yes
+	default:
+		*into = no
+	}
+	return true
+}
+
 // setOneOf stores one of the words of choices, which are separated by spaces.
 func setOneOf(into *string, text, choices string) error {
 	for choice := range strings.FieldsSeq(choices) {
@@ -64,34 +79,59 @@ func setOneOf(into *string, text, choices string) error {
 	return fmt.Errorf("not one of %s", strings.ReplaceAll(choices, " ", ", "))
 }
 
-// parseUint takes an unsigned number as strtoull(3) with base 0 does: also 0x1f, 0o17, 017 and 0b1.
+// parseUint takes an unsigned number as systemd does: decimal, 0x1f, 017, and without a sign before it 0o17 and 0b1.
 func parseUint(text string, bits int) (uint64, error) {
-	if strings.Contains(text, "_") {
-		return 0, errors.New("not a number")
+	digits, base := numberBase(text)
+	digits = strings.TrimPrefix(digits, "+")
+	if badDigits(digits, base) {
+		return 0, errNumber
 	}
-	n, err := strconv.ParseUint(strings.TrimPrefix(text, "+"), 0, bits)
+	n, err := strconv.ParseUint(digits, base, bits)
 	if errors.Is(err, strconv.ErrRange) {
-		return 0, errors.New("number out of range")
+		return 0, errTooLarge
 	} else if err != nil {
-		return 0, errors.New("not a number")
+		return 0, errNumber
 	}
 	return n, nil
 }
 
-// parseInt takes a signed number within [low, high].
+// parseInt takes a signed number within [low, high], written as those of parseUint.
 func parseInt(text string, low, high int64) (int64, error) {
-	if strings.Contains(text, "_") {
-		return 0, errors.New("not a number")
+	digits, base := numberBase(text)
+	if badDigits(strings.TrimLeft(digits, "+-"), base) {
+		return 0, errNumber
 	}
-	n, err := strconv.ParseInt(text, 0, 64)
-	if err != nil {
-		return 0, errors.New("not a number")
+	n, err := strconv.ParseInt(digits, base, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errNumber
 	}
 	if n < low || n > high {
 		return 0, fmt.Errorf("not between %d and %d", low, high)
 	}
 	return n, nil
 }
+
+// numberBase returns a number without white space before it and without the prefixes that strtoull(3) does not know, and
+// its base; 0 if that is to be seen from the rest.
+func numberBase(text string) (digits string, base int) {
+	text = strings.TrimLeft(text, blank)
+	if len(text) > 2 && text[0] == '0' {
+		switch text[1] {
+		case 'b', 'B':
+			return strings.TrimLeft(text[2:], blank), 2
+		case 'o', 'O':
+			return strings.TrimLeft(text[2:], blank), 8
+		}
+	}
+	return text, 0
+}
+
+// badDigits reports whether digits are what strconv would take and strtoull(3) does not.
+func badDigits(digits string, base int) bool {
+	return strings.Contains(digits, "_") || base == 0 && len(digits) > 1 && digits[0] == '0' && strings.IndexByte("bBoO", digits[1]) >= 0
+}
+
+var errNumber = errors.New("not a number")
 
 // checkPath accepts absolute paths that stay what they are when they are cleaned: no "..", no control characters.
 func checkPath(p string) error {
@@ -107,6 +147,17 @@ func checkPath(p string) error {
 		if component == ".." {
 			return fmt.Errorf("path %s is not normalized", printable(p))
 		}
+	}
+	return nil
+}
+
+// checkNormalized accepts absolute paths without "." and ".." and without empty components.
+func checkNormalized(p string) error {
+	if err := checkPath(p); err != nil {
+		return err
+	}
+	if strings.Contains(p, "//") || strings.Contains(p+"/", "/./") {
+		return fmt.Errorf("path %s is not normalized", printable(p))
 	}
 	return nil
 }
@@ -173,7 +224,7 @@ func checkInterface(name string) error {
 		return fmt.Errorf("interface name %s is reserved", name)
 	case strings.Contains(name, "..") || name == ".":
 		return fmt.Errorf("interface name %s has \"..\"", printable(name))
-	case strings.Trim(name, "0123456789") == "":
+	case isInterfaceNumber(name):
 		return fmt.Errorf("interface name %s is a number", name)
 	}
 	for _, c := range []byte(name) {
@@ -184,56 +235,10 @@ func checkInterface(name string) error {
 	return nil
 }
 
-// cutEscaped cuts text at the first colon that no backslash escapes and takes the escapes out of the left part, as the
-// paths of --bind= and --tmpfs= are written.
-func cutEscaped(text string) (before, after string, found bool, err error) {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == ':':
-			return b.String(), text[i+1:], true, nil
-		case text[i] == '\\' && i+1 == len(text):
-			return "", "", false, errors.New("backslash at the end")
-		case text[i] == '\\':
-			i++
-		}
-		b.WriteByte(text[i])
-	}
-	return b.String(), "", false, nil
-}
-
-// splitWords splits text at white space. Quotes hold words together and go; a backslash means nothing.
-func splitWords(text string) ([]string, error) {
-	var (
-		words  []string
-		word   strings.Builder
-		inWord bool
-		quote  rune
-	)
-	for _, r := range text {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote == 0 && (r == '"' || r == '\''):
-			quote, inWord = r, true
-		case quote == 0 && strings.ContainsRune(blank, r):
-			if inWord {
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(r)
-			inWord = true
-		}
-	}
-	if quote != 0 {
-		return nil, errors.New("missing closing quote")
-	}
-	if inWord {
-		words = append(words, word.String())
-	}
-	return words, nil
+// isInterfaceNumber reports whether the name of an interface could be taken for its index: also +1 and 0x1, but not 0x0.
+func isInterfaceNumber(name string) bool {
+	index, err := parseInt(name, 1, math.MaxInt32)
+	return leading(name, "0123456789") == name || err == nil && index > 0
 }
 
 // printable returns s as it can stand in a message: control characters escaped, not longer than a line.
