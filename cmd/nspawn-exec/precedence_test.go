@@ -74,6 +74,10 @@ func newWitness(t *testing.T) string {
 	for _, link := range []string{"sbin/init", "bin/bash", "bin/sh"} {
 		must(t, os.Symlink("/bin/witness", filepath.Join(root, link)))
 	}
+	t.Cleanup(func() { // what --link-journal= made
+		must(t, os.RemoveAll("/var/log/journal"))
+		must(t, os.Mkdir("/var/log/journal", 0o755))
+	})
 	return root
 }
 
