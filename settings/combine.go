@@ -127,7 +127,12 @@ func (c *combination) complete() {
 		users.Ownership = "off"
 	}
 	n.VirtualEthernet = n.VirtualEthernet || n.Bridge != "" || n.Zone != ""
-	n.Private = n.Private || n.VirtualEthernet || len(n.VirtualEthernetExtra)+len(n.Interfaces)+len(n.MACVLAN)+len(n.IPVLAN) > 0
+	n.Private = n.Private || n.hasLinks()
+}
+
+// hasLinks reports whether the container gets links of its own.
+func (n *Network) hasLinks() bool {
+	return n.VirtualEthernet || len(n.VirtualEthernetExtra)+len(n.Interfaces)+len(n.MACVLAN)+len(n.IPVLAN) > 0
 }
 
 // addCapabilities makes a file that wins add to what the command line left: a capability that the file asks for, or that comes
@@ -157,6 +162,9 @@ func (c *combination) check() {
 	n := &c.settings.Network
 	if n.Bridge != "" && n.Zone != "" {
 		c.refuse(c.settings.Origin("Network.Zone"), "Bridge= and Zone= may not be combined")
+	}
+	if n.NamespacePath != "" && n.hasLinks() {
+		c.refuse(c.settings.Origin("Network.NamespacePath"), "NamespacePath= may not be combined with links")
 	}
 	if len(n.Ports) > 0 && !n.Private {
 		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")

@@ -60,7 +60,10 @@ func commandLineOf(t *testing.T, args []string) CommandLine {
 	t.Helper()
 	var pending []assignment
 	args = slices.DeleteFunc(args, func(arg string) bool {
-		option, text, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		option, text, found := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if !found {
+			text = "yes"
+		}
 		i := slices.IndexFunc(keys[:], func(k Key) bool { return k.pending && k.Option == option })
 		if i >= 0 {
 			pending = append(pending, assignment{&keys[i], value{text, Origin{Option: "--" + option}}, true})
@@ -98,7 +101,8 @@ func describe(s Settings) map[string]string {
 	} else if len(e.Parameters) == 0 {
 		got["start"] = "shell"
 	} else {
-		got["start"] = strings.Join(append([]string{"program"}, e.Parameters[1:]...), " ")
+		as := map[bool]string{false: "program", true: "stub"}[e.ProcessTwo]
+		got["start"] = strings.Join(append([]string{as}, e.Parameters[1:]...), " ")
 	}
 	switch users := e.PrivateUsers; users.Mode {
 	case UsersFixed:
@@ -130,7 +134,7 @@ func describe(s Settings) map[string]string {
 func describeLinks(n Network) string {
 	var links []string
 	switch {
-	case !n.Private:
+	case !n.Private || n.NamespacePath != "": // the namespace that rows name is the host's
 		return "host"
 	case n.Zone != "":
 		links = append(links, "zone="+n.Zone)
@@ -158,6 +162,9 @@ func describeMounts(f Files) string {
 	}
 	for _, m := range f.TemporaryFileSystem {
 		mounts = append(mounts, path.Clean(m.Path)+"=tmpfs")
+	}
+	for _, o := range f.Overlays {
+		mounts = append(mounts, o.Destination+"=overlay")
 	}
 	return sorted(mounts)
 }

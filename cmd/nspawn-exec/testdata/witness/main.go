@@ -55,11 +55,13 @@ func workingDirectory() string {
 	return directory
 }
 
-// start says as what it was started: "boot ARGUMENT…", "program ARGUMENT…" or "shell".
+// start says as what it was started: "boot ARGUMENT…", "program ARGUMENT…", "stub ARGUMENT…" below a stub init, or "shell".
 func start() string {
 	switch name := filepath.Base(os.Args[0]); {
 	case strings.HasPrefix(name, "-"):
 		return "shell"
+	case os.Getpid() == 2:
+		return strings.Join(append([]string{"stub"}, os.Args[1:]...), " ")
 	case name == "witness":
 		return strings.Join(append([]string{"program"}, os.Args[1:]...), " ")
 	}
@@ -126,8 +128,8 @@ func mounts() string {
 			continue
 		}
 		kind := "bind"
-		if fields[slices.Index(fields, "-")+1] == "tmpfs" {
-			kind = "tmpfs"
+		if fstype := fields[slices.Index(fields, "-")+1]; fstype == "tmpfs" || fstype == "overlay" {
+			kind = fstype
 		}
 		list = append(list, fields[4]+"="+kind)
 	}
