@@ -96,8 +96,11 @@ func parse(line string) (Row, error) {
 	if row.Files, err = files(cells[0]); err != nil {
 		return Row{}, err
 	}
-	if len(row.Result) == 0 {
+	switch {
+	case len(row.Result) == 0:
 		return Row{}, errors.New("no result")
+	case len(row.Oracle) > 0 && strings.TrimSpace(codeSpan.ReplaceAllString(cells[4], "")) == "":
+		return Row{}, errors.New("a difference without a reason")
 	}
 	if _, refused := row.Oracle["refused"]; refused {
 		return row, nil
