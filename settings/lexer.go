@@ -43,8 +43,7 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 		if line == 1 {
 			text = strings.TrimPrefix(text, "\uFEFF")
 		}
-		text = strings.TrimLeft(text, blank)
-		if text != "" && (text[0] == '#' || text[0] == ';') {
+		if start := strings.TrimLeft(text, blank); start != "" && (start[0] == '#' || start[0] == ';') {
 			continue // also in the middle of a continuation
 		}
 		if len(text)+joined.Len() > maxLine {
@@ -63,6 +62,9 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 		if err := l.statement(text, line); err != nil {
 			return nil, nil, err
 		}
+	}
+	if joined.Len() > 0 {
+		line++ // where the line would end that the last backslash asks for
 	}
 	if err := l.statement(joined.String(), line); err != nil {
 		return nil, nil, err

@@ -2,7 +2,6 @@ package settings
 
 import (
 	"errors"
-	"strings"
 )
 
 // limitKind is how the values of a resource limit are written (systemd.exec(5), "Process Properties").
@@ -33,12 +32,20 @@ func kindOfLimit(name string) limitKind {
 
 // parseLimit takes "VALUE" or "SOFT:HARD" of the limit name ("NOFILE").
 func parseLimit(name, text string) (Limit, error) {
-	soft, hard, both := strings.Cut(text, ":")
-	if !both {
+	soft, rest, both, err := cutEscaped(text)
+	if err != nil {
+		return Limit{}, err
+	}
+	hard, rest, _, err := cutEscaped(rest)
+	switch {
+	case err != nil:
+		return Limit{}, err
+	case rest != "":
+		return Limit{}, errors.New("more than two values")
+	case !both:
 		hard = soft
 	}
 	var l Limit
-	var err error
 	kind := kindOfLimit(name)
 	if l.Soft, err = kind.parse(soft); err != nil {
 		return Limit{}, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -87,18 +88,14 @@ func setNamespacePath(s *Settings, v value) error {
 	return nil
 }
 
-// addAddress takes the address that host0 shall have, one for each family.
+// addAddress takes the address that host0 shall have, one for each family: the last counts.
 func addAddress(s *Settings, v value) error {
 	address, err := parseHostAddress(v.text)
 	if err != nil {
 		return err
 	}
-	for _, other := range s.Network.Address {
-		if other.Is4() == address.Is4() {
-			return fmt.Errorf("%s is already set, one address of each family is possible", other)
-		}
-	}
-	s.Network.Address = append(s.Network.Address, address)
+	others := slices.DeleteFunc(slices.Clone(s.Network.Address), func(a netip.Addr) bool { return a.Is4() == address.Is4() })
+	s.Network.Address = append(others, address)
 	return nil
 }
 

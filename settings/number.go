@@ -81,11 +81,12 @@ type sumSyntax struct {
 	maxWhole    uint64
 	maxFraction uint64 // 0: of any length
 	bareDot     string // what may be missing beside the point: "whole" or "fraction"
+	trailing    string // white space that may follow
 }
 
 var (
 	sizeSyntax = sumSyntax{bad: errSize, maxWhole: math.MaxUint64, maxFraction: math.MaxUint64, bareDot: "fraction"}
-	timeSyntax = sumSyntax{bad: errTimeSpan, maxWhole: math.MaxInt64, bareDot: "whole"}
+	timeSyntax = sumSyntax{bad: errTimeSpan, maxWhole: math.MaxInt64, bareDot: "whole", trailing: blank}
 )
 
 // parseSum adds up the terms of text, each a decimal number, possibly with a fraction, and a suffix. The factor of a
@@ -93,8 +94,8 @@ var (
 func parseSum(text string, syntax sumSyntax, lookup func(suffix string, state int) (factor uint64, next int, ok bool)) (uint64, error) {
 	var sum uint64
 	state := 0
-	rest := strings.Trim(text, blank)
-	if rest == "" {
+	rest := strings.TrimRight(strings.TrimLeft(text, blank), syntax.trailing)
+	if rest == "" || strings.TrimRight(rest, blank) != rest {
 		return 0, syntax.bad
 	}
 	for rest != "" {

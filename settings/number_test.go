@@ -10,7 +10,7 @@ func TestParseSize(t *testing.T) {
 			t.Errorf("%q: %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "-1", "++1", ".5K", "1.5.5", "1.99999999999999999999K", "1k", "banana", "1M1G", "1KB", "0x10", "16E", "18446744073709551615", "1..5", "."} {
+	for _, text := range []string{"", "-1", "7 ", "++1", ".5K", "1.5.5", "1.99999999999999999999K", "1k", "banana", "1M1G", "1KB", "0x10", "16E", "18446744073709551615", "1..5", "."} {
 		if got, err := parseSize(text, binary); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}

@@ -82,12 +82,15 @@ func setOneOf(into *string, text, choices string) error {
 // parseUint takes an unsigned number as systemd does: decimal, 0x1f, 017, and without a sign before it 0o17 and 0b1.
 func parseUint(text string, bits int) (uint64, error) {
 	digits, base := numberBase(text)
-	digits = strings.TrimPrefix(digits, "+")
+	digits, negative := strings.CutPrefix(digits, "-")
+	if !negative {
+		digits = strings.TrimPrefix(digits, "+")
+	}
 	if badDigits(digits, base) {
 		return 0, errNumber
 	}
 	n, err := strconv.ParseUint(digits, base, bits)
-	if errors.Is(err, strconv.ErrRange) {
+	if errors.Is(err, strconv.ErrRange) || negative && n != 0 {
 		return 0, errTooLarge
 	} else if err != nil {
 		return 0, errNumber
