@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -82,20 +81,14 @@ func TestUntrusted(t *testing.T) {
 // them depends on the distribution's patches: Debian's 252.39 takes PivotRoot= only.
 const letThrough = "Ephemeral PivotRoot BindUser"
 
-// TestUntrustedOracle compares which keys are ignored beside the image with systemd-nspawn, which reads the file, then refuses
-// a directory without a system in it. NSPAWNKIT_ORACLE is the path of systemd-nspawn; root is needed.
+// TestUntrustedOracle compares which keys are ignored beside the image with systemd-nspawn.
 func TestUntrustedOracle(t *testing.T) {
-	oracle := os.Getenv("NSPAWNKIT_ORACLE")
-	if oracle == "" {
-		t.Skip("NSPAWNKIT_ORACLE is not set")
-	}
+	o := newOracle(t)
 	_, lines := untrustedLines(t)
-	root := filepath.Join(t.TempDir(), "web")
-	write(t, root+"/none", "")
 	compared := 0
 	for _, k := range Keys() {
-		write(t, root+fileSuffix, lines[k.String()])
-		output, err := exec.Command(oracle, "--register=no", "--keep-unit", "-D", root).CombinedOutput()
+		write(t, o.root+fileSuffix, lines[k.String()])
+		output, err := exec.Command(o.program, "--register=no", "--keep-unit", "-D", o.root).CombinedOutput()
 		if err == nil {
 			t.Fatal("systemd-nspawn started something")
 		}
