@@ -88,7 +88,8 @@ func (f *first) attachCustom(tree kernel.Tree, target string, directory bool) er
 	return tree.Attach(place)
 }
 
-// writeResolvConf copies the host's name servers. A link, which leads to a resolver of the container's, stays.
+// writeResolvConf copies the host's name servers. A link, which leads to a resolver of the container's, stays, and so does a
+// file that belongs to none of the container's users.
 func (f *first) writeResolvConf() error {
 	const path = "/etc/resolv.conf"
 	if _, err := f.root.OpenPlain(path, kernel.PathOnly); err == nil || errors.Is(err, kernel.ErrLink) {
@@ -97,9 +98,17 @@ func (f *first) writeResolvConf() error {
 		}
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return unlessForeign(err)
 	}
-	return os.WriteFile(path, f.plan.ResolvConf.Content, 0o644)
+	return unlessForeign(os.WriteFile(path, f.plan.ResolvConf.Content, 0o644))
+}
+
+// unlessForeign returns err, but nil where /etc belongs to none of the container's users: no reason not to start.
+func unlessForeign(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // linkTimezone makes /etc/localtime a link into the container's own zone database.
@@ -110,12 +119,12 @@ func (f *first) linkTimezone() error {
 		return nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		return unlessForeign(err)
 	}
 	if f.plan.Timezone.Zone == "" {
 		return nil
 	}
-	return os.Symlink(target, path)
+	return unlessForeign(os.Symlink(target, path))
 }
 
 // reportReady is barrier 2: the supervisor takes the console and the notify socket.

@@ -3,6 +3,9 @@ package settings
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"nspawnkit/container/capability"
 )
 
 // Combine makes the effective settings of a container of its command line and its file (nil: none): the defaults, then
@@ -27,6 +30,9 @@ func Combine(cmd CommandLine, file *File) (Settings, []Problem) {
 		c.settings.Set["Exec.Parameters"] = Origin{Option: "arguments"}
 	}
 	c.complete()
+	if cmd.Settings == SettingsOverride {
+		c.addCapabilities(&cmd.scratch.Exec, file)
+	}
 	c.check()
 	return c.settings, c.problems
 }
@@ -121,7 +127,34 @@ func (c *combination) complete() {
 		users.Ownership = "off"
 	}
 	n.VirtualEthernet = n.VirtualEthernet || n.Bridge != "" || n.Zone != ""
-	n.Private = n.Private || n.VirtualEthernet || len(n.VirtualEthernetExtra)+len(n.Interfaces)+len(n.MACVLAN)+len(n.IPVLAN) > 0
+	n.Private = n.Private || n.hasLinks()
+}
+
+// hasLinks reports whether the container gets links of its own.
+func (n *Network) hasLinks() bool {
+	return n.VirtualEthernet || len(n.VirtualEthernetExtra)+len(n.Interfaces)+len(n.MACVLAN)+len(n.IPVLAN) > 0
+}
+
+// addCapabilities makes a file that wins add to what the command line left: a capability that the file asks for, or that comes
+// with its links, stays although the command line drops it; and with links of its own that are the host's, CAP_NET_ADMIN goes
+// although the command line asks for it.
+func (c *combination) addCapabilities(cmd *Exec, file *File) {
+	parse := func(words []string) capability.Set {
+		set, _ := capability.Parse(words) // each was checked when it was read
+		return set
+	}
+	e := &c.settings.Exec
+	added, dropped := parse(file.scratch.Exec.Capability), parse(cmd.DropCapability)
+	hasLinks := slices.ContainsFunc(file.assignments, func(a assignment) bool { return a.key.group == linkGroup })
+	switch {
+	case hasLinks && c.settings.Network.Private:
+		added = added.With(capability.NET_ADMIN)
+	case hasLinks && !added.Has(capability.NET_ADMIN) && parse(cmd.Capability).Has(capability.NET_ADMIN):
+		dropped = dropped.With(capability.NET_ADMIN)
+	}
+	if rest := dropped &^ added; rest != parse(cmd.DropCapability) {
+		e.DropCapability = append(strings.Fields(rest.String()), file.scratch.Exec.DropCapability...)
+	}
 }
 
 // check refuses settings that cannot go together.
@@ -129,6 +162,9 @@ func (c *combination) check() {
 	n := &c.settings.Network
 	if n.Bridge != "" && n.Zone != "" {
 		c.refuse(c.settings.Origin("Network.Zone"), "Bridge= and Zone= may not be combined")
+	}
+	if n.NamespacePath != "" && n.hasLinks() {
+		c.refuse(c.settings.Origin("Network.NamespacePath"), "NamespacePath= may not be combined with links")
 	}
 	if len(n.Ports) > 0 && !n.Private {
 		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")

@@ -26,6 +26,15 @@ func TestDiscover(t *testing.T) {
 		"etc/systemd/nspawn/empty.nspawn":          text(""),
 		"etc/systemd/nspawn/bad_name.nspawn":       text(""),
 		"etc/systemd/nspawn/notes.txt":             text(""),
+		"etc/systemd/nspawn/.#web-1.nspawn":        link("user@host.1234"), // of an editor
+		"etc/systemd/nspawn/.web-1.nspawn.swp":     text(""),
+		"etc/systemd/nspawn/web-1.nspawn~":         text(""),
+		"etc/systemd/nspawn/web-1.nspawn.dpkg-old": text(""),
+		"etc/systemd/nspawn/.hidden.nspawn":        text("[Exec]\n"),
+		"etc/systemd/nspawn/.hidden.nspawn.d/a":    text(""),
+		"etc/systemd/nspawn/off-2.nspawn":          link("off.nspawn"),
+		"etc/systemd/nspawn/gone.nspawn":           link("no.nspawn"),
+		"etc/systemd/nspawn/db.nspawn.d/b.conf":    text(""),
 		"etc/systemd/nspawn/web-.nspawn.d/a.conf":  text(""),
 		"etc/systemd/nspawn/nspawn.d/a.conf":       text(""),
 		"run/systemd/nspawn/db.nspawn.d/a.conf":    text(""),
@@ -42,7 +51,7 @@ func TestDiscover(t *testing.T) {
 		got = append(got, f.Name+"="+f.Path)
 	}
 	want := []string{
-		"db=", "empty=/etc/systemd/nspawn/empty.nspawn", "loc=/usr/local/lib/systemd/nspawn/loc.nspawn", "own=/etc/nspawnkit/own.nspawn",
+		"db=", "empty=/etc/systemd/nspawn/empty.nspawn", "gone=/etc/systemd/nspawn/gone.nspawn", "loc=/usr/local/lib/systemd/nspawn/loc.nspawn", "own=/etc/nspawnkit/own.nspawn",
 		"web-1=/etc/systemd/nspawn/web-1.nspawn", "web-2=/etc/systemd/nspawn/web-2.nspawn",
 	}
 	if !slices.Equal(got, want) {
@@ -99,7 +108,7 @@ func TestPrecedence(t *testing.T) {
 		"web-1":   "prefix /etc/systemd/nspawn/web-.nspawn.d/20-web.conf:2",
 		"web-2":   "own /etc/systemd/nspawn/web-2.nspawn.d/30-own.conf:2",
 		"web-3":   "all /usr/lib/systemd/nspawn/nspawn.d/10-all.conf:2",
-		"web-4":   "specific /usr/lib/systemd/nspawn/web-4.nspawn.d/20-web.conf:2",
+		"web-4":   "prefix /etc/systemd/nspawn/web-.nspawn.d/20-web.conf:2", // the folder counts more than the name
 		"web-6-x": "longer /etc/systemd/nspawn/web-6-.nspawn.d/20-web.conf:2",
 		"web-5-x": "all /usr/lib/systemd/nspawn/nspawn.d/10-all.conf:2",
 	} {
@@ -110,7 +119,7 @@ func TestPrecedence(t *testing.T) {
 	delete(fsys, "usr/lib/systemd/nspawn/nspawn.d/10-all.conf")
 	for machine, want := range map[string]string{
 		"a": "etc /etc/systemd/nspawn/a.nspawn:2", "b": "ours /etc/nspawnkit/b.nspawn:2", "hidden1": " default", "hidden2": " default",
-		"image": "image /var/lib/machines/image.nspawn:2", "abs": "target /etc/systemd/nspawn/abs.nspawn:2", "none": " default",
+		"image": "image /var/lib/machines/image.nspawn:2", "abs": "target /usr/lib/systemd/nspawn/target.nspawn:2", "none": " default",
 	} {
 		if got := hostname(t, fsys, machine); got != want {
 			t.Errorf("%s: got %s, want %s", machine, got, want)
@@ -190,33 +199,5 @@ func TestRealFiles(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("reading a FIFO hangs")
-	}
-}
-
-// TestUntrusted puts every key and section beside an image: only what takes rights away may apply.
-func TestUntrusted(t *testing.T) {
-	data, err := os.ReadFile("testdata/all.nspawn")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fsys := fstest.MapFS{"var/lib/machines/web.nspawn": {Data: data}}
-	file, problems := Load(fsys, "web", "/var/lib/machines")
-	golden(t, "untrusted.txt", joinProblems(problems)+"\n")
-	c, err := ParseCommandLine([]string{"--machine=web", "--settings=override", "-n", "--system-call-filter=~bpf"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, _ := Combine(c, file)
-	for key, origin := range s.Set {
-		name := key[strings.Index(key, ".")+1:]
-		if origin.File != "" && !hasWord(unprivileged+" SystemCallFilter", name) {
-			t.Errorf("%s is set at %s", key, origin)
-		}
-	}
-	if got := fmt.Sprint(s.Exec.SystemCallFilter, s.Unit, s.Service, s.Install, s.Network.Zone, s.Files.Binds); got != "[~bpf ~@mount ~keyctl] [] [] [][]" {
-		t.Errorf("got %s", got)
-	}
-	if file, problems := LoadTrusted(fsys, "web", "/var/lib/machines"); len(problems) > 0 || !file.Trusted || len(file.Service) != 2 {
-		t.Errorf("trusted: %v %+v", problems, file)
 	}
 }

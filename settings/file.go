@@ -88,7 +88,9 @@ func (r *reader) assign(st Statement, trusted bool) {
 	}
 	if err != nil {
 		r.reject(st, err, key.Strict)
-		return
+		if err != key.unsupported() { // a good value, which others want to see
+			return
+		}
 	}
 	r.file.assignments = append(r.file.assignments, assignment{key, v, trusted})
 }

@@ -16,14 +16,19 @@ const (
 // errMasked is the error of a link to /dev/null, which reads as an empty file.
 var errMasked = errors.New("masked")
 
+var errLoop = errors.New("too many levels of symbolic links")
+
 // readRegular reads a regular file at an absolute path of the host. A link is followed inside fsys, also an absolute one;
 // a link to /dev/null is an empty file. Nothing but a regular file is ever opened: a FIFO would block.
 func readRegular(fsys fs.FS, name string) ([]byte, error) {
-	target, err := resolve(fsys, name)
-	if err == errMasked {
+	target, mode, err := resolve(fsys, name)
+	switch {
+	case err == errMasked:
 		return nil, nil
-	} else if err != nil {
+	case err != nil:
 		return nil, err
+	case !mode.IsRegular():
+		return nil, errors.New("not a regular file")
 	}
 	f, err := fsys.Open(target[1:])
 	if err != nil {
@@ -47,40 +52,38 @@ func readRegular(fsys fs.FS, name string) ([]byte, error) {
 	return data[:n], nil
 }
 
-// resolve follows the links of the last component of an absolute path to a regular file.
-func resolve(fsys fs.FS, name string) (string, error) {
+// resolve follows the links of the last component of an absolute path inside fsys and returns what is there.
+func resolve(fsys fs.FS, name string) (string, fs.FileMode, error) {
 	for link := range maxLinks {
 		if !fs.ValidPath(name[1:]) {
-			return "", errors.New("not a valid path")
+			return "", 0, errors.New("not a valid path")
 		}
 		info, err := fs.Lstat(fsys, name[1:])
 		switch {
 		case link > 0 && errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("links to %s, which does not exist", printable(name))
+			return "", 0, fmt.Errorf("links to %s, which does not exist", printable(name))
 		case err != nil:
-			return "", fmt.Errorf("cannot be read: %w", cause(err))
-		case info.Mode().IsRegular():
-			return name, nil
+			return "", 0, fmt.Errorf("cannot be read: %w", cause(err))
 		case info.Mode().Type() != fs.ModeSymlink:
-			return "", errors.New("not a regular file")
+			return name, info.Mode(), nil
 		}
 		target, err := fs.ReadLink(fsys, name[1:])
 		if err != nil {
-			return "", fmt.Errorf("cannot be read: %w", cause(err))
+			return "", 0, fmt.Errorf("cannot be read: %w", cause(err))
 		}
 		if !path.IsAbs(target) {
 			target = path.Join(path.Dir(name), target)
 		}
 		if name = path.Clean(target); name == "/dev/null" {
-			return "", errMasked
+			return "", 0, errMasked
 		}
 	}
-	return "", errors.New("too many levels of symbolic links")
+	return "", 0, errLoop
 }
 
 // isMasked reports whether name is a link to /dev/null.
 func isMasked(fsys fs.FS, name string) bool {
-	_, err := resolve(fsys, name)
+	_, _, err := resolve(fsys, name)
 	return err == errMasked
 }
 
