@@ -91,8 +91,12 @@ func (g *generation) deviceNode(origin settings.Origin, source string) (node str
 		return "char-alsa", true
 	case "/dev/input":
 		return "char-input", true
-	case "/dev/shm", "/dev/mqueue", "/dev/hugepages", "/dev/pts", "/dev/fd", "/dev/log":
-		return "", false // no devices but those that every container has
+	case "/dev/bus/usb":
+		return "char-usb_device", true
+	case "/dev/vfio":
+		return "char-vfio", true
+	case "/dev/shm", "/dev/mqueue", "/dev/hugepages", "/dev/pts", "/dev/fd", "/dev/log", "/dev/net", "/dev/mapper":
+		return "", false // no devices but those that every container may use
 	}
 	mode := g.stat(source)
 	switch below := isBelow(source, "/dev"); {
