@@ -95,8 +95,16 @@ func TestShowJSON(t *testing.T) {
 	if v := found["Network.Zone"]; v.Value != "app" || v.Origin != "/etc/systemd/nspawn/web.nspawn:2" {
 		t.Errorf("Network.Zone: %v", v)
 	}
-	if v, ok := found["Network.VirtualEthernet"]; ok {
+	if v := found["Network.VirtualEthernet"]; v.Value != "yes" || v.Origin != "implied" {
 		t.Errorf("the zone replaces the links of the unit, but there is %v", v)
+	}
+	if v := found["Files.ReadOnly"]; v.Value != "no" || v.Origin != "default" {
+		t.Errorf("Files.ReadOnly: %v", v)
+	}
+	for _, key := range settings.Keys() {
+		if _, ok := found[key.String()]; !ok {
+			t.Errorf("%s is missing", &key)
+		}
 	}
 	if v := found["Exec.PrivateUsers"]; v.Origin != "-U" {
 		t.Errorf("Exec.PrivateUsers: %v", v)

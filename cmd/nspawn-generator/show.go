@@ -11,7 +11,7 @@ import (
 	"nspawnkit/units/generator"
 )
 
-// show prints every line that the settings of one container are made of, with its origin. The exit status is 1 if the
+// show prints every value of the settings of one container with its origin. The exit status is 1 if the
 // container has an error.
 func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	names := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
@@ -33,7 +33,7 @@ func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	for _, v := range values {
 		note := ""
 		if v.SetAgain != "" {
-			note = "\tset again in " + v.SetAgain
+			note = fmt.Sprintf("\tset to %q in %s", v.Again, v.SetAgain)
 		}
 		fmt.Fprintf(table, "%s=%s\t%s%s\n", v.Key, v.Value, v.Origin, note)
 	}
