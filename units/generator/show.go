@@ -24,7 +24,7 @@ type Value struct {
 // wrong with them.
 func Show(host Host, name string) ([]Value, []settings.Problem) {
 	static := commandLine()
-	file, container, problems := load(host, static, name)
+	file, container, problems := load(host, settings.Scan(host.Root), static, name)
 	static.Machine = name
 	lines := settings.Effective(static, file)
 	var values []Value
@@ -67,12 +67,12 @@ func valuesOf(key *settings.Key, lines []settings.Assignment, s *settings.Settin
 
 // load reads the settings of a container as nspawn-exec with that command line will at its next start, with all that is
 // wrong with them.
-func load(host Host, cmd settings.CommandLine, name string) (*settings.File, units.Container, []settings.Problem) {
+func load(host Host, folders *settings.Folders, cmd settings.CommandLine, name string) (*settings.File, units.Container, []settings.Problem) {
 	cmd.Machine = name
 	if cmd.Directory == "" {
 		cmd.Directory = imageOf(host.Root, name)
 	}
-	file, problems := cmd.Load(host.Root)
+	file, problems := cmd.LoadFrom(folders)
 	cmd.Directory = "" // the template itself waits for the place of images
 	container, wrong := combine(cmd, name, file)
 	return file, container, unique(slices.Concat(problems, wrong, units.Check(container, host.Root)))
