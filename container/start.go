@@ -28,6 +28,7 @@ func supervisor() []step[*Supervisor] {
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"record settings", nil, (*Supervisor).recordSettings},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},

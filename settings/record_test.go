@@ -1,0 +1,44 @@
+package settings
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// The record of a container as it is written, and back.
+func TestRecord(t *testing.T) {
+	arguments := strings.Fields(unitLine + " --machine=web")
+	c, err := ParseCommandLine(arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Directory = "/var/lib/machines/web"
+	file, problems := Parse("/etc/systemd/nspawn/web.nspawn", "web",
+		[]byte("[Exec]\nEnvironment=SECRET=\"a b\"\n[Network]\nZone=app\n[Unit]\nAfter=db.nspawn\n[Service]\nMemoryMax=1G\n[Install]\nWantedBy=machines.target\n"))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r := NewRecord(arguments, c, file)
+	r.Supervisor = 4711
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "record.json", string(data)+"\n")
+	var back Record
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if want := Everything(c, file); !reflect.DeepEqual(back.Assignments(), want) || len(want) == 0 {
+		t.Errorf("read back as %v, want %v", back.Assignments(), want)
+	}
+	// Without a file the options are all there is.
+	c.Settings = SettingsNo
+	for _, line := range Everything(c, file) {
+		if line.Origin.Option == "" {
+			t.Errorf("--settings=no, but %v", line)
+		}
+	}
+}
