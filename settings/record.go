@@ -19,10 +19,11 @@ type Record struct {
 	Supervisor int          `json:"supervisor"` // process ID of nspawn-exec; the record of a killed one counts for nothing
 	Directory  string       `json:"directory"`  // the container's root
 	Arguments  []string     `json:"arguments"`  // of nspawn-exec
-	Lines      []RecordLine `json:"lines"`      // that counted, in the order in which they applied
+	Lines      []RecordLine `json:"lines"`      // of [Exec], [Files] and [Network] that counted, in the order in which they applied
+	Unit       []RecordLine `json:"unit"`       // of the generated drop-in of its unit; none without --keep-unit
 }
 
-// RecordLine is one line of the container's files, or one option.
+// RecordLine is one line of a file, or one option.
 type RecordLine struct {
 	Key    string `json:"key"` // "Section.Key"
 	Value  string `json:"value"`
@@ -32,44 +33,22 @@ type RecordLine struct {
 }
 
 // NewRecord returns the record of a container that is started with these arguments, read as cmd, and this file. Supervisor
-// is left to the caller.
+// and Unit are left to the caller.
 func NewRecord(arguments []string, cmd CommandLine, file *File) Record {
 	r := Record{
 		Version: RecordVersion, Name: cmd.MachineName(), Directory: cmd.Directory, Arguments: slices.Clone(arguments),
-		Lines: []RecordLine{},
+		Lines: []RecordLine{}, Unit: []RecordLine{},
 	}
-	for _, a := range Everything(cmd, file) {
+	for _, a := range Effective(cmd, file) {
 		r.Lines = append(r.Lines, RecordLine{a.Key, a.Value, a.Origin.File, a.Origin.Line, a.Origin.Option})
 	}
 	return r
 }
 
-// Assignments returns the lines of the record as [Everything] gave them.
-func (r *Record) Assignments() []Assignment {
-	var list []Assignment
-	for _, l := range r.Lines {
-		list = append(list, Assignment{Origin: Origin{File: l.File, Line: l.Line, Option: l.Option}, Key: l.Key, Value: l.Value})
-	}
-	return list
+// Assignment returns the line with "Section.Key" as its key.
+func (l *RecordLine) Assignment() Assignment {
+	return Assignment{Origin: Origin{File: l.File, Line: l.Line, Option: l.Option}, Key: l.Key, Value: l.Value}
 }
 
 // RecordFile returns the path of the record of a machine.
 func RecordFile(machine string) string { return path.Join(RecordsDirectory, machine+".json") }
-
-// Everything returns the lines of [Effective] and those that the unit gets: the whole of what a container is made of.
-func Everything(cmd CommandLine, file *File) []Assignment {
-	lines := Effective(cmd, file)
-	if file == nil || cmd.Settings == SettingsNo {
-		return lines
-	}
-	for _, section := range [...]struct {
-		name  string
-		lines []Assignment
-	}{{"Unit", file.Unit}, {"Service", file.Service}, {"Install", file.Install}} {
-		for _, line := range section.lines {
-			line.Key = section.name + "." + line.Key
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}

@@ -22,6 +22,7 @@ func TestRecord(t *testing.T) {
 	}
 	r := NewRecord(arguments, c, file)
 	r.Supervisor = 4711
+	r.Unit = []RecordLine{{Key: "Service.MemoryMax", Value: "1G", File: "/run/systemd/generator/x", Line: 7}}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -31,14 +32,11 @@ func TestRecord(t *testing.T) {
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
 	}
-	if want := Everything(c, file); !reflect.DeepEqual(back.Assignments(), want) || len(want) == 0 {
-		t.Errorf("read back as %v, want %v", back.Assignments(), want)
+	var got []Assignment
+	for _, line := range back.Lines {
+		got = append(got, line.Assignment())
 	}
-	// Without a file the options are all there is.
-	c.Settings = SettingsNo
-	for _, line := range Everything(c, file) {
-		if line.Origin.Option == "" {
-			t.Errorf("--settings=no, but %v", line)
-		}
+	if want := Effective(c, file); !reflect.DeepEqual(got, want) || len(want) == 0 {
+		t.Errorf("read back as %v, want %v", got, want)
 	}
 }

@@ -22,7 +22,7 @@ func (g *generation) makeLinks() {
 				continue
 			}
 			g.links = append(g.links, link)
-			key, value := meaning(link.Path)
+			key, value := InstallLine(link.Path)
 			g.install.append(line.Origin, key, value)
 		}
 	}
@@ -84,8 +84,8 @@ func (g *generation) aliasLink(word string) (Link, error) {
 	return Link{Path: word, Target: ServiceName(g.container.Name)}, nil
 }
 
-// meaning returns the line of [Install] that a link at this path stands for.
-func meaning(link string) (key, unit string) {
+// InstallLine returns the line of [Install] that a link at this path, relative to the folder of unit files, stands for.
+func InstallLine(link string) (key, unit string) {
 	folder, name := path.Split(link)
 	for _, kind := range [...]struct{ key, suffix string }{
 		{"WantedBy", ".wants/"}, {"RequiredBy", ".requires/"}, {"UpheldBy", ".upholds/"},

@@ -112,6 +112,9 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	}
 	file, problems := cmd.Load(readRoot())
 	record := settings.NewRecord(os.Args[1:], *cmd, file)
+	if cmd.KeepUnit {
+		record.Unit = units.Recorded(units.Loaded(readRoot(), record.Name))
+	}
 	effective, more := settings.Combine(*cmd, file)
 	problems = append(problems, more...)
 	// The generator has left these lines out of the unit; the container must not run as if they were not there.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -21,9 +20,7 @@ func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	}
 	values, problems := generator.Show(host, names[0])
 	if len(names) < len(args) {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(values); err != nil {
+		if err := printJSON(stdout, values); err != nil {
 			fmt.Fprintf(stderr, "nspawn-generator: %v\n", err)
 			return 1
 		}
