@@ -2,6 +2,7 @@ package settings
 
 import (
 	"encoding/json"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -38,5 +39,22 @@ func TestRecord(t *testing.T) {
 	}
 	if want := Effective(c, file); !reflect.DeepEqual(got, want) || len(want) == 0 {
 		t.Errorf("read back as %v, want %v", got, want)
+	}
+}
+
+// docs/records.md describes every field.
+func TestRecordIsDocumented(t *testing.T) {
+	data, err := os.ReadFile("../docs/records.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(data), "| field |")
+	for _, kind := range []reflect.Type{reflect.TypeFor[Record](), reflect.TypeFor[RecordLine]()} {
+		for i := range kind.NumField() {
+			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(table, "`"+name+"`") {
+				t.Errorf("%s is missing", name)
+			}
+		}
 	}
 }
