@@ -114,6 +114,26 @@ func TestPassThroughKeepsSpecifiers(t *testing.T) {
 	}
 }
 
+// TestOwnKeys checks every key that is ours, and every list of commands: it can be added to, but not reset.
+func TestOwnKeys(t *testing.T) {
+	const own = "Type ExecStart ExecStop KillMode Delegate NotifyAccess User Group RootDirectory RootImage"
+	const lists = "ExecStartPre ExecStartPost ExecStopPost ExecCondition ExecReload"
+	for _, test := range []struct {
+		keys, value string
+		refused     bool
+	}{
+		{own, "x", true}, {own, "", true}, {ownService, "x", true}, {lists, "", true}, {lists, "/bin/true", false},
+	} {
+		for key := range strings.FieldsSeq(test.keys) {
+			s, problems := combined(t, "[Service]\n"+key+"="+test.value+"\n")
+			refused := len(problems) == 1 && problems[0].Severity == Error && problems[0].Origin.Line == 2
+			if refused != test.refused || refused == (len(s.Service) == 1) {
+				t.Errorf("%s=%s: refused %v, passed on %v", key, test.value, problems, s.Service)
+			}
+		}
+	}
+}
+
 // TestUnitKeys checks that the keys that are ours are refused and not taken for unknown ones, and that no list has a key twice.
 func TestUnitKeys(t *testing.T) {
 	for word := range strings.FieldsSeq(ownService + " " + execLists) {
