@@ -41,7 +41,7 @@ func (c *comparison) unitEdits() {
 	for _, ch := range changes(c.loaded, c.now) {
 		effect, why := effectOf(ch.key)
 		switch {
-		case !c.inUnit:
+		case !c.inUnit && effect != units.Reload:
 			effect, why = units.Reload, "systemd goes by it at the next start"
 		case effect == units.Restart && !same(c.unit, c.now, ch.key):
 			continue // told below, compared with the start
