@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
 // makeLinks turns the lines of [Install] into the links that "systemctl enable" would make (systemd.unit(5)). systemd does
 // not read [Install] of generated files, so the lines themselves are of no use to it.
 func (g *generation) makeLinks() {
+	made := make(map[Link]bool)
 	for _, line := range g.container.Settings.Install {
 		links, err := g.installLinks(line.Key, line.Value)
 		if err != nil {
@@ -18,9 +18,10 @@ func (g *generation) makeLinks() {
 			continue
 		}
 		for _, link := range links {
-			if slices.Contains(g.links, link) {
+			if made[link] {
 				continue
 			}
+			made[link] = true
 			g.links = append(g.links, link)
 			key, value := InstallLine(link.Path)
 			g.install.append(line.Origin, key, value)

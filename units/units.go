@@ -130,6 +130,7 @@ func (g *generation) report(origin settings.Origin, severity settings.Severity, 
 // text returns the text of the drop-in.
 func (g *generation) text() string {
 	var b strings.Builder
+	b.Grow(512)
 	b.WriteString("# Written by nspawn-generator from " + comment(g.container.Source) + ".\n")
 	b.WriteString("# Do not edit: the next daemon-reload writes this file anew. Use \"systemctl edit\" instead.\n")
 	g.unit.writeTo(&b)

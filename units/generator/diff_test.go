@@ -2,6 +2,7 @@ package generator
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,8 +51,14 @@ func (h *diffHost) reload() {
 	if err := os.RemoveAll(folder); err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := plan.Write(folder, folder+".late"); err != nil {
-		h.t.Fatal(err)
+	for _, file := range plan.Normal.Files {
+		h.write(map[string]string{filepath.Join(units.GeneratorFolder, file.Path): file.Text})
+	}
+	for _, link := range plan.Normal.Links {
+		name := filepath.Join(folder, link.Path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.Symlink(link.Target, name)); err != nil {
+			h.t.Fatal(err)
+		}
 	}
 }
 
