@@ -28,7 +28,6 @@ func supervisor() []step[*Supervisor] {
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
-		{"record settings", nil, (*Supervisor).recordSettings},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
@@ -47,6 +46,7 @@ func outer() []step[*Supervisor] {
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set resource limits", nil, (*Supervisor).setLimits},
+		{"record settings", nil, (*Supervisor).recordSettings}, // while the first process is busy
 		{"wait for set-up", nil, (*Supervisor).waitReady}, // barrier 2
 		{"register with machined", nil, (*Supervisor).register},
 		{"let payload go", nil, (*Supervisor).letGo}, // barrier 3
