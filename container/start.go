@@ -47,7 +47,7 @@ func outer() []step[*Supervisor] {
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set resource limits", nil, (*Supervisor).setLimits},
 		{"record settings", nil, (*Supervisor).recordSettings}, // while the first process is busy
-		{"wait for set-up", nil, (*Supervisor).waitReady}, // barrier 2
+		{"wait for set-up", nil, (*Supervisor).waitReady},      // barrier 2
 		{"register with machined", nil, (*Supervisor).register},
 		{"let payload go", nil, (*Supervisor).letGo}, // barrier 3
 	}
