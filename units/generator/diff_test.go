@@ -70,7 +70,7 @@ func (h *diffHost) start(arguments ...string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	cmd.Directory = "/var/lib/machines/web"
+	cmd.Directory = "/srv/images/web"
 	file, _ := cmd.Load(h.host.Root)
 	record := settings.NewRecord(arguments, cmd, file)
 	record.Supervisor = 4711
@@ -127,7 +127,7 @@ func (h *diffHost) exists(name string) bool {
 const (
 	webFile = nspawn + "web.nspawn"
 	before  = "[Exec]\nHostname=a\nEnvironment=A=1\n[Files]\nBind=/srv/a\n[Network]\nZone=app\n[Unit]\nAfter=db.nspawn\n" +
-		"[Service]\nMemoryMax=256M\nRestart=no\nEnvironment=B=1\n[Install]\nWantedBy=machines.target\n"
+		"[Service]\nMemoryMax=256M\nRestart=no\nEnvironment=B=1\n[Install]\nWantedBy=machines.target\nRequiredBy=r.target\nUpheldBy=u.target\nAlias=shop@web.service\n"
 )
 
 // edit returns before with the old text replaced.
@@ -193,16 +193,19 @@ func TestDiff(t *testing.T) {
 				"web web.nspawn: Service.MemoryMax: 256M to -: daemon-reload\n" +
 				"web web.nspawn: Service.Restart: no to -: daemon-reload\n" +
 				"web web.nspawn: Service.Environment: B=1 to -: daemon-reload\n" +
-				"web web.nspawn: Install.WantedBy: machines.target to -: daemon-reload\n$ systemctl daemon-reload\n"},
+				"web web.nspawn: Install.WantedBy: machines.target to -: daemon-reload\n" +
+				"web web.nspawn: Install.RequiredBy: r.target to -: daemon-reload\n" +
+				"web web.nspawn: Install.Alias: shop@web.service to -: daemon-reload\n" +
+				"web web.nspawn: Install.UpheldBy: u.target to -: daemon-reload\n$ systemctl daemon-reload\n"},
 		{"another container", nil, map[string]string{nspawn + "new.nspawn": "[Exec]\nBoot=yes\n"}, false,
 			"new new.nspawn: Unit.SourcePath: - to /etc/systemd/nspawn/new.nspawn: daemon-reload\n$ systemctl daemon-reload\n"},
 		{"by hand, where the command line wins", []string{"--boot", "--hostname=z"}, edit("Hostname=a", "Hostname=b", "A=1", "A=2", "256M", "1G", "B=1", "B=2"), false,
 			"web web.nspawn:11: Service.MemoryMax: 256M to 1G: daemon-reload\n" +
 				"web web.nspawn:13: Service.Environment: B=1 to B=2: daemon-reload\n" +
 				"web web.nspawn:3: Exec.Environment: A=1 to A=2: restart\n$ systemctl daemon-reload\n"},
-		{"beside the image", unit, map[string]string{webFile: "", "var/lib/machines/web.nspawn": "[Exec]\nHostname=a\nEnvironment=A=2\n[Service]\nMemoryMax=256M\n"}, true,
+		{"beside the image", unit, map[string]string{webFile: "", "srv/images/web.nspawn": "[Exec]\nHostname=a\nEnvironment=A=2\n[Service]\nMemoryMax=256M\n"}, true,
 			"web web.nspawn: Service.Environment: B=1 to -: restart\n" +
-				"web /var/lib/machines/web.nspawn:3: Exec.Environment: A=1 to A=2: restart\n" +
+				"web /srv/images/web.nspawn:3: Exec.Environment: A=1 to A=2: restart\n" +
 				"web web.nspawn: Files.Bind: /srv/a to -: restart\n" +
 				"web web.nspawn: Network.Zone: app to -: restart\n$ systemctl restart systemd-nspawn@web\n"},
 	} {
