@@ -20,6 +20,7 @@ func Cleanup(machine, directory string) error {
 	}
 	problems := []error{
 		cleanLinks(machine),
+		cleanSettings(machine),
 		removeSharedDirectories(machine),
 		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
 	}
@@ -49,6 +50,23 @@ func cleanLinks(machine string) error {
 		return err
 	}
 	return removeMissingOk(machineFile(machine))
+}
+
+// cleanSettings removes the record of the settings unless its supervisor runs.
+func cleanSettings(machine string) error {
+	file := settings.RecordFile(machine)
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var record settings.Record
+	if json.Unmarshal(data, &record) == nil && record.Supervisor > 0 && kernel.ProcessExists(record.Supervisor) {
+		return nil
+	}
+	return removeMissingOk(file)
 }
 
 func removeMissingOk(path string) error {

@@ -49,6 +49,7 @@ type Plan struct {
 	Machine  network.Machine // what networkd-lite is told
 	Limits   map[string]settings.Limit
 	UUID     string // the container's machine ID
+	Record   settings.Record
 	Warnings []string
 }
 

@@ -46,7 +46,8 @@ func outer() []step[*Supervisor] {
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set resource limits", nil, (*Supervisor).setLimits},
-		{"wait for set-up", nil, (*Supervisor).waitReady}, // barrier 2
+		{"record settings", nil, (*Supervisor).recordSettings}, // while the first process is busy
+		{"wait for set-up", nil, (*Supervisor).waitReady},      // barrier 2
 		{"register with machined", nil, (*Supervisor).register},
 		{"let payload go", nil, (*Supervisor).letGo}, // barrier 3
 	}

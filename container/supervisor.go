@@ -13,6 +13,7 @@ import (
 	"nspawnkit/machined"
 	"nspawnkit/network"
 	"nspawnkit/network/kernel/link"
+	"nspawnkit/settings"
 )
 
 // Supervisor starts one container and watches over it until it ends.
@@ -34,6 +35,7 @@ type Supervisor struct {
 	notifier    machined.Notifier
 	registered  bool
 	machineFile bool // written
+	recorded    bool // the settings are
 	made        bool // the directories shared with the host
 }
 
@@ -139,19 +141,37 @@ func (s *Supervisor) writeMachine() error {
 		return err
 	}
 	s.machineFile = true
-	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'))
+	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
 }
 
 func machineFile(machine string) string {
 	return filepath.Join(network.MachinesDirectory, machine+".json")
 }
 
-func writeAtomically(path string, data []byte) error {
+// recordSettings writes down what the container is started with, readable by root only: Environment= may hold secrets. Nobody
+// needs it to run a container, so a failure is a warning.
+func (s *Supervisor) recordSettings() error {
+	record := s.plan.Record
+	record.Supervisor = os.Getpid()
+	data, err := json.MarshalIndent(record, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeAtomically(settings.RecordFile(s.plan.Settings.Machine), append(data, '\n'), 0o600); err != nil {
+		s.log(Warning, fmt.Sprintf("cannot record settings, ignoring: %v", err))
+		return nil
+	}
+	s.recorded = true
+	return nil
+}
+
+// writeAtomically lets nobody see a file that is not whole, or that is not yet of its mode.
+func writeAtomically(path string, data []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, data, 0o644); err != nil {
+	if err := os.WriteFile(temporary, data, mode); err != nil {
 		return err
 	}
 	return os.Rename(temporary, path)

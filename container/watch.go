@@ -9,6 +9,7 @@ import (
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
+	"nspawnkit/settings"
 )
 
 // End says how a container ended.
@@ -171,6 +172,9 @@ func (s *Supervisor) Close() {
 	if s.machineFile {
 		s.report(removeLinks(s.plan.Machine))
 		s.report(removeMissingOk(machineFile(s.plan.Settings.Machine)))
+	}
+	if s.recorded {
+		s.report(removeMissingOk(settings.RecordFile(s.plan.Settings.Machine)))
 	}
 	if s.group != nil {
 		s.report(s.group.Kill())

@@ -32,17 +32,40 @@ func TestEffective(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, _ := Parse("web.nspawn", "web", []byte("[Network]\nPort=80\nZone=a\n[Exec]\nHostname=x\nHostname=y\n"))
+	file, _ := Parse("web.nspawn", "web", []byte("[Network]\nPort=80\nZone=a\n[Exec]\nHostname=x\nHostname=y\n"+
+		"Environment=A=1\nEnvironment=A=1\n[Files]\nReadOnly=yes\nReadOnly=yes\nBind=/a\nBindReadOnly=/b\nBind=/c\n"))
 	var got []string
 	for _, line := range Effective(c, file) {
 		got = append(got, line.Key+"="+line.Value+" "+line.Origin.String())
 	}
 	want := []string{
 		"Exec.Boot=yes --boot", "Exec.LinkJournal=try-guest --link-journal", "Exec.PrivateUsers=pick -U", "Files.PrivateUsersOwnership=auto -U",
-		"Network.Port=80 web.nspawn:2", "Network.Zone=a web.nspawn:3", "Exec.Hostname=x web.nspawn:5", "Exec.Hostname=y web.nspawn:6",
+		"Network.Port=80 web.nspawn:2", "Network.Zone=a web.nspawn:3", "Exec.Hostname=y web.nspawn:6",
+		"Exec.Environment=A=1 web.nspawn:7", "Exec.Environment=A=1 web.nspawn:8", "Files.ReadOnly=yes web.nspawn:11",
+		"Files.Bind=/a web.nspawn:12", "Files.BindReadOnly=/b web.nspawn:13", "Files.Bind=/c web.nspawn:14",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestImplied(t *testing.T) {
+	for _, test := range []struct{ file, key, want string }{
+		{"[Network]\nZone=a\n", "Network.Private", "yes"},
+		{"[Network]\nZone=a\n", "Network.VirtualEthernet", "yes"},
+		{"[Network]\nVirtualEthernetExtra=a\n", "Network.VirtualEthernet", ""},
+		{"[Network]\nPrivate=no\n", "Network.Private", ""},
+		{"[Exec]\nPrivateUsers=pick\n", "Files.PrivateUsersOwnership", "auto"},
+		{"[Exec]\nPrivateUsers=no\n", "Files.PrivateUsersOwnership", ""},
+		{"", "Exec.KillSignal", ""},
+		{"[Exec]\nBoot=yes\n", "Exec.KillSignal", "SIGRTMIN+3"},
+		{"", "Exec.Hostname", "web"},
+		{"", "Exec.Boot", ""},
+	} {
+		s, problems := combined(t, test.file)
+		if got, ok := s.Implied(test.key); got != test.want || ok != (test.want != "") || len(problems) > 0 {
+			t.Errorf("%q %s: got %q, %v", test.file, test.key, got, problems)
+		}
 	}
 }
 

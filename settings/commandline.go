@@ -61,17 +61,22 @@ const machinesDirectory = "/var/lib/machines"
 // Load reads the .nspawn file of the container as --settings= says; [SettingsNo] gives an empty File. An absolute
 // Directory tells where the file beside the image is, /var/lib/machines without it.
 func (c *CommandLine) Load(fsys fs.FS) (*File, []Problem) {
+	if c.Settings == SettingsNo {
+		return &File{}, nil
+	}
+	return c.LoadFrom(Scan(fsys))
+}
+
+// LoadFrom is [CommandLine.Load] for trusted folders that were read already.
+func (c *CommandLine) LoadFrom(folders *Folders) (*File, []Problem) {
+	if c.Settings == SettingsNo {
+		return &File{}, nil
+	}
 	imageDir := machinesDirectory
 	if path.IsAbs(c.Directory) {
 		imageDir = path.Dir(path.Clean(c.Directory))
 	}
-	switch c.Settings {
-	case SettingsNo:
-		return &File{}, nil
-	case SettingsTrusted:
-		return LoadTrusted(fsys, c.MachineName(), imageDir)
-	}
-	return Load(fsys, c.MachineName(), imageDir)
+	return folders.load(c.MachineName(), imageDir, c.Settings == SettingsTrusted)
 }
 
 // ParseCommandLine reads the arguments of systemd-nspawn(1) without the name of the program, with the habits of

@@ -125,7 +125,7 @@ func (r *reader) passThrough(st Statement, trusted bool) {
 	}
 	lines := map[string]*[]Assignment{"Unit": &r.file.Unit, "Service": &r.file.Service, "Install": &r.file.Install}[st.Section]
 	*lines = append(*lines, Assignment{st.Origin, st.Key, st.Value})
-	if text := maybeMisspelled(st); text != "" {
+	if text := doubtful(st); text != "" {
 		r.add(st.Origin, Warning, text)
 	}
 }

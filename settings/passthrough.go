@@ -44,12 +44,18 @@ func checkPassThrough(st Statement, machine string) error {
 	case "Install":
 		return checkInstall(st.Key, st.Value, machine)
 	case "Service":
-		return checkService(st.Key, st.Value)
+		if isServiceKey(st.Key) {
+			return checkService(st.Key, st.Value)
+		}
+	case "Unit":
+		if isUnitKey(st.Key) {
+			return nil
+		}
 	}
-	if checkerOf(st.Key) != nil {
-		return ignoredError(misplaced(st.Key, st.Section, "Service"))
+	if home := homeOf(st.Key); home != "" {
+		return ignoredError(misplaced(st.Key, st.Section, home))
 	}
-	return nil
+	return nil // of a systemd newer than this program
 }
 
 // checkUnitLine refuses what would not survive being written to a unit as one line.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,11 +23,14 @@ func TestPassThrough(t *testing.T) {
 		{"[Service]\nDeviceAllow=char-drm rw", ""},
 		{"[Service]\nDeviceAllow=/dev/%i rw", ""},
 		{"[Service]\nIODeviceWeight=%t/x 10", ""},
-		{"[Service]\nLimitNOFILE=1:2", ""},
 		{"[Service]\nSomethingNew=x", ""},
 		{"[Service]\nExecStartPre=-/bin/echo \"%i\" $x", ""},
 		{"[Service]\nExecStopPost=/bin/true", ""},
 		{"[Unit]\nAfter=db.nspawn", ""},
+		{"[Unit]\nConditionSomethingNew=x", ""},
+		{"[Unit]\nSomethingNew=x", ""},
+		{"[Service]\nStartLimitBurst=5", ""},
+		{"[Service]\nTemporaryFileSystem=/x", ""},
 		{"[Install]\nAlias=www@web.service www@%i.service", ""},
 
 		{"[Service]\nMemoryMax=banana", "error: MemoryMax=banana: not a size"},
@@ -55,6 +59,20 @@ func TestPassThrough(t *testing.T) {
 		{"[Service]\nExecStopPost=", "error: ExecStopPost=: the commands of the unit cannot be reset"},
 		{"[Service]\nEnvironment=A=\v", `error: Environment="A=\v": control characters are not allowed`},
 		{"[Service]\nEnvironment=A=\\ ", `error: Environment=A=\: backslash at the end`},
+		{"[Service]\nLimitNOFILE=1:2", "warning: LimitNOFILE= in section [Service] limits nspawn-exec, the container's limit is LimitNOFILE= in section [Exec]"},
+		{"[Service]\nRestatr=always", "warning: key Restatr= in section [Service] is not known here, did you mean Restart=?"},
+		{"[Unit]\nRequries=db.nspawn", "warning: key Requries= in section [Unit] is not known here, did you mean Requires=?"},
+		{"[Unit]\nrequires=db.nspawn", "warning: key requires= in section [Unit] is not known here, did you mean Requires=?"},
+		{"[Unit]\nLimitNOFILE=5", "warning: unknown key LimitNOFILE= in section [Unit], it belongs in section [Exec], ignored"},
+		{"[Unit]\nRestart=always", "warning: unknown key Restart= in section [Unit], it belongs in section [Service], ignored"},
+		{"[Unit]\nWantedBy=machines.target", "warning: unknown key WantedBy= in section [Unit], it belongs in section [Install], ignored"},
+		{"[Service]\nAfter=db.nspawn", "warning: unknown key After= in section [Service], it belongs in section [Unit], ignored"},
+		{"[Service]\nConditionPathExists=/x", "warning: unknown key ConditionPathExists= in section [Service], it belongs in section [Unit], ignored"},
+		{"[Service]\nVirtualEthernet=no", "warning: unknown key VirtualEthernet= in section [Service], it belongs in section [Network], ignored"},
+		{"[Network]\nCPUQuota=10%", "warning: unknown key CPUQuota= in section [Network], it belongs in section [Service], ignored"},
+		{"[Exec]\nRestart=always", "warning: unknown key Restart= in section [Exec], it belongs in section [Service], ignored"},
+		{"[Files]\nRequires=db.nspawn", "warning: unknown key Requires= in section [Files], it belongs in section [Unit], ignored"},
+		{"[Install]\nAfter=db.nspawn", "warning: unknown key After= in section [Install], it belongs in section [Unit], ignored"},
 		{"[Service]\nMemryMax=1G", "warning: key MemryMax= in section [Service] is not known here, did you mean MemoryMax=?"},
 		{"[Service]\nA B=1", "warning: A B is not the name of a key, line ignored"},
 		{"[Unit]\nMemoryMax=1G", "warning: unknown key MemoryMax= in section [Unit], it belongs in section [Service], ignored"},
@@ -82,7 +100,7 @@ func TestPassThrough(t *testing.T) {
 		}
 		passed := len(s.Unit)+len(s.Service)+len(s.Install) == 1
 		section := test.line[1:strings.Index(test.line, "]")]
-		accepted := isPassThrough(section) && (test.problem == "" || strings.Contains(test.problem, "not known here"))
+		accepted := isPassThrough(section) && (test.problem == "" || strings.Contains(test.problem, "not known here") || strings.Contains(test.problem, "limits nspawn-exec"))
 		if passed != accepted {
 			t.Errorf("%q: passed on: %v", test.line, passed)
 		}
@@ -93,5 +111,44 @@ func TestPassThroughKeepsSpecifiers(t *testing.T) {
 	s, problems := combined(t, "[Service]\nExecStartPre=/bin/echo %i %% %n\nMemoryMax=1G\n")
 	if len(problems) > 0 || len(s.Service) != 2 || s.Service[0].Value != "/bin/echo %i %% %n" || s.Service[0].Origin.Line != 2 {
 		t.Errorf("%v %+v", problems, s.Service)
+	}
+}
+
+// TestOwnKeys checks every key that is ours, and every list of commands: it can be added to, but not reset.
+func TestOwnKeys(t *testing.T) {
+	const own = "Type ExecStart ExecStop KillMode Delegate NotifyAccess User Group RootDirectory RootImage"
+	const lists = "ExecStartPre ExecStartPost ExecStopPost ExecCondition ExecReload"
+	for _, test := range []struct {
+		keys, value string
+		refused     bool
+	}{
+		{own, "x", true}, {own, "", true}, {ownService, "x", true}, {lists, "", true}, {lists, "/bin/true", false},
+	} {
+		for key := range strings.FieldsSeq(test.keys) {
+			s, problems := combined(t, "[Service]\n"+key+"="+test.value+"\n")
+			refused := len(problems) == 1 && problems[0].Severity == Error && problems[0].Origin.Line == 2
+			if refused != test.refused || refused == (len(s.Service) == 1) {
+				t.Errorf("%s=%s: refused %v, passed on %v", key, test.value, problems, s.Service)
+			}
+		}
+	}
+}
+
+// TestUnitKeys checks that the keys that are ours are refused and not taken for unknown ones, and that no list has a key twice.
+func TestUnitKeys(t *testing.T) {
+	for word := range strings.FieldsSeq(ownService + " " + execLists) {
+		if !isServiceKey(word) {
+			t.Errorf("%s= is not known as a key of [Service]", word)
+		}
+	}
+	for _, key := range serviceKeys {
+		if checkerOf(key) != nil {
+			t.Errorf("%s= is among resources, too", key)
+		}
+	}
+	for _, list := range [][]string{unitKeys[:], serviceKeys[:]} {
+		if !slices.IsSorted(list) || len(slices.Compact(slices.Sorted(slices.Values(list)))) != len(list) {
+			t.Errorf("not sorted, or a key twice: %v", list)
+		}
 	}
 }

@@ -47,6 +47,17 @@ var resources = [...]resource{
 	{"OOMScoreAdjust", func(t string) error { _, err := parseInt(t, -1000, 1000); return err }},
 }
 
+// IsResource reports whether systemd applies a change of a key of [Service] to a running unit at daemon-reload: it writes
+// all attributes of control groups anew then.
+func IsResource(key string) bool {
+	for i := range resources {
+		if resources[i].name == key {
+			return key != "OOMScoreAdjust" // of processes, not of their control group
+		}
+	}
+	return key == "IPAddressAllow" || key == "IPAddressDeny"
+}
+
 // checkerOf returns the check of a resource key of [Service], or nil.
 func checkerOf(key string) func(string) error {
 	for i := range resources {

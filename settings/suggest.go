@@ -13,35 +13,47 @@ func misplaced(key, section, right string) string {
 // unknownKey says that a section has no such key, and which one may be meant: the key in its right section, or one that
 // is spelled much like it.
 func unknownKey(key, section string) string {
-	best, distance := "", 3
-	consider := func(candidate string) {
-		if d := editDistance(strings.ToLower(key), strings.ToLower(candidate), distance); d < distance && d < len(candidate)/2 {
-			best, distance = candidate, d
-		}
-	}
-	for i := range keys {
-		switch {
-		case keys[i].Section == section:
-			consider(keys[i].Name)
-		case keys[i].Name == key:
-			return misplaced(key, section, keys[i].Section)
-		}
-	}
-	switch section {
-	case "Install":
-		for _, name := range []string{"WantedBy", "RequiredBy", "UpheldBy", "Alias"} {
-			consider(name)
-		}
-	default:
-		if checkerOf(key) != nil {
-			return misplaced(key, section, "Service")
-		}
+	if home := homeOf(key); home != "" && home != section {
+		return misplaced(key, section, home)
 	}
 	text := fmt.Sprintf("unknown key %s= in section [%s]", printable(key), printable(section))
-	if best != "" {
+	if best := similar(key, section, 3); best != "" {
 		return fmt.Sprintf("%s, did you mean %s=?", text, best)
 	}
 	return text + ", ignored"
+}
+
+// similar returns the key of a section that is most like a misspelled one, fewer than limit characters off, or nothing.
+func similar(key, section string, limit int) string {
+	best := ""
+	consider := func(candidate string) {
+		if d := editDistance(strings.ToLower(key), strings.ToLower(candidate), limit); d < limit && d < len(candidate)/2 {
+			best, limit = candidate, d
+		}
+	}
+	switch section {
+	case "Unit":
+		for _, name := range unitKeys {
+			consider(name)
+		}
+	case "Service":
+		for i := range resources {
+			consider(resources[i].name)
+		}
+		for _, name := range serviceKeys {
+			consider(name)
+		}
+	case "Install":
+		for _, name := range installKeys[:4] {
+			consider(name)
+		}
+	}
+	for i := range keys {
+		if keys[i].Section == section {
+			consider(keys[i].Name)
+		}
+	}
+	return best
 }
 
 // unknownSection says that there is no such section, and which one may be meant.
@@ -82,16 +94,17 @@ func editDistance(a, b string, limit int) int {
 	return min(last[len(b)], limit)
 }
 
-// maybeMisspelled warns about a key of [Service] that differs from one of the resource keys by one character only: systemd
-// would ignore the limit. The unit gets the line all the same, systemd may know more keys than this program.
-func maybeMisspelled(st Statement) string {
-	if st.Section != "Service" || checkerOf(st.Key) != nil {
+// doubtful warns about a line of [Unit] or [Service] that the unit gets all the same: a key that systemd did not have when
+// this was written but that is very much like one it had, or a limit that is not the container's.
+func doubtful(st Statement) string {
+	switch {
+	case st.Section == "Service" && strings.HasPrefix(st.Key, "Limit") && lookup("Exec", st.Key) != nil:
+		return fmt.Sprintf("%s= in section [Service] limits nspawn-exec, the container's limit is %[1]s= in section [Exec]", st.Key)
+	case st.Section == "Service" && isServiceKey(st.Key), st.Section == "Unit" && isUnitKey(st.Key), st.Section == "Install":
 		return ""
 	}
-	for i := range resources {
-		if editDistance(st.Key, resources[i].name, 2) == 1 {
-			return fmt.Sprintf("key %s= in section [Service] is not known here, did you mean %s=?", st.Key, resources[i].name)
-		}
+	if best := similar(st.Key, st.Section, 3); best != "" {
+		return fmt.Sprintf("key %s= in section [%s] is not known here, did you mean %s=?", st.Key, st.Section, best)
 	}
 	return ""
 }

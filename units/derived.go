@@ -8,42 +8,60 @@ import (
 	"nspawnkit/settings"
 )
 
-// mounts makes the unit wait for the file systems of the root directory and of every Bind= source on the host. The
-// template itself waits for /var/lib/machines/NAME.
-func (g *generation) mounts(unit *section) {
+// mounts makes the unit wait for the file systems of the root directory, and of every source of a bind or an overlay on
+// the host. The template itself waits for /var/lib/machines/NAME.
+func (g *generation) mounts() {
 	if dir := g.container.Settings.Directory; dir != "" {
-		g.requireMount(unit, g.container.Settings.Origin("Exec.Directory"), dir)
+		g.requireMount(g.container.Settings.Origin("Exec.Directory"), dir)
 	}
-	for _, bind := range g.container.Settings.Files.Binds {
-		// "+" is a path inside the container; nothing is mounted on device nodes.
-		if path.IsAbs(bind.Source) && !isBelow(bind.Source, "/dev") {
-			g.requireMount(unit, bind.Origin, bind.Source)
+	files := &g.container.Settings.Files
+	for _, bind := range files.Binds {
+		g.requireMount(bind.Origin, bind.Source)
+	}
+	for _, overlay := range files.Overlays {
+		for _, lower := range overlay.Lower {
+			g.requireMount(overlay.Origin, lower)
 		}
+		g.requireMount(overlay.Origin, overlay.Upper)
 	}
 }
 
-func (g *generation) requireMount(unit *section, origin settings.Origin, dir string) {
+// requireMount adds a path of the host. "+" is a path inside the container, and nothing is mounted on device nodes.
+func (g *generation) requireMount(origin settings.Origin, dir string) {
+	if !path.IsAbs(dir) || isBelow(dir, "/dev") {
+		return
+	}
 	word := quotePath(path.Clean(dir))
 	if err := lineError("RequiresMountsFor", word); err != nil {
 		g.errorf(origin, "%q cannot be written to a unit: %v", dir, err)
 		return
 	}
-	unit.add("RequiresMountsFor", word)
+	g.unit.add(origin, "RequiresMountsFor", word)
 }
 
-// devicesOfLinks makes the unit wait for the network device that the container's own link is to join.
-func (g *generation) devicesOfLinks(unit *section) {
-	bridge := g.container.Settings.Network.Bridge
-	if bridge == "" {
-		return
+// devicesOfLinks makes the unit wait for the network devices of the host that the container takes, or that its links are
+// made on.
+func (g *generation) devicesOfLinks() {
+	network := &g.container.Settings.Network
+	for _, pairs := range [...][]settings.InterfacePair{network.Interfaces, network.MACVLAN, network.IPVLAN} {
+		for _, pair := range pairs {
+			g.requireInterface(pair.Origin, pair.Host)
+		}
 	}
-	device := DeviceUnit("/sys/subsystem/net/devices/" + bridge)
-	unit.add("Wants", device)
-	unit.add("After", device)
+	if network.Bridge != "" {
+		g.requireInterface(g.container.Settings.Origin("Network.Bridge"), network.Bridge)
+	}
+}
+
+// requireInterface does not make the unit fail without the device: nspawn-exec says better what is missing.
+func (g *generation) requireInterface(origin settings.Origin, name string) {
+	device := DeviceUnit("/sys/subsystem/net/devices/" + name)
+	g.unit.add(origin, "Wants", device)
+	g.unit.add(origin, "After", device)
 }
 
 // deviceAllow lets the container use the device nodes it binds; DevicePolicy=closed of the static unit shuts out the rest.
-func (g *generation) deviceAllow(service *section) {
+func (g *generation) deviceAllow() {
 	for _, bind := range g.container.Settings.Files.Binds {
 		if !path.IsAbs(bind.Source) {
 			continue
@@ -58,7 +76,7 @@ func (g *generation) deviceAllow(service *section) {
 		case lineError("DeviceAllow", quotePath(node)) != nil:
 			g.errorf(bind.Origin, "%q cannot be written to a unit", source)
 		default:
-			service.add("DeviceAllow", quotePath(node)+access)
+			g.service.add(bind.Origin, "DeviceAllow", quotePath(node)+access)
 		}
 	}
 }
@@ -73,8 +91,12 @@ func (g *generation) deviceNode(origin settings.Origin, source string) (node str
 		return "char-alsa", true
 	case "/dev/input":
 		return "char-input", true
-	case "/dev/shm", "/dev/mqueue", "/dev/hugepages", "/dev/pts", "/dev/fd", "/dev/log":
-		return "", false // no devices but those that every container has
+	case "/dev/bus/usb":
+		return "char-usb_device", true
+	case "/dev/vfio":
+		return "char-vfio", true
+	case "/dev/shm", "/dev/mqueue", "/dev/hugepages", "/dev/pts", "/dev/fd", "/dev/log", "/dev/net", "/dev/mapper":
+		return "", false // no devices but those that every container may use
 	}
 	mode := g.stat(source)
 	switch below := isBelow(source, "/dev"); {

@@ -3,13 +3,14 @@ package units
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"path"
 	"strings"
 )
 
-// install turns the lines of [Install] into the links that "systemctl enable" would make (systemd.unit(5)). systemd does
+// makeLinks turns the lines of [Install] into the links that "systemctl enable" would make (systemd.unit(5)). systemd does
 // not read [Install] of generated files, so the lines themselves are of no use to it.
-func (g *generation) install() {
+func (g *generation) makeLinks() {
+	made := make(map[Link]bool)
 	for _, line := range g.container.Settings.Install {
 		links, err := g.installLinks(line.Key, line.Value)
 		if err != nil {
@@ -17,9 +18,13 @@ func (g *generation) install() {
 			continue
 		}
 		for _, link := range links {
-			if !slices.Contains(g.out.Links, link) {
-				g.out.Links = append(g.out.Links, link)
+			if made[link] {
+				continue
 			}
+			made[link] = true
+			g.links = append(g.links, link)
+			key, value := InstallLine(link.Path)
+			g.install.append(line.Origin, key, value)
 		}
 	}
 }
@@ -78,6 +83,19 @@ func (g *generation) aliasLink(word string) (Link, error) {
 		return Link{}, errors.New("this is the name of the unit itself")
 	}
 	return Link{Path: word, Target: ServiceName(g.container.Name)}, nil
+}
+
+// InstallLine returns the line of [Install] that a link at this path, relative to the folder of unit files, stands for.
+func InstallLine(link string) (key, unit string) {
+	folder, name := path.Split(link)
+	for _, kind := range [...]struct{ key, suffix string }{
+		{"WantedBy", ".wants/"}, {"RequiredBy", ".requires/"}, {"UpheldBy", ".upholds/"},
+	} {
+		if unit, ok := strings.CutSuffix(folder, kind.suffix); ok {
+			return kind.key, unit
+		}
+	}
+	return "Alias", name
 }
 
 // expand replaces the specifiers of a word in [Install], as "systemctl enable" does.

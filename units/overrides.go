@@ -9,9 +9,9 @@ import (
 	"nspawnkit/settings"
 )
 
-// Overrides returns where drop-ins of the administrator set keys of the container's unit after our own drop-in, by
-// "Section.Key": those of "systemctl edit" and "systemctl set-property" (systemd.unit(5)). Of several the last is given.
-func Overrides(root fs.FS, machine string) map[string]settings.Origin {
+// Overrides returns the lines by which drop-ins of the administrator set keys of the container's unit after our own drop-in,
+// by "Section.Key": those of "systemctl edit" and "systemctl set-property" (systemd.unit(5)). Of several the last is given.
+func Overrides(root fs.FS, machine string) map[string]settings.Statement {
 	ours := "05-" + machine + ".nspawn.conf"
 	files := map[string]string{} // path by file name: the first folder wins
 	for _, unit := range []string{ServiceName(machine), templateName} {
@@ -30,7 +30,7 @@ func Overrides(root fs.FS, machine string) map[string]settings.Origin {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	overrides := map[string]settings.Origin{}
+	overrides := map[string]settings.Statement{}
 	for _, name := range names {
 		file := strings.TrimPrefix(files[name], "/")
 		if info, err := fs.Stat(root, file); err != nil || !info.Mode().IsRegular() {
@@ -42,7 +42,7 @@ func Overrides(root fs.FS, machine string) map[string]settings.Origin {
 		}
 		statements, _, _ := settings.Statements(files[name], data)
 		for _, s := range statements {
-			overrides[s.Section+"."+s.Key] = s.Origin
+			overrides[s.Section+"."+s.Key] = s
 		}
 	}
 	return overrides

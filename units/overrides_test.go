@@ -25,11 +25,14 @@ func TestOverrides(t *testing.T) {
 	} {
 		root[file[1:]] = &fstest.MapFile{Data: []byte(text)}
 	}
-	want := map[string]settings.Origin{
-		"Service.MemoryMax": {File: control, Line: 3},
-		"Service.CPUQuota":  {File: etc + "override.conf", Line: 2},
-		"Unit.Description":  {File: etc + "override.conf", Line: 4},
-		"Service.IOWeight":  {File: etc + "10-all.conf", Line: 3},
+	line := func(file string, line int, section, key, value string) settings.Statement {
+		return settings.Statement{Origin: settings.Origin{File: file, Line: line}, Section: section, Key: key, Value: value}
+	}
+	want := map[string]settings.Statement{
+		"Service.MemoryMax": line(control, 3, "Service", "MemoryMax", "1G"),
+		"Service.CPUQuota":  line(etc+"override.conf", 2, "Service", "CPUQuota", "1%"),
+		"Unit.Description":  line(etc+"override.conf", 4, "Unit", "Description", "x"),
+		"Service.IOWeight":  line(etc+"10-all.conf", 3, "Service", "IOWeight", "1"),
 	}
 	if got := Overrides(root, "web"); !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

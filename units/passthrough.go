@@ -10,14 +10,14 @@ import (
 
 // passThrough copies the user's lines of [Unit] or [Service] into the section of the same name. Which keys and values a file
 // may have is up to package settings; here is decided how they reach the unit.
-func (g *generation) passThrough(name string, lines []settings.Assignment, to *section) {
+func (g *generation) passThrough(lines []settings.Assignment, to *section) {
 	for _, line := range lines {
-		value, err := passable(name, line.Key, line.Value)
+		value, err := passable(to.name, line.Key, line.Value)
 		if err != nil {
 			g.errorf(line.Origin, "%v", err)
 			continue
 		}
-		*to = append(*to, line.Key+"="+value)
+		to.append(line.Origin, line.Key, value)
 	}
 }
 

@@ -6,36 +6,47 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"nspawnkit/settings"
 )
 
 // maxLine is the longest line systemd reads (LONG_LINE_MAX); one longer line and it refuses the whole file.
 const maxLine = 1 << 20
 
 // section collects the lines of one section of a unit file.
-type section []string
+type section struct {
+	name  string
+	lines []settings.Statement
+}
 
-// add appends KEY=VALUE unless the same line is there already. A line that systemd would read as anything but this one
-// assignment is a mistake of the caller and never written.
-func (s *section) add(key, value string) {
-	line := key + "=" + value
+// add appends KEY=VALUE, which a line of the .nspawn file asks for, unless the same line is there already. A line that
+// systemd would read as anything but this one assignment is a mistake of the caller and never written.
+func (s *section) add(origin settings.Origin, key, value string) {
 	if lineError(key, value) != nil {
 		return
 	}
-	for _, have := range *s {
-		if have == line {
+	for i := range s.lines {
+		if s.lines[i].Key == key && s.lines[i].Value == value {
 			return
 		}
 	}
-	*s = append(*s, line)
+	s.append(origin, key, value)
 }
 
-func (s section) writeTo(b *strings.Builder, name string) {
-	if len(s) == 0 {
+// append appends KEY=VALUE, which was checked, also if it is there already: the user's own order counts.
+func (s *section) append(origin settings.Origin, key, value string) {
+	s.lines = append(s.lines, settings.Statement{Origin: origin, Section: s.name, Key: key, Value: value})
+}
+
+func (s *section) writeTo(b *strings.Builder) {
+	if len(s.lines) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n[%s]\n", name)
-	for _, line := range s {
-		b.WriteString(line)
+	b.WriteString("\n[" + s.name + "]\n")
+	for i := range s.lines {
+		b.WriteString(s.lines[i].Key)
+		b.WriteByte('=')
+		b.WriteString(s.lines[i].Value)
 		b.WriteByte('\n')
 	}
 }

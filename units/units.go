@@ -3,6 +3,7 @@ package units
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"nspawnkit/settings"
@@ -53,33 +54,65 @@ func (o *Output) Append(other Output) {
 // Generate returns the drop-in and the links that make systemd-nspawn@NAME.service follow the container's settings, and
 // what had to be left out of them. An error among the problems means that the container must not start as it is.
 func Generate(c Container, host Host) (Output, []settings.Problem) {
-	g := generation{container: c, host: host}
-	if !settings.ValidMachineName(c.Name) {
-		g.errorf(settings.Origin{File: c.Source}, "%q is not a machine name: letters, digits, '-' and '.' only, at most 64", c.Name)
+	g := generate(c, host)
+	if !g.named {
 		return Output{}, g.problems
 	}
-	text := g.dropIn()
-	g.install()
-	g.out.Files = append(g.out.Files, File{
-		Path: ServiceName(c.Name) + ".d/05-" + c.Name + ".nspawn.conf",
-		Text: text,
-	})
-	return g.out, g.problems
+	return Output{
+		Files: []File{{Path: DropIn(c.Name), Text: g.text()}},
+		Links: g.links,
+	}, g.problems
+}
+
+// Lines returns the lines that the unit gets of a container's settings, each with the line of the .nspawn file that asks for
+// it: those of the drop-in, and those of [Install], one for each link.
+func Lines(c Container, host Host) []settings.Statement {
+	g := generate(c, host)
+	return slices.Concat(g.unit.lines, g.service.lines, g.install.lines)
+}
+
+// DropIn returns the path of the drop-in of a container, relative to the folder of unit files. It comes before all those
+// of an administrator, but for those that are named to come before.
+func DropIn(machine string) string {
+	return ServiceName(machine) + ".d/05-" + machine + ".nspawn.conf"
 }
 
 // Check returns what Generate has to say about a container's settings, without the output: nspawn-exec, which reads the
 // files again at start, refuses to start a container with an error among it. root is the host's root directory.
 func Check(c Container, root fs.FS) []settings.Problem {
-	_, problems := Generate(c, Host{Root: root, Specifier: SpecifierOf(root)})
-	return problems
+	return generate(c, Host{Root: root, Specifier: SpecifierOf(root)}).problems
 }
 
 // generation is the state of one call of Generate.
 type generation struct {
 	container Container
 	host      Host
-	out       Output
+	named     bool // a machine can have the container's name
+	unit      section
+	service   section
+	install   section // what the links say
+	links     []Link
 	problems  []settings.Problem
+}
+
+// generate makes the lines. The user's own follow ours, so that the user can reset our lists.
+func generate(c Container, host Host) *generation {
+	g := &generation{
+		container: c, host: host, named: settings.ValidMachineName(c.Name),
+		unit: section{name: "Unit"}, service: section{name: "Service"}, install: section{name: "Install"},
+	}
+	if !g.named {
+		g.errorf(settings.Origin{File: c.Source}, "%q is not a machine name: letters, digits, '-' and '.' only, at most 64", c.Name)
+		return g
+	}
+	g.unit.add(settings.Origin{File: c.Source}, "SourcePath", escapeSpecifiers(c.Source))
+	g.mounts()
+	g.devicesOfLinks()
+	g.passThrough(c.Settings.Unit, &g.unit)
+	g.deviceAllow()
+	g.passThrough(c.Settings.Service, &g.service)
+	g.makeLinks()
+	return g
 }
 
 func (g *generation) errorf(origin settings.Origin, format string, args ...any) {
@@ -94,22 +127,13 @@ func (g *generation) report(origin settings.Origin, severity settings.Severity, 
 	g.problems = append(g.problems, settings.Problem{Origin: origin, Severity: severity, Text: fmt.Sprintf(format, args...)})
 }
 
-// dropIn returns the text of the drop-in. The user's own lines follow ours, so that the user can reset our lists.
-func (g *generation) dropIn() string {
+// text returns the text of the drop-in.
+func (g *generation) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Written by nspawn-generator from %s.\n", comment(g.container.Source))
+	b.Grow(512)
+	b.WriteString("# Written by nspawn-generator from " + comment(g.container.Source) + ".\n")
 	b.WriteString("# Do not edit: the next daemon-reload writes this file anew. Use \"systemctl edit\" instead.\n")
-
-	var unit section
-	unit.add("SourcePath", escapeSpecifiers(g.container.Source))
-	g.mounts(&unit)
-	g.devicesOfLinks(&unit)
-	g.passThrough("Unit", g.container.Settings.Unit, &unit)
-	unit.writeTo(&b, "Unit")
-
-	var service section
-	g.deviceAllow(&service)
-	g.passThrough("Service", g.container.Settings.Service, &service)
-	service.writeTo(&b, "Service")
+	g.unit.writeTo(&b)
+	g.service.writeTo(&b)
 	return b.String()
 }

@@ -2,6 +2,7 @@ package units
 
 import (
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,6 +40,7 @@ func host() Host {
 	root := fstest.MapFS{
 		"dev/kvm":             device,
 		"dev/bus/usb/001/001": device,
+		"dev/cpu/0/msr":       device,
 		"dev/dri/card0":       device,
 		"srv/www/index.html":  {},
 		"srv/node":            device,
@@ -82,13 +84,24 @@ func golden(t *testing.T, name, got string) {
 func TestGenerate(t *testing.T) {
 	binds := container("binds", "", "", "")
 	for _, source := range []string{"/srv/www", "/srv/a b", "/srv/50%", `/srv/back\slash`, "/srv/node", "/srv/new\nline", "+/inside",
-		"/dev/kvm", "/dev/dri", "/dev/bus/usb", "/dev/not-there-yet", "/dev/shm", "/dev/dri/../kvm"} {
+		"/dev/kvm", "/dev/dri", "/dev/snd", "/dev/input", "/dev/bus/usb", "/dev/vfio", "/dev/cpu", "/dev/not-there-yet", "/dev/shm", "/dev/net", "/dev/net/tun", "/dev/dri/../kvm"} {
 		binds.Settings.Files.Binds = append(binds.Settings.Files.Binds,
 			settings.Bind{Source: source, Destination: "/x", Origin: settings.Origin{File: binds.Source, Line: 3}})
 	}
 	binds.Settings.Files.Binds = append(binds.Settings.Files.Binds, settings.Bind{Source: "/dev/sdz", ReadOnly: true})
-	bridge := container("bridge", "", "", "")
-	bridge.Settings.Network.Bridge = "br-lan.7"
+	links := container("links", "", "", "")
+	links.Settings.Network = settings.Network{
+		Bridge:     "br-lan.7",
+		Interfaces: []settings.InterfacePair{{Host: "eth1", Container: "lan"}},
+		MACVLAN:    []settings.InterfacePair{{Host: "eth0", Container: "mv-eth0"}, {Host: "eth0", Container: "second"}},
+		IPVLAN:     []settings.InterfacePair{{Host: "wl~0", Container: "iv"}},
+	}
+	overlays := container("overlays", "", "", "")
+	overlays.Settings.Files.Overlays = []settings.Overlay{
+		{Lower: []string{"/srv/base", "+/etc", "/srv/site"}, Upper: "/var/lib/upper", Destination: "/etc"},
+		{Lower: []string{"/srv/base"}, Destination: "/usr", ReadOnly: true},
+		{Origin: settings.Origin{File: overlays.Source, Line: 9}, Lower: []string{"/srv/\r"}, Destination: "/opt"},
+	}
 	directory := container("directory", "", "", "")
 	directory.Settings.Directory = "/srv/containers/directory"
 	for _, c := range []Container{
@@ -100,11 +113,54 @@ func TestGenerate(t *testing.T) {
 			"Environment=A=1\\\nEnvironment=A=\rExecStart=/bin/sh\nKey With Space=1\n",
 			"Alias=web.service\nAlias=systemd-nspawn@refused.service\nWantedBy=../../etc/x.target\nWantedBy=a@.target\nWantedBy=ok.target %v.target\nBogus=1\n"),
 		container("../evil", "", "MemoryMax=1\n", "WantedBy=machines.target\n"),
-		binds, bridge, directory,
+		binds, links, overlays, directory,
 	} {
 		t.Run(strings.ReplaceAll(c.Name, "/", "_"), func(t *testing.T) {
 			golden(t, strings.ReplaceAll(c.Name, "/", "_"), text(Generate(c, host())))
 		})
+	}
+}
+
+// TestDependencies writes the name of a machine in every key of systemd.unit(5) that takes units.
+func TestDependencies(t *testing.T) {
+	keys := "Wants Requires Requisite BindsTo PartOf Upholds Conflicts Before After OnFailure OnSuccess PropagatesReloadTo " +
+		"ReloadPropagatedFrom PropagatesStopTo StopPropagatedFrom JoinsNamespaceOf"
+	for key := range strings.FieldsSeq(keys) {
+		c := container("web", key+"=db.nspawn nginx.service my.db.nspawn\n"+key+"=a..b.nspawn\n", "", "")
+		out, problems := Generate(c, host())
+		want := "\n" + key + "=systemd-nspawn@db.service nginx.service systemd-nspawn@my.db.service\n"
+		if !strings.Contains(out.Files[0].Text, want) || strings.Count(out.Files[0].Text, key+"=") != 1 {
+			t.Errorf("%s: %s", key, out.Files[0].Text)
+		}
+		if len(problems) != 1 || problems[0].Origin.Line != 2 || problems[0].Severity != settings.Error {
+			t.Errorf("%s: problems %v", key, problems)
+		}
+	}
+	// Elsewhere the word is nobody's name.
+	out, _ := Generate(container("web", "Description=see db.nspawn\n", "Environment=FILE=db.nspawn\n", ""), host())
+	if strings.Contains(out.Files[0].Text, "@db") {
+		t.Error(out.Files[0].Text)
+	}
+}
+
+// TestLines checks that every line of the unit knows the line that asks for it.
+func TestLines(t *testing.T) {
+	c := container("web", "After=db.nspawn\n", "MemoryMax=1G\n", "WantedBy=machines.target db.nspawn\nAlias=shop@web.service\n")
+	c.Settings.Files.Binds = []settings.Bind{{Source: "/dev/kvm", Origin: settings.Origin{File: c.Source, Line: 9}}}
+	var got strings.Builder
+	for _, line := range Lines(c, host()) {
+		fmt.Fprintf(&got, "%d [%s] %s=%s\n", line.Origin.Line, line.Section, line.Key, line.Value)
+	}
+	want := `0 [Unit] SourcePath=/etc/systemd/nspawn/web.nspawn
+1 [Unit] After=systemd-nspawn@db.service
+9 [Service] DeviceAllow=/dev/kvm rw
+2 [Service] MemoryMax=1G
+3 [Install] WantedBy=machines.target
+3 [Install] WantedBy=systemd-nspawn@db.service
+4 [Install] Alias=shop@web.service
+`
+	if got.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", got.String(), want)
 	}
 }
 

@@ -32,21 +32,29 @@ func (l *logger) print(priority int, text string) {
 	}
 }
 
-// problems prints the warnings and all errors but the last, which is returned.
+// problems prints the warnings and, if there are several, all errors. The error returned, which the caller prints and which
+// "systemctl status" shows, is the first of them, with the number of the others.
 func (l *logger) problems(problems []settings.Problem) error {
-	var last *settings.Problem
-	for i := range problems {
-		if problems[i].Severity == settings.Error {
-			if last != nil {
-				l.print(container.Error, last.String())
-			}
-			last = &problems[i]
-			continue
+	var errs []string
+	for _, p := range problems {
+		if p.Severity == settings.Error {
+			errs = append(errs, p.String())
+		} else {
+			l.print(container.Warning, p.String())
 		}
-		l.print(container.Warning, problems[i].String())
 	}
-	if last != nil {
-		return errors.New(last.String())
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(errs[0])
 	}
-	return nil
+	for _, text := range errs {
+		l.print(container.Error, text)
+	}
+	more := "and 1 more error"
+	if len(errs) > 2 {
+		more = fmt.Sprintf("and %d more errors", len(errs)-1)
+	}
+	return fmt.Errorf("%s (%s)", errs[0], more)
 }

@@ -111,6 +111,10 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		cmd.Directory = directory
 	}
 	file, problems := cmd.Load(readRoot())
+	record := settings.NewRecord(os.Args[1:], *cmd, file)
+	if cmd.KeepUnit {
+		record.Unit = units.Recorded(units.Loaded(readRoot(), record.Name))
+	}
 	effective, more := settings.Combine(*cmd, file)
 	problems = append(problems, more...)
 	// The generator has left these lines out of the unit; the container must not run as if they were not there.
@@ -134,6 +138,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	plan.Record = record
 	for _, warning := range plan.Warnings {
 		log.print(container.Warning, warning)
 	}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -122,4 +123,36 @@ func TestStoppingIsTold(t *testing.T) {
 	if status := c.wait(); status != 0 {
 		t.Errorf("status %d", status)
 	}
+}
+
+// Everything that is wrong with the files is said at once, each with FILE:LINE and the priority of an error; the service
+// manager hears the first and how many more there are.
+func TestAllErrorsAtOnce(t *testing.T) {
+	const file = "/run/systemd/nspawn/web.nspawn"
+	root := newRoot(t, "web")
+	writeFile(t, file, "[Exec]\nBoot=maybe\nLimitNOFILE=many\n[Files]\nBind=relative\n[Service]\nMemoryMax=banana\n[Unit]\nDescription=%h\nAfter=../x.nspawn\n")
+	defer os.Remove(file)
+	manager := newServiceManager(t)
+	cmd := manager.watch(nspawn(root, "/bin/echo", "payload runs"))
+	cmd.Env = append(cmd.Env, "JOURNAL_STREAM=1:2")
+	r := finish(t, cmd)
+	refused(t, r,
+		"<4>"+file+":2: warning: Boot=maybe: not a boolean, ignored\n",
+		"<3>"+file+":3: error: LimitNOFILE=many: ",
+		"<3>"+file+":5: error: Bind=relative: ",
+		"<3>"+file+":7: error: MemoryMax=banana: not a size\n",
+		"<3>"+file+":9: error: Description=%h: ",
+		"<3>"+file+":10: error: After=../x.nspawn: ",
+	)
+	manager.expect("STATUS=" + file + ":3: error: LimitNOFILE=many: not a number (and 4 more errors)")
+
+	// A single one is said once.
+	writeFile(t, file, "[Service]\nMemoryMax=banana\n")
+	r = finish(t, manager.watch(nspawn(root, "/bin/echo", "payload runs")))
+	const text = file + ":2: error: MemoryMax=banana: not a size"
+	refused(t, r)
+	if r.stderr != text+"\n" {
+		t.Errorf("%q", r.stderr)
+	}
+	manager.expect("STATUS=" + text)
 }

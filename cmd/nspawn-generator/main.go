@@ -21,6 +21,7 @@ const usage = `nspawn-generator NORMAL [EARLY LATE]   write units into the folde
 nspawn-generator --dry-run [NAME...]   print each file and link that would be written
 nspawn-generator verify [FILE...]      print what is wrong with .nspawn files (all, if none is given)
 nspawn-generator show NAME [--json]    print the settings of a container with their origins
+nspawn-generator diff [NAME...] [--json]   print which edits do not count yet, and what makes them count
 nspawn-generator --help | --version
 
 NSPAWNKIT_ROOT=DIR reads everything below DIR.
@@ -50,6 +51,8 @@ func run(host generator.Host, args []string, stdout, stderr io.Writer) int {
 		return verify(host, rest, stdout)
 	case verb == "show":
 		return show(host, rest, stdout, stderr)
+	case verb == "diff":
+		return diff(host, rest, stdout, stderr)
 	case verb == "--help" || verb == "-h":
 		fmt.Fprint(stdout, usage)
 	case verb == "--version":

@@ -54,7 +54,12 @@ func TestVerbs(t *testing.T) {
 		{"--help", 0, "NSPAWNKIT_ROOT", ""},
 		{"--version", 0, "nspawn-generator unknown\n", ""},
 		{"--no-such", 1, "", `unknown verb "--no-such"`},
-		{"diff", 1, "", `unknown verb "diff"`},
+		{"diff web", 0, "web: /etc/systemd/nspawn/web.nspawn:4: MemoryMax=: nothing → 256M: daemon-reload: systemd goes by it at the next start\n", ""},
+		{"diff web", 0, "\n\nsystemctl daemon-reload\n", ""},
+		{"diff", 0, "bad: the next start would fail: " + banana, ""},
+		{"diff --json web", 0, `"old": null`, ""},
+		{"diff nobody", 1, "", "nobody: error: "},
+		{"diff ../web", 1, "", "names of containers"},
 		{"--dry-run web", 0, "==> generator/systemd-nspawn@web.service.d/05-web.nspawn.conf\n# Written by nspawn-generator from /etc/systemd/nspawn/web.nspawn.\n", ""},
 		{"--dry-run", 1, "==> generator.late/machines.target -> /usr/lib/nspawnkit/machines.target\n", banana},
 		{"--dry-run nobody", 1, "", "nobody: error: "},
@@ -95,8 +100,16 @@ func TestShowJSON(t *testing.T) {
 	if v := found["Network.Zone"]; v.Value != "app" || v.Origin != "/etc/systemd/nspawn/web.nspawn:2" {
 		t.Errorf("Network.Zone: %v", v)
 	}
-	if v, ok := found["Network.VirtualEthernet"]; ok {
+	if v := found["Network.VirtualEthernet"]; v.Value != "yes" || v.Origin != "implied" {
 		t.Errorf("the zone replaces the links of the unit, but there is %v", v)
+	}
+	if v := found["Files.ReadOnly"]; v.Value != "no" || v.Origin != "default" {
+		t.Errorf("Files.ReadOnly: %v", v)
+	}
+	for _, key := range settings.Keys() {
+		if _, ok := found[key.String()]; !ok {
+			t.Errorf("%s is missing", &key)
+		}
 	}
 	if v := found["Exec.PrivateUsers"]; v.Origin != "-U" {
 		t.Errorf("Exec.PrivateUsers: %v", v)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +10,7 @@ import (
 	"nspawnkit/units/generator"
 )
 
-// show prints every line that the settings of one container are made of, with its origin. The exit status is 1 if the
+// show prints every value of the settings of one container with its origin. The exit status is 1 if the
 // container has an error.
 func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	names := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
@@ -21,9 +20,7 @@ func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	}
 	values, problems := generator.Show(host, names[0])
 	if len(names) < len(args) {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(values); err != nil {
+		if err := printJSON(stdout, values); err != nil {
 			fmt.Fprintf(stderr, "nspawn-generator: %v\n", err)
 			return 1
 		}
@@ -33,7 +30,7 @@ func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	for _, v := range values {
 		note := ""
 		if v.SetAgain != "" {
-			note = "\tset again in " + v.SetAgain
+			note = fmt.Sprintf("\tset to %q in %s", v.Again, v.SetAgain)
 		}
 		fmt.Fprintf(table, "%s=%s\t%s%s\n", v.Key, v.Value, v.Origin, note)
 	}

@@ -242,19 +242,29 @@ func TestNamed(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	host, root := newHost(t, map[string]string{
-		"good.nspawn":      web,
-		"bad.nspawn":       "[Service]\nMemoryMax=banana\n[Unit]\nAfter=../x.nspawn\nDescription=%h\n",
-		"web.conf":         web,
-		"folder.nspawn/x":  "",
-		"name_bad-.nspawn": web,
+		"good.nspawn":           web,
+		"bad.nspawn":            "[Service]\nMemoryMax=banana\n[Unit]\nAfter=../x.nspawn\nDescription=%h\n",
+		"web.conf":              web,
+		"web.nspawn.d/10.conf":  "[Exec]\nVirtualEthernett=yes\n[Service]\nMemoryMax=banana\n",
+		"web-.nspawn.d/10.conf": "[Install]\nAlias=x@%i.service\nAlias=x@web.service\n",
+		"nspawn.d/10.conf":      "[Service]\nMemoryMax=1G\n",
+		"a_b.nspawn.d/10.conf":  "",
+		"web.nspawn.d/10":       "",
+		"folder.nspawn/x":       "",
+		"name_bad-.nspawn":      web,
 	})
 	for file, want := range map[string]string{
-		"good.nspawn":      "",
-		"bad.nspawn":       "FILE:2: error: |FILE:4: error: |FILE:5: error: ",
-		"web.conf":         "FILE: error: the name",
-		"folder.nspawn":    "FILE: error: not a regular file",
-		"missing.nspawn":   "FILE: error: ",
-		"name_bad-.nspawn": "FILE: error: ",
+		"good.nspawn":           "",
+		"bad.nspawn":            "FILE:2: error: |FILE:4: error: |FILE:5: error: ",
+		"web.conf":              "FILE: error: nobody reads a file of this name",
+		"web.nspawn.d/10.conf":  "FILE:2: warning: |FILE:4: error: ",
+		"web-.nspawn.d/10.conf": "FILE:3: error: Alias=x@web.service: x@web.service is not OTHER@web-NAME.service",
+		"nspawn.d/10.conf":      "",
+		"a_b.nspawn.d/10.conf":  "FILE: error: nobody reads a file of this name",
+		"web.nspawn.d/10":       "FILE: error: nobody reads a file of this name",
+		"folder.nspawn":         "FILE: error: not a regular file",
+		"missing.nspawn":        "FILE: error: ",
+		"name_bad-.nspawn":      "FILE: error: ",
 	} {
 		file = filepath.Join(root, file)
 		problems := Verify(host, file)
@@ -271,6 +281,29 @@ func TestVerify(t *testing.T) {
 				t.Errorf("%s: problem %q, want %q", file, problems[i], wants[i])
 			}
 		}
+	}
+}
+
+func TestVerifyAll(t *testing.T) {
+	host, _ := newHost(t, map[string]string{
+		nspawn + "web.nspawn":           web,
+		nspawn + "web.nspawn.d/10.conf": "[Network]\nVirtualEthernett=yes\n",
+		nspawn + "web.nspawn.d/20":      "",
+		nspawn + "bad.nspawn":           "[Service]\nMemoryMax=banana\n[Unit]\nAfter=../x.nspawn\n",
+		nspawn + "db.nspwn":             "",
+		"var/lib/machines/web.nspawn":   "[Service]\nMemoryMax=1T\n", // hidden by the trusted one
+		"var/lib/machines/raw.nspawn":   "[Service]\nMemoryMax=1T\n",
+		"var/lib/machines/a_b.nspawn":   "[Service]\n",
+	})
+	want := `/etc/systemd/nspawn/db.nspwn: warning: nobody reads this, did you mean db.nspawn?
+/etc/systemd/nspawn/web.nspawn.d/20: warning: nobody reads this, the name of a drop-in ends in .conf
+/etc/systemd/nspawn/bad.nspawn:2: error: MemoryMax=banana: not a size
+/etc/systemd/nspawn/bad.nspawn:4: error: After=../x.nspawn: "../x.nspawn" does not name a machine
+/var/lib/machines/raw.nspawn:2: warning: MemoryMax= in section [Service] is ignored, the file is not trusted
+/etc/systemd/nspawn/web.nspawn.d/10.conf:2: warning: unknown key VirtualEthernett= in section [Network], did you mean VirtualEthernet=?
+`
+	if got := problemsOf(Verify(host)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
