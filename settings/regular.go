@@ -19,27 +19,21 @@ var errMasked = errors.New("masked")
 // readRegular reads a regular file at an absolute path of the host. A link is followed inside fsys, also an absolute one;
 // a link to /dev/null is an empty file. Nothing but a regular file is ever opened: a FIFO would block.
 func readRegular(fsys fs.FS, name string) ([]byte, error) {
-	target, err := resolve(fsys, name)
+	target, size, err := resolve(fsys, name)
 	if err == errMasked {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
+	}
+	if size > maxFile {
+		return nil, errors.New("larger than 16 MiB")
 	}
 	f, err := fsys.Open(target[1:])
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", cause(err))
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("cannot be read: %w", cause(err))
-	case !info.Mode().IsRegular():
-		return nil, errors.New("not a regular file")
-	case info.Size() > maxFile:
-		return nil, errors.New("larger than 16 MiB")
-	}
-	data := make([]byte, info.Size())
+	data := make([]byte, size)
 	n, err := io.ReadFull(f, data)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF { // it may just have become shorter
 		return nil, fmt.Errorf("cannot be read: %w", cause(err))
@@ -47,40 +41,40 @@ func readRegular(fsys fs.FS, name string) ([]byte, error) {
 	return data[:n], nil
 }
 
-// resolve follows the links of the last component of an absolute path to a regular file.
-func resolve(fsys fs.FS, name string) (string, error) {
+// resolve follows the links of the last component of an absolute path to a regular file of size bytes.
+func resolve(fsys fs.FS, name string) (target string, size int64, err error) {
 	for link := range maxLinks {
 		if !fs.ValidPath(name[1:]) {
-			return "", errors.New("not a valid path")
+			return "", 0, errors.New("not a valid path")
 		}
 		info, err := fs.Lstat(fsys, name[1:])
 		switch {
 		case link > 0 && errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("links to %s, which does not exist", printable(name))
+			return "", 0, fmt.Errorf("links to %s, which does not exist", printable(name))
 		case err != nil:
-			return "", fmt.Errorf("cannot be read: %w", cause(err))
+			return "", 0, fmt.Errorf("cannot be read: %w", cause(err))
 		case info.Mode().IsRegular():
-			return name, nil
+			return name, info.Size(), nil
 		case info.Mode().Type() != fs.ModeSymlink:
-			return "", errors.New("not a regular file")
+			return "", 0, errors.New("not a regular file")
 		}
 		target, err := fs.ReadLink(fsys, name[1:])
 		if err != nil {
-			return "", fmt.Errorf("cannot be read: %w", cause(err))
+			return "", 0, fmt.Errorf("cannot be read: %w", cause(err))
 		}
 		if !path.IsAbs(target) {
 			target = path.Join(path.Dir(name), target)
 		}
 		if name = path.Clean(target); name == "/dev/null" {
-			return "", errMasked
+			return "", 0, errMasked
 		}
 	}
-	return "", errors.New("too many levels of symbolic links")
+	return "", 0, errors.New("too many levels of symbolic links")
 }
 
 // isMasked reports whether name is a link to /dev/null.
 func isMasked(fsys fs.FS, name string) bool {
-	_, err := resolve(fsys, name)
+	_, _, err := resolve(fsys, name)
 	return err == errMasked
 }
 
