@@ -21,11 +21,10 @@ func generate(host generator.Host, folders []string) int {
 		late = folders[2]
 	}
 	log := openKmsg()
-	plan, problems := generator.Make(host)
+	some, problems, err := generator.Run(host, normal, late)
 	for _, p := range problems {
 		log.problem(p)
 	}
-	some, err := plan.Write(normal, late)
 	if err != nil {
 		log.error(err)
 		if !some {

@@ -115,7 +115,7 @@ func TestBadFilesStopNoOther(t *testing.T) {
 	}
 	plan, problems := Make(host)
 	out := t.TempDir()
-	if _, err := plan.Write(out, out); err != nil {
+	if _, err := Write(out, plan.Normal); err != nil {
 		t.Fatal(err)
 	}
 	got := tree(t, out)
@@ -195,7 +195,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 20 {
 		writers.Go(func() {
 			plan, _ := Make(host)
-			if _, err := plan.Write(out, out); err != nil {
+			if _, err := Write(out, plan.Normal); err != nil {
 				t.Error(err)
 			}
 		})
