@@ -31,14 +31,14 @@ func Run(host Host, normal, late string) (some bool, problems []settings.Problem
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(found)); i = next.Add(1) - 1 {
 				output, more := p.plan(found[i].Name)
-				n, err := Write(normal, output)
+				n, err := write(normal, output)
 				written.Add(int64(n))
 				results[i].problems, results[i].err = more, err
 			}
 		})
 	}
 	workers.Wait()
-	n, lateErr := Write(late, units.Late(host.Root, host.Kit))
+	n, lateErr := write(late, units.Late(host.Root, host.Kit))
 	errs := make([]error, 0, len(results)+1)
 	for _, r := range results {
 		problems = append(problems, r.problems...)

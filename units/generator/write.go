@@ -13,10 +13,10 @@ import (
 	"nspawnkit/units"
 )
 
-// Write puts the files and links into the folder dir. Each appears at once under its name (a temporary file, then
+// write puts the files and links into the folder dir. Each appears at once under its name (a temporary file, then
 // rename), so that a reader and another generator on the same folder see whole files only. One that fails does not stop
 // the others: their errors are returned with the number of those that did appear.
-func Write(dir string, out units.Output) (written int, err error) {
+func write(dir string, out units.Output) (written int, err error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
