@@ -102,8 +102,15 @@ func (r *reader) passThrough(st Statement, trusted bool) {
 		r.reject(st, err, true)
 		return
 	}
-	lines := map[string]*[]Assignment{"Unit": &r.file.Unit, "Service": &r.file.Service, "Install": &r.file.Install}[st.Section]
-	*lines = append(*lines, Assignment{st.Origin, st.Key, st.Value})
+	line := Assignment{st.Origin, st.Key, st.Value}
+	switch st.Section {
+	case "Unit":
+		r.file.Unit = append(r.file.Unit, line)
+	case "Service":
+		r.file.Service = append(r.file.Service, line)
+	case "Install":
+		r.file.Install = append(r.file.Install, line)
+	}
 	if text := maybeMisspelled(st); text != "" {
 		r.add(st.Origin, Warning, text)
 	}

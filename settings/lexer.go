@@ -9,6 +9,9 @@ import (
 // maxLine is the longest line, continuations included, that systemd reads; a longer one refuses the file.
 const maxLine = 1 << 20
 
+// maxReserved is how many statements memory is reserved for before they are read.
+const maxReserved = 64
+
 // blank is the white space that systemd strips from lines, keys and values. Vertical tab, form feed and no-break space
 // stay.
 const blank = " \t\n\r"
@@ -38,7 +41,9 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 	l := lexer{file: file}
 	var joined strings.Builder // continuation lines so far
 	line := 0
-	for rest := string(data); rest != ""; {
+	rest := string(data)
+	l.statements = make([]Statement, 0, min(strings.Count(rest, "="), maxReserved))
+	for rest != "" {
 		var text string
 		text, rest = nextLine(rest)
 		line++
