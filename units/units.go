@@ -97,6 +97,7 @@ func (g *generation) report(origin settings.Origin, severity settings.Severity, 
 // dropIn returns the text of the drop-in. The user's own lines follow ours, so that the user can reset our lists.
 func (g *generation) dropIn() string {
 	var b strings.Builder
+	b.Grow(512)
 	fmt.Fprintf(&b, "# Written by nspawn-generator from %s.\n", comment(g.container.Source))
 	b.WriteString("# Do not edit: the next daemon-reload writes this file anew. Use \"systemctl edit\" instead.\n")
 
