@@ -48,8 +48,13 @@ func (r *reader) read(name string, data []byte, trusted bool) {
 		r.problems = append(r.problems, err.(*refusal).problem())
 		return
 	}
+	before := len(r.problems)
 	warned := "" // the unknown section that was last warned about
 	for _, st := range statements {
+		if len(r.problems)-before > maxProblems {
+			r.add(st.Origin, Error, "too many problems, rest of the file not read")
+			return
+		}
 		switch {
 		case strings.HasPrefix(st.Section, "X-") || strings.HasPrefix(st.Key, "X-"):
 		case isPassThrough(st.Section):

@@ -9,6 +9,13 @@ import (
 // maxLine is the longest line, continuations included, that systemd reads; a longer one refuses the file.
 const maxLine = 1 << 20
 
+// maxStatements and maxProblems bound the memory that one file can take. No file of settings comes near them; one that is
+// something else altogether does.
+const (
+	maxStatements = 1 << 16
+	maxProblems   = 1000
+)
+
 // maxReserved is how many statements memory is reserved for before they are read.
 const maxReserved = 64
 
@@ -69,6 +76,9 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 		}
 		if err := l.statement(text, line); err != nil {
 			return nil, nil, err
+		}
+		if len(l.problems) > maxProblems || len(l.statements) > maxStatements {
+			return nil, nil, l.refuse(line, "no file of settings, too many lines")
 		}
 	}
 	if err := l.statement(joined.String(), line); err != nil {
