@@ -9,10 +9,10 @@ import (
 // maxLine is the longest line, continuations included, that systemd reads; a longer one refuses the file.
 const maxLine = 1 << 20
 
-// maxStatements and maxProblems bound the memory that one file can take. No file of settings comes near them; one that is
+// maxStatements and maxProblems bound the time and memory that one file can take. No file of settings comes near them; one that is
 // something else altogether does.
 const (
-	maxStatements = 1 << 16
+	maxStatements = 1 << 14
 	maxProblems   = 1000
 )
 

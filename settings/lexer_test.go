@@ -69,7 +69,7 @@ func TestStatementsRefuseFile(t *testing.T) {
 		{"[Exec]\n\nA=" + strings.Repeat("x", maxLine), "f:3: line longer than 1 MiB"},
 		{"[Exec]\nA=" + strings.Repeat("x\\\n", maxLine), "f:524289: line longer than 1 MiB"},
 		{strings.Repeat("x\n", maxProblems+9), "f:1001: no file of settings, too many lines"},
-		{"[Exec]\n" + strings.Repeat("A=\n", maxStatements+9), "f:65538: no file of settings, too many lines"},
+		{"[Exec]\n" + strings.Repeat("A=\n", maxStatements+9), "f:16386: no file of settings, too many lines"},
 	} {
 		if _, _, err := Statements("f", []byte(test.text)); err == nil || err.Error() != test.want {
 			t.Errorf("%.20q: got %v, want %s", test.text, err, test.want)

@@ -3,13 +3,13 @@ package units
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // install turns the lines of [Install] into the links that "systemctl enable" would make (systemd.unit(5)). systemd does
 // not read [Install] of generated files, so the lines themselves are of no use to it.
 func (g *generation) install() {
+	made := make(map[Link]bool)
 	for _, line := range g.container.Settings.Install {
 		links, err := g.installLinks(line.Key, line.Value)
 		if err != nil {
@@ -17,7 +17,8 @@ func (g *generation) install() {
 			continue
 		}
 		for _, link := range links {
-			if !slices.Contains(g.out.Links, link) {
+			if !made[link] {
+				made[link] = true
 				g.out.Links = append(g.out.Links, link)
 			}
 		}
