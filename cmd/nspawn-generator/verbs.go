@@ -22,9 +22,7 @@ func generate(host generator.Host, folders []string) int {
 	}
 	log := openKmsg()
 	some, problems, err := generator.Run(host, normal, late)
-	for _, p := range problems {
-		log.problem(p)
-	}
+	log.problems(problems)
 	if err != nil {
 		log.error(err)
 		if !some {
