@@ -231,14 +231,14 @@ func TestKilled(t *testing.T) {
 	root := t.TempDir()
 	writeTree(t, root, files)
 	killed := 0
-	for i := range 8 {
+	for i := range 4 {
 		out := t.TempDir()
 		cmd := program(t, root, out)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for { // until it has made some folders
-			if entries, _ := os.ReadDir(out + "/normal"); len(entries) > 20*i {
+			if entries, _ := os.ReadDir(out + "/normal"); len(entries) > 40*i {
 				break
 			}
 		}
