@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -237,6 +238,20 @@ func TestWriteGoesOnAfterErrors(t *testing.T) {
 	got := tree(t, out)
 	if len(got) != 3 || got["b.service.d/05.conf"] != "b" || got["x.wants/b.service"] != "-> /t" {
 		t.Errorf("files %v", got)
+	}
+}
+
+// TestTemporaryName: systemd reads neither hidden files nor what does not end in .conf (systemd.unit(5)).
+func TestTemporaryName(t *testing.T) {
+	stop := errors.New("stop")
+	err := replace("/x.service.d/05-web.nspawn.conf", func(temporary string) error {
+		if dir, base := filepath.Split(temporary); dir != "/x.service.d/" || base[0] != '.' || strings.HasSuffix(base, ".conf") {
+			t.Errorf("temporary name %s", temporary)
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Error(err)
 	}
 }
 
