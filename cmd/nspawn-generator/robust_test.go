@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// writeTree writes files below root; a name that ends in a slash is a folder.
+// writeTree writes files below root.
 func writeTree(t *testing.T, root string, files map[string]string) {
 	t.Helper()
 	for name, text := range files {
@@ -97,10 +97,21 @@ func wantSame(t *testing.T, got, want map[string]string) {
 	}
 }
 
+// outputFolder is on a tmpfs, as a generator's is: replacing a file on a disk waits for the disk.
+func outputFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "nspawn-generator")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // reference is what the generator makes of the files.
 func reference(t *testing.T, files map[string]string) map[string]string {
 	t.Helper()
-	root, out := t.TempDir(), t.TempDir()
+	root, out := t.TempDir(), outputFolder(t)
 	writeTree(t, root, files)
 	if printed := generateInto(t, 0, root, out); printed != "" {
 		t.Fatal(printed)
@@ -118,7 +129,7 @@ func isTemporary(name string) bool { return strings.HasPrefix(filepath.Base(name
 func TestManyProcesses(t *testing.T) {
 	files := goodFiles(100)
 	want := reference(t, files)
-	root, out := t.TempDir(), t.TempDir()
+	root, out := t.TempDir(), outputFolder(t)
 	writeTree(t, root, files)
 	var writers, reader sync.WaitGroup
 	done := make(chan struct{})
@@ -157,7 +168,7 @@ func TestManyProcesses(t *testing.T) {
 func TestHostileFiles(t *testing.T) {
 	files := goodFiles(3)
 	want := reference(t, files)
-	root, out := t.TempDir(), t.TempDir()
+	root, out := t.TempDir(), outputFolder(t)
 	writeTree(t, root, files)
 	const mebibyte = 1 << 20
 	writeTree(t, root, map[string]string{
@@ -232,7 +243,7 @@ func TestKilled(t *testing.T) {
 	writeTree(t, root, files)
 	killed := 0
 	for i := range 4 {
-		out := t.TempDir()
+		out := outputFolder(t)
 		cmd := program(t, root, out)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -266,7 +277,7 @@ func TestKilled(t *testing.T) {
 func TestStaleOutput(t *testing.T) {
 	files := goodFiles(5)
 	want := reference(t, files)
-	root, out := t.TempDir(), t.TempDir()
+	root, out := t.TempDir(), outputFolder(t)
 	writeTree(t, root, files)
 	for name, text := range want {
 		name := filepath.Join(out, name)
@@ -291,7 +302,7 @@ func TestStaleOutput(t *testing.T) {
 func TestOutputFolders(t *testing.T) {
 	files := goodFiles(3)
 	want := reference(t, files)
-	root, out := t.TempDir(), t.TempDir()
+	root, out := t.TempDir(), outputFolder(t)
 	writeTree(t, root, files)
 	generateInto(t, 0, root, out+"/a/b/c")
 	wantSame(t, written(t, out+"/a/b/c"), want)
