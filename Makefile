@@ -7,7 +7,7 @@ export CGO_ENABLED := 0
 BUILD ?= build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what building and testing need (apt-get, as root)
 	@test/vm/setup
@@ -34,4 +34,9 @@ test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
 test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
 	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 ./...
 
-.PHONY: help setup build demo test test-all test-unit test-kernel
+bench-generator: ## nspawn-generator beside podman's quadlet: time and memory on 1 to 5000 files (docs/performance.md)
+	@mkdir -p bin
+	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/nspawn-generator ./test/bench
+	@quadlet=$$(test/bench/quadlet) && bin/bench bin/nspawn-generator "$$quadlet"
+
+.PHONY: help setup build demo test test-all test-unit test-kernel bench-generator

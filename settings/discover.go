@@ -178,7 +178,7 @@ func (f *Folders) load(machine, imageDir string, trustImage bool) (*File, []Prob
 func (f *Folders) follow(machine string) (names []string, file mainFile, err error) {
 	names, file = []string{machine}, f.main[machine]
 	for file.same != "" {
-		if slices.Contains(names, file.same) {
+		if slices.Contains(names, file.same) || len(names) > maxLinks {
 			return names, mainFile{}, errLoop
 		}
 		names = append(names, file.same)

@@ -50,8 +50,13 @@ func (r *reader) read(name string, data []byte, trusted bool) {
 		return
 	}
 	r.starts = nil
+	before := len(r.problems)
 	warned := "" // the unknown section that was last warned about
 	for _, st := range statements {
+		if len(r.problems)-before > maxProblems {
+			r.add(st.Origin, Error, "too many problems, rest of the file not read")
+			return
+		}
 		switch {
 		case strings.HasPrefix(st.Section, "X-") || strings.HasPrefix(st.Key, "X-"):
 		case isPassThrough(st.Section):
@@ -123,8 +128,15 @@ func (r *reader) passThrough(st Statement, trusted bool) {
 		r.reject(st, err, true)
 		return
 	}
-	lines := map[string]*[]Assignment{"Unit": &r.file.Unit, "Service": &r.file.Service, "Install": &r.file.Install}[st.Section]
-	*lines = append(*lines, Assignment{st.Origin, st.Key, st.Value})
+	line := Assignment{st.Origin, st.Key, st.Value}
+	switch st.Section {
+	case "Unit":
+		r.file.Unit = append(r.file.Unit, line)
+	case "Service":
+		r.file.Service = append(r.file.Service, line)
+	case "Install":
+		r.file.Install = append(r.file.Install, line)
+	}
 	if text := doubtful(st); text != "" {
 		r.add(st.Origin, Warning, text)
 	}

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -10,9 +9,22 @@ import (
 // maxLine is the longest line, continuations included, that systemd reads; a longer one refuses the file.
 const maxLine = 1 << 20
 
+// maxStatements and maxProblems bound the time and memory that one file can take. No file of settings comes near them; one that is
+// something else altogether does.
+const (
+	maxStatements = 1 << 14
+	maxProblems   = 1000
+)
+
+// maxReserved is how many statements memory is reserved for before they are read.
+const maxReserved = 64
+
 // blank is the white space that systemd strips from lines, keys and values. Vertical tab, form feed and no-break space
 // stay.
 const blank = " \t\n\r"
+
+// lineEnds are the characters that end a line.
+const lineEnds = "\n\r\x00"
 
 // Statement is one KEY=VALUE line of a file in the format of systemd.syntax(7), of which .nspawn files are one kind and
 // .network files (package network) another. Its Origin names the last physical line.
@@ -36,9 +48,11 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 	l := lexer{file: file}
 	var joined strings.Builder // continuation lines so far
 	line := 0
-	for len(data) > 0 {
+	rest := string(data)
+	l.statements = make([]Statement, 0, min(strings.Count(rest, "="), maxReserved))
+	for rest != "" {
 		var text string
-		text, data = nextLine(data)
+		text, rest = nextLine(rest)
 		line++
 		if line == 1 {
 			text = strings.TrimPrefix(text, "\uFEFF")
@@ -62,6 +76,9 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 		if err := l.statement(text, line); err != nil {
 			return nil, nil, err
 		}
+		if len(l.problems) > maxProblems || len(l.statements) > maxStatements {
+			return nil, nil, l.refuse(line, "no file of settings, too many lines")
+		}
 	}
 	if joined.Len() > 0 {
 		line++ // where the line would end that the last backslash asks for
@@ -72,21 +89,19 @@ func Statements(file string, data []byte) ([]Statement, []Problem, error) {
 	return l.statements, l.problems, nil
 }
 
-// nextLine cuts the first line off data. Line feed, carriage return and NUL end a line; different ones in a row end it
+// nextLine cuts the first line off text. Line feed, carriage return and NUL end a line; different ones in a row end it
 // once ("\r\n", "\n\r"), and nothing after a NUL belongs to it.
-func nextLine(data []byte) (line string, rest []byte) {
-	end := bytes.IndexAny(data, "\n\r\x00")
+func nextLine(text string) (line, rest string) {
+	end := strings.IndexAny(text, lineEnds)
 	if end < 0 {
-		return string(data), nil
+		return text, ""
 	}
-	next := end
-	for seen := ""; next < len(data) && strings.IndexByte("\n\r\x00", data[next]) >= 0; next++ {
-		if strings.IndexByte(seen, data[next]) >= 0 || strings.HasSuffix(seen, "\x00") {
-			break
-		}
-		seen += string(data[next : next+1])
+	next := end + 1
+	for next < len(text) && strings.IndexByte(lineEnds, text[next]) >= 0 &&
+		text[next-1] != 0 && strings.IndexByte(text[end:next], text[next]) < 0 {
+		next++
 	}
-	return string(data[:end]), data[next:]
+	return text[:end], text[next:]
 }
 
 // endsInBackslash reports whether the last character is a backslash that is not itself escaped.

@@ -69,10 +69,20 @@ func TestStatementsRefuseFile(t *testing.T) {
 		{"[Exec]\nA=\xff\n", "f:2: not valid UTF-8"},
 		{"[Exec]\n\nA=" + strings.Repeat("x", maxLine), "f:3: line longer than 1 MiB"},
 		{"[Exec]\nA=" + strings.Repeat("x\\\n", maxLine), "f:524289: line longer than 1 MiB"},
+		{strings.Repeat("x\n", maxProblems+9), "f:1001: no file of settings, too many lines"},
+		{"[Exec]\n" + strings.Repeat("A=\n", maxStatements+9), "f:16386: no file of settings, too many lines"},
 	} {
 		if _, _, err := Statements("f", []byte(test.text)); err == nil || err.Error() != test.want {
 			t.Errorf("%.20q: got %v, want %s", test.text, err, test.want)
 		}
+	}
+}
+
+func TestTooManyProblems(t *testing.T) {
+	_, problems := Parse("f", "web", []byte("[Exec]\n"+strings.Repeat("A=\n", maxProblems+9)))
+	const want = "f:1003: error: too many problems, rest of the file not read"
+	if len(problems) != maxProblems+2 || problems[maxProblems+1].String() != want {
+		t.Errorf("%d problems, the last: %s", len(problems), problems[len(problems)-1])
 	}
 }
 

@@ -140,20 +140,20 @@ func (o *oracle) compare(t *testing.T, text string, used map[*difference]bool) {
 
 // cutLines returns the first n lines of text and what follows; all without n.
 func cutLines(text string, n int) (head, rest string) {
-	data := []byte(text)
-	for ; n > 0 && len(data) > 0; n-- {
-		_, data = nextLine(data)
+	rest = text
+	for ; n > 0 && rest != ""; n-- {
+		_, rest = nextLine(rest)
 	}
-	if len(data) == len(text) {
+	if len(rest) == len(text) {
 		return text, ""
 	}
-	return text[:len(text)-len(data)], string(data)
+	return text[:len(text)-len(rest)], rest
 }
 
 // rawLine returns line n without the white space around it.
 func rawLine(text string, n int) string {
 	_, rest := cutLines(text, n-1)
-	line, _ := nextLine([]byte(rest))
+	line, _ := nextLine(rest)
 	return strings.Trim(line, blank)
 }
 
@@ -161,10 +161,9 @@ func rawLine(text string, n int) string {
 func describeLines(text string, statements []Statement, ours verdict) map[int]string {
 	byLine := make(map[int]string)
 	section := ""
-	data := []byte(text)
-	for n := 1; len(data) > 0; n++ {
+	for n := 1; text != ""; n++ {
 		var line string
-		line, data = nextLine(data)
+		line, text = nextLine(text)
 		if line = strings.Trim(line, blank); strings.HasPrefix(line, "[") {
 			section = line
 		}

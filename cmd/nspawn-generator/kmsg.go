@@ -45,6 +45,23 @@ func openKmsg() kmsg {
 	}}
 }
 
+// maxPerFile is how many problems of one file are logged: the buffer also holds what else happened at boot.
+const maxPerFile = 20
+
+// problems logs the first of each file. nspawn-generator verify prints them all.
+func (k kmsg) problems(list []settings.Problem) {
+	logged := make(map[string]int)
+	for _, p := range list {
+		logged[p.Origin.File]++
+		switch n := logged[p.Origin.File]; {
+		case n <= maxPerFile:
+			k.problem(p)
+		case n == maxPerFile+1:
+			k.print(priorityWarning, p.Origin.File+": warning: more problems, see nspawn-generator verify")
+		}
+	}
+}
+
 func (k kmsg) problem(p settings.Problem) {
 	if p.Severity == settings.Error {
 		k.print(priorityError, p.String())
@@ -53,10 +70,14 @@ func (k kmsg) problem(p settings.Problem) {
 	}
 }
 
-// error logs what errors.Join joined as a message each.
+// error logs what errors.Join joined as a message each: the first of them, they will all be alike.
 func (k kmsg) error(err error) {
-	for line := range strings.Lines(err.Error()) {
-		k.print(priorityError, strings.TrimSuffix(line, "\n"))
+	lines := strings.Split(err.Error(), "\n")
+	for _, line := range lines[:min(len(lines), maxPerFile)] {
+		k.print(priorityError, line)
+	}
+	if more := len(lines) - maxPerFile; more > 0 {
+		k.print(priorityError, fmt.Sprintf("%d more errors", more))
 	}
 }
 

@@ -32,7 +32,7 @@ func main() {
 	if root == "" {
 		root = "/"
 	}
-	host := generator.Host{Root: os.DirFS(root), Kit: kitFolder}
+	host := generator.Host{Root: generator.Directory(root), Kit: kitFolder}
 	os.Exit(run(host, os.Args[1:], os.Stdout, os.Stderr))
 }
 

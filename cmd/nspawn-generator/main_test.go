@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -167,5 +168,26 @@ func TestKmsg(t *testing.T) {
 	lines := strings.Split(b.String(), "\n")
 	if len(lines) != 3 || !strings.HasPrefix(lines[0], "<3>a?b: error: é") || len(lines[0]) > 1000 || !strings.HasSuffix(lines[1], "warning: hm?[2J") {
 		t.Errorf("%q", lines)
+	}
+}
+
+func TestKmsgIsNotFlooded(t *testing.T) {
+	var b strings.Builder
+	log := kmsg{&b, func(priority int) string { return "<" + string(rune('0'+priority)) + ">" }}
+	var problems []settings.Problem
+	var errs []error
+	for i := range 3 * maxPerFile {
+		problems = append(problems, settings.Problem{Origin: settings.Origin{File: "/a", Line: i}, Text: "x"})
+		errs = append(errs, errors.New("no space"))
+	}
+	log.problems(append(problems, settings.Problem{Origin: settings.Origin{File: "/b"}, Severity: settings.Error, Text: "x"}))
+	log.error(errors.Join(errs...))
+	for part, want := range map[string]int{
+		"<4>/a:": maxPerFile + 1, "more problems, see": 1, "<3>/b: error: x\n": 1,
+		"<3>no space\n": maxPerFile, "<3>40 more errors\n": 1, "\n": 2*maxPerFile + 3,
+	} {
+		if got := strings.Count(b.String(), part); got != want {
+			t.Errorf("%q: %d times, want %d:\n%s", part, got, want, &b)
+		}
 	}
 }

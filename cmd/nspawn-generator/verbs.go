@@ -21,11 +21,8 @@ func generate(host generator.Host, folders []string) int {
 		late = folders[2]
 	}
 	log := openKmsg()
-	plan, problems := generator.Make(host)
-	for _, p := range problems {
-		log.problem(p)
-	}
-	some, err := plan.Write(normal, late)
+	some, problems, err := generator.Run(host, normal, late)
+	log.problems(problems)
 	if err != nil {
 		log.error(err)
 		if !some {

@@ -1,9 +1,13 @@
 package generator
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,7 +44,7 @@ func newHost(t testing.TB, files map[string]string) (host Host, root string) {
 			t.Fatal(err)
 		}
 	}
-	return Host{Root: os.DirFS(root), Kit: kit}, root
+	return Host{Root: Directory(root), Kit: kit}, root
 }
 
 // tree returns every file and link below dir with its text or target.
@@ -113,9 +117,9 @@ func TestBadFilesStopNoOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	plan, problems := Make(host)
 	out := t.TempDir()
-	if _, err := plan.Write(out, out); err != nil {
+	_, problems, err := Run(host, out, out)
+	if err != nil {
 		t.Fatal(err)
 	}
 	got := tree(t, out)
@@ -140,27 +144,33 @@ func TestBadFilesStopNoOther(t *testing.T) {
 	}
 }
 
+// TestByteIdentical has enough containers for several workers.
 func TestByteIdentical(t *testing.T) {
 	files := map[string]string{nspawn + "nspawn.d/50-all.conf": "[Service]\nTasksMax=9\n"}
-	for _, name := range []string{"a", "b", "c-1", "c-2", "d"} {
-		files[nspawn+name+".nspawn"] = web + "Alias=x@" + name + ".service\n[Unit]\nAfter=a.nspawn\n"
+	for i := range 2 * perWorker {
+		name := fmt.Sprintf("c-%d", i)
+		files[nspawn+name+".nspawn"] = web + "Alias=x@" + name + ".service\n[Unit]\nAfter=a.nspawn\nNo such line\n"
 	}
 	host, _ := newHost(t, files)
-	var first string
-	for range 5 {
-		plan, problems := Make(host)
-		got := problemsOf(problems)
-		for _, f := range plan.Normal.Files {
-			got += f.Path + f.Text
+	plan, problems := Make(host)
+	want := map[string]string{}
+	for _, f := range plan.Normal.Files {
+		want[f.Path] = f.Text
+	}
+	for _, l := range append(plan.Normal.Links, plan.Late.Links...) {
+		want[l.Path] = "-> " + l.Target
+	}
+	for range 3 {
+		out := t.TempDir()
+		some, again, err := Run(host, out, out)
+		if !some || err != nil {
+			t.Fatal(some, err)
 		}
-		for _, l := range append(plan.Normal.Links, plan.Late.Links...) {
-			got += l.Path + l.Target
+		if got := tree(t, out); !maps.Equal(got, want) {
+			t.Fatalf("two calls differ:\n%s\n%s", got, want)
 		}
-		if first == "" {
-			first = got
-		}
-		if got != first {
-			t.Fatalf("two calls differ:\n%s\n%s", first, got)
+		if len(again) != 2*perWorker || !slices.Equal(again, problems) {
+			t.Fatalf("two calls have different problems:\n%s\n%s", problemsOf(again), problemsOf(problems))
 		}
 	}
 }
@@ -194,8 +204,7 @@ func TestManyAtOnce(t *testing.T) {
 	})
 	for range 20 {
 		writers.Go(func() {
-			plan, _ := Make(host)
-			if _, err := plan.Write(out, out); err != nil {
+			if _, _, err := Run(host, out, out); err != nil {
 				t.Error(err)
 			}
 		})
@@ -219,7 +228,7 @@ func TestWriteGoesOnAfterErrors(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(out, "x.wants/a.service"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	n, err := Write(out, units.Output{
+	n, err := write(out, units.Output{
 		Files: []units.File{{Path: "a.service.d/05.conf", Text: "a"}, {Path: "b.service.d/05.conf", Text: "b"}},
 		Links: []units.Link{{Path: "x.wants/a.service", Target: "/t"}, {Path: "x.wants/b.service", Target: "/t"}},
 	})
@@ -229,6 +238,20 @@ func TestWriteGoesOnAfterErrors(t *testing.T) {
 	got := tree(t, out)
 	if len(got) != 3 || got["b.service.d/05.conf"] != "b" || got["x.wants/b.service"] != "-> /t" {
 		t.Errorf("files %v", got)
+	}
+}
+
+// TestTemporaryName: systemd reads neither hidden files nor what does not end in .conf (systemd.unit(5)).
+func TestTemporaryName(t *testing.T) {
+	stop := errors.New("stop")
+	err := replace("/x.service.d/05-web.nspawn.conf", func(temporary string) error {
+		if dir, base := filepath.Split(temporary); dir != "/x.service.d/" || base[0] != '.' || strings.HasSuffix(base, ".conf") {
+			t.Errorf("temporary name %s", temporary)
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Error(err)
 	}
 }
 

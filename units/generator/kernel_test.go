@@ -30,7 +30,7 @@ func TestFullFileSystem(t *testing.T) {
 		}
 	}
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
-	n, err := Write(dir, units.Output{Files: []units.File{
+	n, err := write(dir, units.Output{Files: []units.File{
 		{Path: "a.d/05.conf", Text: "small\n"},
 		{Path: "b.d/05.conf", Text: strings.Repeat("large\n", 1<<16)},
 		{Path: "c.d/05.conf", Text: "small\n"},

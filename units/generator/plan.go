@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -34,23 +33,38 @@ type Plan struct {
 // Make plans the units of the named containers, or of all that trusted files describe if none is named. What is wrong with
 // one container is among the problems and changes nothing for the others.
 func Make(host Host, names ...string) (Plan, []settings.Problem) {
-	folders := settings.Scan(host.Root)
-	found, problems := folders.Containers()
+	p := newPlanner(host)
+	found, problems := p.folders.Containers()
 	if len(names) > 0 {
 		// What is wrong with the names of other files is not asked for.
 		found, problems = named(found, names)
 	}
 	plan := Plan{Late: units.Late(host.Root, host.Kit)}
-	facts := host.facts()
-	static := commandLine()
 	for _, f := range found {
-		file, more := folders.Load(f.Name, "") // not the file beside the image: no hostile file in the boot path, and /var may be missing
-		container, wrong := combine(static, f.Name, file)
-		output, bad := units.Generate(container, facts)
+		output, more := p.plan(f.Name)
 		plan.Normal.Append(output)
-		problems = append(problems, slices.Concat(more, wrong, bad)...)
+		problems = append(problems, more...)
 	}
 	return plan, unique(problems)
+}
+
+// planner plans the units of one container after the other, or of several at once.
+type planner struct {
+	folders *settings.Folders
+	facts   units.Host
+	static  settings.CommandLine
+}
+
+func newPlanner(host Host) planner {
+	return planner{settings.Scan(host.Root), host.facts(), commandLine()}
+}
+
+// plan does not read the file beside the image: no hostile file in the boot path, and /var may be missing.
+func (p planner) plan(name string) (units.Output, []settings.Problem) {
+	file, problems := p.folders.Load(name, "")
+	container, wrong := combine(p.static, name, file)
+	output, bad := units.Generate(container, p.facts)
+	return output, slices.Concat(problems, wrong, bad)
 }
 
 // unique drops repetitions: an unreadable folder is a problem of every container.
@@ -98,12 +112,4 @@ func named(found []settings.Found, names []string) (kept []settings.Found, probl
 		kept = append(kept, found[i])
 	}
 	return kept, problems
-}
-
-// Write writes the plan into the folders normal and late. It returns an error for what could not be written, and whether
-// anything could.
-func (p Plan) Write(normal, late string) (some bool, err error) {
-	n, err := Write(normal, p.Normal)
-	l, lateErr := Write(late, p.Late)
-	return n+l > 0, errors.Join(err, lateErr)
 }

@@ -8,13 +8,10 @@ func TestFileBesideImageIsNotRead(t *testing.T) {
 	trusted := map[string]string{nspawn + "web.nspawn": web, nspawn + "drops.nspawn.d/a.conf": "[Service]\nTasksMax=5\n"}
 	write := func(files map[string]string) map[string]string {
 		host, _ := newHost(t, files)
-		plan, problems := Make(host)
-		if len(problems) > 0 {
-			t.Errorf("problems: %s", problemsOf(problems))
-		}
 		out := t.TempDir()
-		if _, err := plan.Write(out, out); err != nil {
-			t.Fatal(err)
+		_, problems, err := Run(host, out, out)
+		if len(problems) > 0 || err != nil {
+			t.Errorf("problems: %s, error: %v", problemsOf(problems), err)
 		}
 		return tree(t, out)
 	}

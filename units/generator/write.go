@@ -13,10 +13,10 @@ import (
 	"nspawnkit/units"
 )
 
-// Write puts the files and links into the folder dir. Each appears at once under its name (a temporary file, then
+// write puts the files and links into the folder dir. Each appears at once under its name (a temporary file, then
 // rename), so that a reader and another generator on the same folder see whole files only. One that fails does not stop
 // the others: their errors are returned with the number of those that did appear.
-func Write(dir string, out units.Output) (written int, err error) {
+func write(dir string, out units.Output) (written int, err error) {
 	var errs []error
 	note := func(err error) {
 		if err != nil {
@@ -37,6 +37,10 @@ func Write(dir string, out units.Output) (written int, err error) {
 // writeFile writes without fsync: the folder is lost at the next reboot and written anew before anything reads it. It asks
 // the kernel directly because an [os.File] costs five more system calls, with 5000 containers a tenth of a second.
 func writeFile(name, text string) error {
+	// systemd hands over an empty folder: that of a drop-in is hardly ever there.
+	if err := makeFolder(filepath.Dir(name)); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
 	return replace(name, func(temporary string) error {
 		fd, err := syscall.Open(temporary, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o644)
 		if err != nil {
@@ -51,15 +55,33 @@ func writeFile(name, text string) error {
 	})
 }
 
-// writeLink needs no temporary name where there is no link yet: unlike a file, a link is made whole.
+// writeLink needs no temporary name where there is no link yet: unlike a file, a link is made whole. Many links share a
+// folder, which is made when it is missed.
 func writeLink(name, target string) error {
-	if os.Symlink(target, name) == nil {
+	err := syscall.Symlink(target, name)
+	if err == syscall.ENOENT {
+		if err = makeFolder(filepath.Dir(name)); err == nil {
+			err = syscall.Symlink(target, name)
+		}
+	}
+	if err == syscall.EEXIST {
+		if have, err := os.Readlink(name); err == nil && have == target {
+			return nil
+		}
+		return replace(name, func(temporary string) error { return syscall.Symlink(target, temporary) })
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+// makeFolder makes a folder that may be there. Mkdir is quick; MkdirAll also makes those above.
+func makeFolder(name string) error {
+	if err := syscall.Mkdir(name, 0o755); err == nil || err == syscall.EEXIST {
 		return nil
 	}
-	if have, err := os.Readlink(name); err == nil && have == target {
-		return nil
-	}
-	return replace(name, func(temporary string) error { return os.Symlink(target, temporary) })
+	return os.MkdirAll(name, 0o755)
 }
 
 // replace lets create make something under a name that systemd does not read, and moves it to its place. A create that
@@ -69,15 +91,6 @@ func replace(name string, create func(temporary string) error) error {
 	for {
 		temporary := dir + ".#" + base + "." + strconv.FormatUint(rand.Uint64(), 36)
 		err := create(temporary)
-		if errors.Is(err, fs.ErrNotExist) {
-			// Made only when missed. Mkdir is quick; MkdirAll also knows that another generator was quicker.
-			if err = os.Mkdir(dir, 0o755); err != nil {
-				err = os.MkdirAll(dir, 0o755)
-			}
-			if err == nil {
-				err = create(temporary)
-			}
-		}
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
