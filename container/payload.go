@@ -71,9 +71,11 @@ func environment(p *Plan, host *Host) []string {
 		"PATH=" + searchPath, "container=systemd-nspawn", "HOME=/root", "USER=root", "LOGNAME=root",
 		"NOTIFY_SOCKET=" + notifySocket,
 	}
-	if host.Term != "" {
-		variables = append(variables, "TERM="+host.Term)
+	term := host.Term
+	if term == "" {
+		term = "dumb" // as systemd-nspawn 262: programs are not to guess a terminal
 	}
+	variables = append(variables, "TERM="+term)
 	if !p.Settings.Exec.Boot {
 		variables = append(variables, "LANG=C.UTF-8")
 	}

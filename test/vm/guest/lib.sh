@@ -162,6 +162,10 @@ up() {
     eventually 200 is_booted "$1"
 }
 
+# tiny_is_up: the init of a container of one busybox has set its traps; one that is stopped earlier sleeps until the time-out.
+tiny_is_up() { inside "$1" busybox test -e /run/up; }
+tiny_up() { start "$1" && eventually 20 tiny_is_up "$1"; }
+
 # --- the world outside ---
 
 # outside_world lays a network beyond the host's uplink: 198.51.100.1 (host) — 198.51.100.2 (a web server that says

@@ -4,8 +4,6 @@ file=/etc/systemd/nspawn/tiny.nspawn
 # says TEXT [NAME]: systemctl status does, within a moment: the journal is written by another process.
 says() { contains "$(status "${2:-tiny}" 15)" "$1"; }
 warned() { contains "$(unit_journal tiny)" "$1"; }
-# An init that is stopped before it has set its traps sleeps on until the time-out.
-tiny_is_up() { inside "${1:-tiny}" busybox test -e /run/up; }
 # refused WHAT TEXT: tiny does not start, and systemctl status says TEXT.
 refused() {
     check "$1: the container does not start" not systemctl start "$(unit tiny)"
@@ -17,7 +15,7 @@ refused() {
 mended() {
     printf '[Network]\nVirtualEthernet=yes\n' >$file
     check "$1: mended, it starts without daemon-reload" systemctl start "$(unit tiny)"
-    check "$1: and runs" eventually 20 tiny_is_up
+    check "$1: and runs" eventually 20 tiny_is_up tiny
     systemctl stop "$(unit tiny)"
 }
 
@@ -27,7 +25,7 @@ require "a typo'd key: the container starts" start tiny
 check "a typo'd key: the journal has file, line and key" eventually 10 warned "$file:2"
 check "a typo'd key: is named" warned Bot
 check "another container starts beside it" start web
-eventually 20 tiny_is_up
+eventually 20 tiny_is_up tiny
 stop tiny
 
 printf '[Network]\nVirtualEthernet=yes\n[Exec]\nBoot=\xff\xfe\n' >$file

@@ -51,7 +51,9 @@ mounts() { # PATH TYPE OPTIONS of every mount inside
 }
 mounts | cut -d' ' -f1,2 | observe "mounts inside"
 mounts | observe "mount options inside"
-tr '\0' '\n' <"/proc/$(leader web)/environ" | masked | sed -E 's/(invocation|INVOCATION_ID)=.*/\1=…/' | sort | observe "environment of init"
+environment() { tr '\0' '\n' <"/proc/$(leader web)/environ" | masked | sed -E 's/(invocation|INVOCATION_ID)=.*/\1=…/' | sort; }
+environment | grep -v ^TERM= | observe "environment of init"
+observe "terminal type of init" "$(environment | grep ^TERM=)"
 tr '\0' ' ' <"/proc/$(leader web)/cmdline" | observe "command line of init"
 grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:)' "/proc/$(leader web)/status" | tabs | observe "capabilities of init"
 grep CapInh "/proc/$(leader web)/status" | tabs | observe "inheritable capabilities of init"
