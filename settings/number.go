@@ -147,8 +147,11 @@ func (s *sumSyntax) number(text string) (whole, fraction, rest string, err error
 
 // exceeds reports whether decimal digits, possibly none, are more than limit.
 func exceeds(digits string, limit uint64) bool {
+	if digits == "" {
+		return false
+	}
 	n, err := strconv.ParseUint(digits, 10, 64)
-	return digits != "" && (err != nil || n > limit)
+	return err != nil || n > limit
 }
 
 // multiply returns whole.fraction × factor, rounded down, and whether it fits.
