@@ -61,6 +61,7 @@ var differences = []difference{
 
 	// What would be dangerous or puzzling.
 	{ours: true, line: `^\[Files\] .*\.\.`, reason: "no path may leave where it seems to be"},
+	{ours: true, line: `^\[(Exec|Network)\] (WorkingDirectory|NamespacePath)=.*\.\.`, from: 257, rare: true, reason: "since 257 /.. is /; no path may leave where it seems to be"},
 	{ours: true, line: `^\[Files\] (Bind|Overlay)`, reason: "a relative path: relative to the working directory, which a file cannot know"},
 	{ours: true, line: `^\[Network\] (Bridge|Zone|Interface|MACVLAN|IPVLAN|VirtualEthernetExtra)=.*([^\w+@~#=:. \t-]|\.\.)`,
 		reason: "a name that needs quotes or escapes elsewhere"},

@@ -16,7 +16,6 @@ type File struct {
 	Unit, Service, Install []Assignment
 
 	assignments []assignment
-	scratch     Settings // checks lines against those before, such as ports that are used twice
 }
 
 // assignment is an accepted value of a key.
@@ -31,7 +30,8 @@ type reader struct {
 	file     *File
 	machine  string
 	problems []Problem
-	starts   *Key // what is on in the file that is being read, Boot= or ProcessTwo=; nil: neither
+	scratch  Settings // checks lines against those before, such as ports that are used twice
+	starts   *Key     // what is on in the file that is being read, Boot= or ProcessTwo=; nil: neither
 }
 
 // Parse reads the text of one trusted file as the main file of machine, without drop-ins; name is what problems call it.
@@ -87,7 +87,7 @@ func (r *reader) assign(st Statement, trusted bool) {
 		return
 	}
 	v := value{st.Value, st.Origin}
-	err := key.check(&r.file.scratch, v)
+	err := key.check(&r.scratch, v)
 	if (err == nil || isUnsupported(err)) && r.contradicts(key, st.Value) {
 		err = ignoredError(fmt.Sprintf("%s=%s: Boot= or ProcessTwo= of the same file says otherwise, ignored", st.Key, st.Value))
 	}

@@ -8,11 +8,7 @@ import (
 	"strings"
 )
 
-var (
-	errSize     = errors.New("not a size")
-	errTimeSpan = errors.New("not a time span")
-	errTooLarge = errors.New("number out of range")
-)
+var errTooLarge = errors.New("number out of range")
 
 // unit is a suffix of a number and what it multiplies by.
 type unit struct {
@@ -85,8 +81,8 @@ type sumSyntax struct {
 }
 
 var (
-	sizeSyntax = sumSyntax{bad: errSize, maxWhole: math.MaxUint64, maxFraction: math.MaxUint64, bareDot: "fraction"}
-	timeSyntax = sumSyntax{bad: errTimeSpan, maxWhole: math.MaxInt64, bareDot: "whole", trailing: blank}
+	sizeSyntax = sumSyntax{bad: errors.New("not a size"), maxWhole: math.MaxUint64, maxFraction: math.MaxUint64, bareDot: "fraction"}
+	timeSyntax = sumSyntax{bad: errors.New("not a time span"), maxWhole: math.MaxInt64, bareDot: "whole", trailing: blank}
 )
 
 // parseSum adds up the terms of text, each a decimal number, possibly with a fraction, and a suffix. The factor of a
@@ -132,9 +128,12 @@ func (s *sumSyntax) number(text string) (whole, fraction, rest string, err error
 	if strings.HasPrefix(rest, ".") {
 		fraction = leading(rest[1:], "0123456789")
 		rest = rest[1+len(fraction):]
-		if fraction == "" && s.bareDot != "fraction" || strings.HasPrefix(rest, ".") {
+		if fraction == "" && s.bareDot != "fraction" {
 			return "", "", "", s.bad
 		}
+	}
+	if rest != "" && strings.IndexByte(".+-", rest[0]) >= 0 {
+		return "", "", "", s.bad
 	}
 	if whole == "" && (signed || fraction == "" || s.bareDot != "whole") {
 		return "", "", "", s.bad
@@ -147,8 +146,11 @@ func (s *sumSyntax) number(text string) (whole, fraction, rest string, err error
 
 // exceeds reports whether decimal digits, possibly none, are more than limit.
 func exceeds(digits string, limit uint64) bool {
+	if digits == "" {
+		return false
+	}
 	n, err := strconv.ParseUint(digits, 10, 64)
-	return digits != "" && (err != nil || n > limit)
+	return err != nil || n > limit
 }
 
 // multiply returns whole.fraction × factor, rounded down, and whether it fits.

@@ -22,13 +22,13 @@ func TestParseSize(t *testing.T) {
 
 func TestParseTimeSpan(t *testing.T) {
 	for text, want := range map[string]uint64{
-		"5": 5e6, "1.5s": 15e5, "2min 3s": 123e6, "100ms": 1e5, "7 us": 7, "7µs": 7, "1h30m": 5400e6, "infinity": Infinity, "1M": 2629800e6, ".5s": 5e5, "+1m+1s": 61e6,
+		"5": 5e6, "1.5s": 15e5, "2min 3s": 123e6, "100ms": 1e5, "7 us": 7, "7µs": 7, "1h30m": 5400e6, "infinity": Infinity, "1M": 2629800e6, ".5s": 5e5, "+1m+1s": 61e6, "1s.5": 15e5, "9 +5": 14e6,
 	} {
 		if got, err := parseTimeSpan(text, 1e6); err != nil || got != want {
 			t.Errorf("%q: %d, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "s", "-1s", "5 parsecs", "infinity s", "99999999999y", "5.s", "+.5s", "1h -1m", "5.5.5", "9223372036854775808us"} {
+	for _, text := range []string{"", "s", "-1s", "5 parsecs", "infinity s", "99999999999y", "5.s", "9+5", "+.5s", "1h -1m", "5.5.5", "9223372036854775808us"} {
 		if got, err := parseTimeSpan(text, 1e6); err == nil {
 			t.Errorf("%q: %d", text, got)
 		}

@@ -194,7 +194,7 @@ func setOwnership(s *Settings, v value) error {
 // setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.
 func setChown(s *Settings, v value) error {
 	if !boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "chown", "off") {
-		return errors.New("not a boolean")
+		return errBool
 	}
 	if s.Exec.PrivateUsers.Ownership == "chown" {
 		return unsupported("chown")

@@ -34,6 +34,11 @@ func isUnsupported(err error) bool {
 // errEmpty is the error of keys that systemd-nspawn does not reset by an empty value.
 var errEmpty = errors.New("an empty value has no meaning here")
 
+var (
+	errBool   = errors.New("not a boolean")
+	errNumber = errors.New("not a number")
+)
+
 // parseBool takes the booleans of systemd.syntax(7).
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(text) {
@@ -42,7 +47,7 @@ func parseBool(text string) (bool, error) {
 	case "0", "no", "n", "false", "f", "off":
 		return false, nil
 	}
-	return false, errors.New("not a boolean")
+	return false, errBool
 }
 
 // setBool stores a boolean.
@@ -133,8 +138,6 @@ func numberBase(text string) (digits string, base int) {
 func badDigits(digits string, base int) bool {
 	return strings.Contains(digits, "_") || base == 0 && len(digits) > 1 && digits[0] == '0' && strings.IndexByte("bBoO", digits[1]) >= 0
 }
-
-var errNumber = errors.New("not a number")
 
 // checkPath accepts absolute paths that stay what they are when they are cleaned: no "..", no control characters.
 func checkPath(p string) error {
@@ -240,8 +243,11 @@ func checkInterface(name string) error {
 
 // isInterfaceNumber reports whether the name of an interface could be taken for its index: also +1 and 0x1, but not 0x0.
 func isInterfaceNumber(name string) bool {
-	index, err := parseInt(name, 1, math.MaxInt32)
-	return leading(name, "0123456789") == name || err == nil && index > 0
+	if strings.IndexByte("+0123456789", name[0]) < 0 {
+		return false
+	}
+	_, err := parseInt(name, 1, math.MaxInt32)
+	return err == nil || leading(name, "0123456789") == name
 }
 
 // printable returns s as it can stand in a message: control characters escaped, not longer than a line.

@@ -22,6 +22,9 @@ var (
 
 // split takes text apart. Quotes and backslashes that mean something do not get into the words.
 func (r wordRule) split(text string) ([]string, error) {
+	if !strings.ContainsAny(text, `"'\`) {
+		return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(r.separators, c) }), nil
+	}
 	var (
 		words   []string
 		word    strings.Builder
@@ -69,6 +72,10 @@ var errEscape = errors.New("backslash at the end")
 // cutEscaped cuts text at the first colon that no backslash escapes and takes the escapes out of the left part, as the
 // paths of --bind= and --tmpfs= are written.
 func cutEscaped(text string) (before, after string, found bool, err error) {
+	if strings.IndexByte(text, '\\') < 0 {
+		before, after, found = strings.Cut(text, ":")
+		return before, after, found, nil
+	}
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		switch {
