@@ -144,7 +144,13 @@ func (c *combination) addCapabilities(cmd *Exec, file *File) {
 		return set
 	}
 	e := &c.settings.Exec
-	added, dropped := parse(file.scratch.Exec.Capability), parse(cmd.DropCapability)
+	var own Settings // what the file says of capabilities by itself
+	for _, a := range file.assignments {
+		if a.key.group == capabilityGroup {
+			_ = a.key.set(&own, a.value) // checked when it was read
+		}
+	}
+	added, dropped := parse(own.Exec.Capability), parse(cmd.DropCapability)
 	hasLinks := slices.ContainsFunc(file.assignments, func(a assignment) bool { return a.key.group == linkGroup })
 	switch {
 	case hasLinks && c.settings.Network.Private:
@@ -153,7 +159,7 @@ func (c *combination) addCapabilities(cmd *Exec, file *File) {
 		dropped = dropped.With(capability.NET_ADMIN)
 	}
 	if rest := dropped &^ added; rest != parse(cmd.DropCapability) {
-		e.DropCapability = append(strings.Fields(rest.String()), file.scratch.Exec.DropCapability...)
+		e.DropCapability = append(strings.Fields(rest.String()), own.Exec.DropCapability...)
 	}
 }
 
