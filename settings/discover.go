@@ -145,6 +145,13 @@ func (f *Folders) Load(machine, imageDir string) (*File, []Problem) {
 	return f.load(machine, imageDir, false)
 }
 
+// LoadShared reads the drop-ins that are for all containers, also for those that no file describes.
+func (f *Folders) LoadShared() (*File, []Problem) {
+	r := reader{file: &File{}}
+	r.readDropIns(f, nil)
+	return r.file, r.problems
+}
+
 func (f *Folders) load(machine, imageDir string, trustImage bool) (*File, []Problem) {
 	r := reader{file: &File{}, machine: machine}
 	if !ValidMachineName(machine) {
@@ -166,12 +173,17 @@ func (f *Folders) load(machine, imageDir string, trustImage bool) (*File, []Prob
 			r.readFile(f.fsys, p, p, trustImage)
 		}
 	}
-	for _, d := range f.dropInsOf(&r, names) {
+	r.readDropIns(f, names)
+	return r.file, r.problems
+}
+
+// readDropIns reads the drop-ins of a container with these names.
+func (r *reader) readDropIns(f *Folders, names []string) {
+	for _, d := range f.dropInsOf(r, names) {
 		if r.readFile(f.fsys, d.path, d.real, true) {
 			r.file.DropIns = append(r.file.DropIns, d.path)
 		}
 	}
-	return r.file, r.problems
 }
 
 // follow returns the names of a container, its own first, then those that its file links to, and the file that counts.

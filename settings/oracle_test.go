@@ -34,7 +34,7 @@ func newOracle(t *testing.T) *oracle {
 	if err != nil {
 		t.Fatalf("systemd-nspawn, of the package systemd-container: %v", err)
 	}
-	o := &oracle{program: program, root: filepath.Join(t.TempDir(), "web")}
+	o := &oracle{program: program, root: filepath.Join(t.TempDir(), "read-by-both")} // a name that no file of the host has
 	if _, err := fmt.Sscanf(string(output), "systemd %d", &o.version); err != nil {
 		t.Fatalf("version of systemd-nspawn: %v in %q", err, output)
 	}
@@ -42,15 +42,16 @@ func newOracle(t *testing.T) *oracle {
 		t.Fatal(err)
 	}
 	if v := o.read(t, "[Exec]\nBoot=maybe\n"); len(v.bad) != 1 {
-		t.Fatal("systemd-nspawn does not read files here")
+		t.Fatalf("systemd-nspawn does not read files here, it says %q", v.output)
 	}
 	return o
 }
 
 // verdict is what is wrong with a file, by line.
 type verdict struct {
-	bad map[int]string
-	end int // line at which the file as a whole was given up, or 0
+	bad    map[int]string
+	end    int    // line at which the file as a whole was given up, or 0
+	output string // all that systemd-nspawn said
 }
 
 // read has systemd-nspawn read text.
@@ -64,8 +65,8 @@ func (o *oracle) read(t *testing.T, text string) verdict {
 	if err == nil {
 		t.Fatal("systemd-nspawn started something")
 	}
-	v := verdict{bad: make(map[int]string)}
-	for line := range strings.Lines(string(output)) {
+	v := verdict{bad: make(map[int]string), output: string(output)}
+	for line := range strings.Lines(v.output) {
 		rest, ok := strings.CutPrefix(line, file+":")
 		number, message, _ := strings.Cut(rest, ": ")
 		n, err := strconv.Atoi(number)

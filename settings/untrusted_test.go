@@ -1,26 +1,25 @@
 package settings
 
 import (
+	_ "embed"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
+//go:embed testdata/untrusted.nspawn
+var untrustedFile []byte
+
 // untrustedLines returns the line of testdata/untrusted.nspawn for each key; none may be missing.
-func untrustedLines(t *testing.T) (data []byte, lines map[string]string) {
+func untrustedLines(t *testing.T) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile("testdata/untrusted.nspawn")
+	statements, _, err := Statements("untrusted.nspawn", untrustedFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	statements, _, err := Statements("untrusted.nspawn", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines = make(map[string]string)
+	lines := make(map[string]string)
 	for _, st := range statements {
 		lines[st.Section+"."+st.Key] = "[" + st.Section + "]\n" + st.Key + "=" + st.Value + "\n"
 	}
@@ -29,14 +28,14 @@ func untrustedLines(t *testing.T) (data []byte, lines map[string]string) {
 			t.Errorf("testdata/untrusted.nspawn has no %s", &k)
 		}
 	}
-	return data, lines
+	return lines
 }
 
 // TestUntrusted puts every key and section beside an image: only what takes rights away may apply, and each other line gives a
 // warning.
 func TestUntrusted(t *testing.T) {
-	data, lines := untrustedLines(t)
-	fsys := fstest.MapFS{"var/lib/machines/web.nspawn": {Data: data}}
+	lines := untrustedLines(t)
+	fsys := fstest.MapFS{"var/lib/machines/web.nspawn": {Data: untrustedFile}}
 	file, problems := Load(fsys, "web", "/var/lib/machines")
 	for _, line := range []string{"Requires= in section [Unit]", "ExecStartPre= in section [Service]", "MemoryMax= in section [Service]", "WantedBy= in section [Install]"} {
 		if !strings.Contains(joinProblems(problems), " warning: "+line+" is ignored, the file is not trusted") {
@@ -84,7 +83,7 @@ const letThrough = "Ephemeral PivotRoot BindUser"
 // TestUntrustedOracle compares which keys are ignored beside the image with systemd-nspawn.
 func TestUntrustedOracle(t *testing.T) {
 	o := newOracle(t)
-	_, lines := untrustedLines(t)
+	lines := untrustedLines(t)
 	compared := 0
 	for _, k := range Keys() {
 		write(t, o.root+fileSuffix, lines[k.String()])

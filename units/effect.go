@@ -22,7 +22,7 @@ func EffectOf(section, key string) (effect Effect, why string) {
 	case "Service":
 		switch {
 		case settings.IsResource(key):
-			return Live, "systemd writes it to the control group at daemon-reload"
+			return Live, "systemd writes it to the control group of the running container"
 		case isForManager(key):
 			return Reload, "systemd goes by it when the container ends, is stopped or started again"
 		}

@@ -13,10 +13,15 @@ import (
 // daemon-reload has loaded.
 const GeneratorFolder = "/run/systemd/generator"
 
-// Loaded returns the lines of a container's generated drop-in as the last daemon-reload has left it, without [Install].
+// Loaded returns the lines of a container's generated drop-in, or of the template's if it has none, as the last daemon-reload
+// has left it, without [Install].
 func Loaded(root fs.FS, machine string) []settings.Statement {
 	file := path.Join(GeneratorFolder, DropIn(machine))
 	data, err := fs.ReadFile(root, file[1:])
+	if err != nil {
+		file = path.Join(GeneratorFolder, DropIn(""))
+		data, err = fs.ReadFile(root, file[1:])
+	}
 	if err != nil {
 		return nil // there was no .nspawn file
 	}
@@ -81,4 +86,29 @@ func machineOf(unit string) (machine string, ok bool) {
 	machine, isUnit := strings.CutPrefix(unit, "systemd-nspawn@")
 	machine, isService := strings.CutSuffix(machine, ".service")
 	return machine, isUnit && isService && settings.ValidMachineName(machine)
+}
+
+// NotInForce warns of the first line of [Unit] or [Service] that the container does without: systemd has not loaded it for the
+// unit, or the container is not started in its unit at all.
+func NotInForce(c Container, root fs.FS, inUnit bool) []settings.Problem {
+	var loaded []settings.Statement
+	why := "it counts in " + ServiceName(c.Name) + " only"
+	if inUnit {
+		loaded = Loaded(root, c.Name)
+		why = "systemd has not loaded it: systemctl daemon-reload"
+		if c.Source == "" {
+			why = "the container needs a .nspawn file of its own for that, an empty one does"
+		}
+	}
+	g := generate(c, Host{Root: root})
+	for _, line := range slices.Concat(g.unit.lines, g.service.lines) {
+		isLoaded := slices.ContainsFunc(loaded, func(l settings.Statement) bool {
+			return l.Section == line.Section && l.Key == line.Key && l.Value == line.Value
+		})
+		if line.Origin.Line > 0 && !isLoaded {
+			return []settings.Problem{{Origin: line.Origin, Severity: settings.Warning,
+				Text: line.Key + "=" + line.Value + " is not in force, " + why}}
+		}
+	}
+	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Container is one container with the settings of its trusted files.
 type Container struct {
-	Name     string // machine name, the instance of systemd-nspawn@.service
+	Name     string // machine name, the instance of systemd-nspawn@.service; empty: all that no file describes
 	Source   string // absolute path of its .nspawn file, written as SourcePath= (systemd.unit(5))
 	Settings *settings.Settings
 }
@@ -72,9 +72,21 @@ func Lines(c Container, host Host) []settings.Statement {
 }
 
 // DropIn returns the path of the drop-in of a container, relative to the folder of unit files. It comes before all those
-// of an administrator, but for those that are named to come before.
+// of an administrator, but for those that are named to come before. Without a machine it is that of the template.
 func DropIn(machine string) string {
+	if machine == "" {
+		return ServiceName("") + ".d/" + sharedDropIn
+	}
 	return ServiceName(machine) + ".d/05-" + machine + ".nspawn.conf"
+}
+
+// sharedDropIn is the name of the template's drop-in, made of the drop-ins for all containers.
+const sharedDropIn = "05-nspawn.d.conf"
+
+// WithoutShared returns the link that keeps the template's drop-in from a container whose own has the same lines: systemd would
+// add up lists such as ExecStartPre=.
+func WithoutShared(machine string) Link {
+	return Link{Path: ServiceName(machine) + ".d/" + sharedDropIn, Target: "/dev/null"}
 }
 
 // Check returns what Generate has to say about a container's settings, without the output: nspawn-exec, which reads the
@@ -98,7 +110,7 @@ type generation struct {
 // generate makes the lines. The user's own follow ours, so that the user can reset our lists.
 func generate(c Container, host Host) *generation {
 	g := &generation{
-		container: c, host: host, named: settings.ValidMachineName(c.Name),
+		container: c, host: host, named: c.Name == "" || settings.ValidMachineName(c.Name),
 		unit: section{name: "Unit"}, service: section{name: "Service"}, install: section{name: "Install"},
 	}
 	if !g.named {
@@ -111,7 +123,9 @@ func generate(c Container, host Host) *generation {
 	g.passThrough(c.Settings.Unit, &g.unit)
 	g.deviceAllow()
 	g.passThrough(c.Settings.Service, &g.service)
-	g.makeLinks()
+	if c.Name != "" { // links are for containers that a file describes
+		g.makeLinks()
+	}
 	return g
 }
 

@@ -118,7 +118,11 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	effective, more := settings.Combine(*cmd, file)
 	problems = append(problems, more...)
 	// The generator has left these lines out of the unit; the container must not run as if they were not there.
-	problems = append(problems, units.Check(units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}, readRoot())...)
+	unit := units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}
+	problems = append(problems, units.Check(unit, readRoot())...)
+	if kernel.HasSystemd() {
+		problems = append(problems, units.NotInForce(unit, readRoot(), cmd.KeepUnit)...)
+	}
 	if err := log.problems(problems); err != nil {
 		return nil, err
 	}

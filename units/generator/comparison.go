@@ -110,16 +110,22 @@ func (c *comparison) file() string {
 // commands returns what to type.
 func (c *comparison) commands() []string {
 	var commands []string
-	reload, restart := false, false
+	reload, restart, live := false, false, false
 	for _, e := range c.edits {
 		reload = reload || e.Reload
 		restart = restart || e.Effect == units.Restart
+		live = live || e.Effect == units.Live && e.Reload
 	}
+	unit := strings.TrimSuffix(units.ServiceName(c.name), ".service")
 	if reload {
 		commands = append(commands, Reload)
 	}
-	if restart && !c.byHand {
-		commands = append(commands, "systemctl restart "+strings.TrimSuffix(units.ServiceName(c.name), ".service"))
+	switch {
+	case restart && !c.byHand:
+		commands = append(commands, "systemctl restart "+unit)
+	case live:
+		// systemd 257, unlike 252 and 262, writes changed limits only once something of the unit is set. This sets nothing.
+		commands = append(commands, "systemctl set-property "+unit+" Markers=")
 	}
 	return commands
 }

@@ -76,6 +76,8 @@ type differ struct {
 	folders *settings.Folders
 	facts   units.Host
 	links   units.Links
+
+	described map[string]bool // by a file or a drop-in of its own
 }
 
 // machines returns the names of all containers that have a file, something in the generator's folder, or a record.
@@ -83,10 +85,11 @@ func (d *differ) machines() ([]string, []settings.Problem) {
 	found, problems := d.folders.Containers()
 	var loaded []string
 	d.links, loaded = units.LoadedLinks(d.host.Root)
-	names := map[string]bool{}
+	d.described = map[string]bool{}
 	for _, f := range found {
-		names[f.Name] = true
+		d.described[f.Name] = true
 	}
+	names := maps.Clone(d.described)
 	for _, name := range loaded {
 		names[name] = true
 	}
@@ -106,6 +109,9 @@ func (d *differ) compare(name string) (Difference, error) {
 	container, _ := combine(static, name, file)
 	c := comparison{name: name, source: container.Source, overrides: units.Overrides(d.host.Root, name)}
 	c.loaded = assignments(slices.Concat(units.Loaded(d.host.Root, name), d.links[name]))
+	if !d.described[name] {
+		container.Name = "" // it goes by the template's drop-in
+	}
 	if container.Source != "" {
 		c.now = assignments(units.Lines(container, d.facts))
 	}

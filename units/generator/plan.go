@@ -40,6 +40,10 @@ func Make(host Host, names ...string) (Plan, []settings.Problem) {
 		found, problems = named(found, names)
 	}
 	plan := Plan{Late: units.Late(host.Root, host.Kit)}
+	if len(names) == 0 {
+		plan.Normal.Append(p.shared)
+		problems = append(problems, p.sharedProblems...)
+	}
 	for _, f := range found {
 		output, more := p.plan(f.Name)
 		plan.Normal.Append(output)
@@ -53,10 +57,26 @@ type planner struct {
 	folders *settings.Folders
 	facts   units.Host
 	static  settings.CommandLine
+
+	shared         units.Output // the template's drop-in, if there are drop-ins for all containers
+	sharedProblems []settings.Problem
 }
 
 func newPlanner(host Host) planner {
-	return planner{settings.Scan(host.Root), host.facts(), commandLine()}
+	p := planner{folders: settings.Scan(host.Root), facts: host.facts(), static: commandLine()}
+	p.planShared()
+	return p
+}
+
+// planShared plans the drop-in for containers that no file describes, of which nobody knows which there are.
+func (p *planner) planShared() {
+	file, problems := p.folders.LoadShared()
+	if len(file.DropIns) == 0 {
+		return
+	}
+	container, _ := combine(p.static, "", file)
+	output, bad := units.Generate(container, p.facts)
+	p.shared, p.sharedProblems = output, slices.Concat(problems, bad)
 }
 
 // plan does not read the file beside the image: no hostile file in the boot path, and /var may be missing.
@@ -64,6 +84,9 @@ func (p planner) plan(name string) (units.Output, []settings.Problem) {
 	file, problems := p.folders.Load(name, "")
 	container, wrong := combine(p.static, name, file)
 	output, bad := units.Generate(container, p.facts)
+	if len(p.shared.Files) > 0 && len(output.Files) > 0 {
+		output.Links = append(output.Links, units.WithoutShared(name))
+	}
 	return output, slices.Concat(problems, wrong, bad)
 }
 

@@ -39,11 +39,13 @@ func Run(host Host, normal, late string) (some bool, problems []settings.Problem
 	}
 	workers.Wait()
 	n, lateErr := write(late, units.Late(host.Root, host.Kit))
-	errs := make([]error, 0, len(results)+1)
+	m, sharedErr := write(normal, p.shared)
+	problems = append(problems, p.sharedProblems...)
+	errs := make([]error, 0, len(results)+2)
 	for _, r := range results {
 		problems = append(problems, r.problems...)
 		errs = append(errs, r.err)
 	}
-	err = errors.Join(append(errs, lateErr)...)
-	return written.Load()+int64(n) > 0, unique(problems), err
+	err = errors.Join(append(errs, lateErr, sharedErr)...)
+	return written.Load()+int64(n+m) > 0, unique(problems), err
 }

@@ -46,7 +46,7 @@ observe() {
 }
 
 equal() { [ "$1" = "$2" ] || { echo "“$1” instead of “$2”"; return 1; }; }
-contains() { case $1 in *"$2"*) ;; *) echo "no “$2” in “${1: -300}”"; return 1 ;; esac }
+contains() { case $1 in *"$2"*) ;; *) echo "no “$2” in “$(tail -c 300 <<<"$1")”"; return 1 ;; esac }
 not() { ! "$@" || { echo "succeeded: $*"; return 1; }; }
 
 # with_package says whether commands of systemd-container are there; without it TEXT is printed as skipped.
