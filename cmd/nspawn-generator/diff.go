@@ -80,26 +80,25 @@ func display(key string, value *string) string {
 	return "nothing"
 }
 
-// commandLine returns what to type for all containers: one daemon-reload, one restart.
+// commandLine returns what to type for all containers: one daemon-reload, one restart, and the rest.
 func commandLine(list []generator.Difference) string {
 	const restart = "systemctl restart "
-	var units []string
-	reload := false
+	var restarted, others, commands []string
 	for _, d := range list {
 		for _, command := range d.Commands {
-			if unit, ok := strings.CutPrefix(command, restart); ok {
-				units = append(units, unit)
-			} else {
-				reload = true
+			unit, isRestart := strings.CutPrefix(command, restart)
+			switch {
+			case isRestart:
+				restarted = append(restarted, unit)
+			case command == generator.Reload:
+				commands = []string{command}
+			default:
+				others = append(others, command)
 			}
 		}
 	}
-	var commands []string
-	if reload {
-		commands = append(commands, generator.Reload)
+	if len(restarted) > 0 {
+		commands = append(commands, restart+strings.Join(restarted, " "))
 	}
-	if len(units) > 0 {
-		commands = append(commands, restart+strings.Join(units, " "))
-	}
-	return strings.Join(commands, " && ")
+	return strings.Join(append(commands, others...), " && ")
 }

@@ -2,6 +2,7 @@
 
 if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "there is no such thing for systemd-nspawn"; exit 0; fi
 file=/etc/systemd/nspawn/tiny.nspawn
+mkdir -p /etc/systemd/nspawn
 write() { printf '[Exec]\nHostname=%s\n[Network]\nPrivate=yes\n[Service]\nMemoryMax=%s\nTimeoutStopSec=%s\n' "$@" >$file; }
 planned() { nspawn-generator diff tiny; }
 planned_for() { planned | grep -F " $1=" ; }
