@@ -37,6 +37,7 @@ test-kernel: setup ## the tests that need root and this machine's kernel, in nam
 bench-generator: ## nspawn-generator beside podman's quadlet: time and memory on 1 to 5000 files (docs/performance.md)
 	@mkdir -p bin
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/nspawn-generator ./test/bench
-	@quadlet=$$(test/bench/quadlet) && bin/bench bin/nspawn-generator "$$quadlet"
+	@quadlet=$$(test/bench/quadlet) && realtime=$$(chrt -r 1 echo chrt -r 1 2>/dev/null); \
+	    $$realtime bin/bench bin/nspawn-generator "$$quadlet"
 
 .PHONY: help setup build demo test test-all test-unit test-kernel bench-generator

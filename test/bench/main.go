@@ -46,7 +46,7 @@ WantedBy=machines.target
 `
 
 func main() {
-	rounds := flag.Int("rounds", 60, "rounds for 1, 10 and 100 files; a third of it for 1000, a sixth for 5000")
+	rounds := flag.Int("rounds", 30, "rounds for 1, 10 and 100 files; half of it for 1000, a fourth for 5000")
 	folder := flag.String("folder", "/dev/shm", "an existing folder on a tmpfs")
 	launch := flag.Bool("launch", false, "run one program and print its nanoseconds and its peak memory")
 	flag.Usage = func() {
@@ -84,7 +84,7 @@ func run(folder string, rounds int, ours, quadlet string) error {
 	defer os.RemoveAll(work)
 	fmt.Println("         nspawn-generator           quadlet                    ratio of the")
 	fmt.Println("files    median     best  peak      median     best  peak      medians  bests")
-	for _, size := range []struct{ files, rounds int }{{1, rounds}, {10, rounds}, {100, rounds}, {1000, rounds / 3}, {5000, rounds / 6}} {
+	for _, size := range []struct{ files, rounds int }{{1, rounds}, {10, rounds}, {100, rounds}, {1000, rounds / 2}, {5000, rounds / 4}} {
 		if err := measure(work, size.files, max(size.rounds, 3), ours, quadlet); err != nil {
 			return err
 		}

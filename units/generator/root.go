@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Directory returns the tree below name as [os.DirFS] does. Its files ask the kernel directly: an [os.File] costs six more
+// Directory returns the tree below name as [os.DirFS] does. Its files ask the kernel directly: an [os.File] costs five more
 // system calls each, because it first tries to poll what is always a regular file here.
 func Directory(name string) fs.FS {
 	return directory{os.DirFS(name).(dirFS), name}
