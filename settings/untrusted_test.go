@@ -76,9 +76,10 @@ func TestUntrusted(t *testing.T) {
 	}
 }
 
-// letThrough are the privileged keys that systemd-nspawn 233 to 259 takes from a file beside the image (CVE-2026-40226). Which of
-// them depends on the distribution's patches: Debian's 252.39 takes PivotRoot= only.
-const letThrough = "Ephemeral PivotRoot BindUser"
+// letThrough are the privileged keys that some systemd-nspawn takes from a file beside the image. 233 to 259 take the first three
+// (CVE-2026-40226), which of them depends on the distribution's patches: Debian's 252.39 takes PivotRoot= only. 262 takes the last:
+// by itself it only forbids, but with --settings=override it would replace a stricter list of the administrator's.
+const letThrough = "Ephemeral PivotRoot BindUser RestrictAddressFamilies"
 
 // TestUntrustedOracle compares which keys are ignored beside the image with systemd-nspawn.
 func TestUntrustedOracle(t *testing.T) {
