@@ -93,7 +93,7 @@ ExecStartPre=/bin/true %i
 FILE
 systemctl daemon-reload
 # systemd-analyze reads generated drop-ins only where it is told to look for them.
-verified() { SYSTEMD_UNIT_PATH=/run/systemd/generator: systemd-analyze verify --man=no "$(unit "$1")" 2>&1 | grep -F systemd-nspawn@; }
+verified() { SYSTEMD_UNIT_PATH=/run/systemd/generator:/run/systemd/generator.late: systemd-analyze verify --man=no "$(unit "$1")" 2>&1 | grep -F systemd-nspawn@; }
 check "nspawn-generator verify has nothing to say" equal "$(nspawn-generator verify 2>&1)" ""
 cp /usr/lib/vmtest/everything.nspawn $etc/
 systemctl daemon-reload
