@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"nspawnkit/container/kernel"
 )
@@ -18,7 +19,9 @@ type first struct {
 	proc, sys kernel.Tree // made while the host's are in sight
 	osRelease kernel.Tree
 	passed    passedTrees
-	replies   []*os.File // what the supervisor gets back: console, notify socket
+	etc       map[*EtcFile]kernel.Tree // files of the host to be mounted in /etc
+	replies   []*os.File               // what the supervisor gets back: console, notify socket
+	warnings  []string                 // and logs
 }
 
 // passedTrees are the mounts that came from the supervisor.
@@ -30,10 +33,20 @@ type passedTrees struct {
 
 // Messages of the channel.
 const (
-	messageReady = "ready"
+	messageReady = "ready" // with a line for each warning
 	messageGo    = "go"
 	// Any other message is the error that ended the set-up.
 )
+
+func readyMessage(warnings []string) string {
+	return strings.Join(append([]string{messageReady}, warnings...), "\n")
+}
+
+// cutReady returns the warnings of a [readyMessage], and whether it is one.
+func cutReady(message string) (warnings []string, ready bool) {
+	lines := strings.Split(message, "\n")
+	return lines[1:], lines[0] == messageReady
+}
 
 // RunFirst is the program of the container's first process: it sets the container up and executes the payload. It returns
 // only if that failed, after the supervisor was told why. The calling goroutine must be locked to the main thread.

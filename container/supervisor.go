@@ -84,8 +84,8 @@ func (s *Supervisor) explain(err error) error {
 		if receiveErr != nil {
 			return err
 		}
-		if text := string(message); text != messageReady {
-			return insideError(text)
+		if _, ready := cutReady(string(message)); !ready {
+			return insideError(message)
 		}
 	}
 }
@@ -306,8 +306,12 @@ func (s *Supervisor) waitReady() error {
 	if err != nil {
 		return err
 	}
-	if string(message) != messageReady {
+	warnings, ready := cutReady(string(message))
+	if !ready {
 		return insideError(message)
+	}
+	for _, warning := range warnings {
+		s.log(Warning, warning)
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
 		s.console, files = files[0], files[1:]

@@ -42,7 +42,7 @@ func TestMounts(t *testing.T) {
 		"bind-and-copy": {"--bind=" + root + "/etc:/root:norbind", "--bind-ro=" + root + "/bin/busybox:/etc/tool"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden(t, "mounts-"+name+".golden", mountTable(shell(t, root, "cat /proc/self/mountinfo", options...), root))
+			golden(t, "mounts-"+name+".golden", mountTable(shell(t, root, "cat /proc/self/mountinfo", append(options, "--timezone=off")...), root))
 		})
 	}
 }
