@@ -28,6 +28,7 @@ type first struct {
 type passedTrees struct {
 	root, dev, run, incoming, export kernel.Tree
 	sys                              *kernel.Tree // the host's, where a new one is not permitted
+	credentials                      *kernel.Tree
 	binds                            []kernel.Tree
 }
 
@@ -115,15 +116,21 @@ func (f *first) receiveTrees() error {
 		trees[i] = kernel.TreeFromFile(file)
 	}
 	fixed := 5
-	if !f.plan.PrivateNetwork && f.plan.UserNamespace {
-		fixed++
+	hostSys := !f.plan.PrivateNetwork && f.plan.UserNamespace
+	for _, passed := range []bool{hostSys, f.plan.Credentials} {
+		if passed {
+			fixed++
+		}
 	}
 	if len(trees) != fixed+len(f.plan.Trees) {
 		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
 	}
 	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], binds: trees[fixed:]}
-	if fixed == 6 {
+	if hostSys {
 		f.passed.sys = &trees[5]
+	}
+	if f.plan.Credentials {
+		f.passed.credentials = &trees[fixed-1]
 	}
 	return nil
 }
@@ -227,6 +234,11 @@ func (f *first) mountHostFiles() error {
 	}
 	if err := f.attachFile(f.passed.incoming, "/run/host/incoming"); err != nil {
 		return err
+	}
+	if f.passed.credentials != nil {
+		if err := f.attachFile(*f.passed.credentials, credentialsDirectory); err != nil {
+			return err
+		}
 	}
 	return f.attachFile(f.passed.export, "/run/host/unix-export")
 }

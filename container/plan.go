@@ -61,6 +61,8 @@ type Options struct {
 	Register   string // "yes", "no" or "auto"
 	Console    string // "interactive", "read-only", "passive", "pipe"
 	Slice      string
+
+	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
 
 // Inside is the part of the plan that the container's first process carries out.
@@ -74,6 +76,7 @@ type Inside struct {
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
+	Credentials    bool // at [credentialsDirectory]
 
 	Trees               []TreeMount // trees the supervisor passes, in this order, after the root
 	TemporaryFileSystem []settings.TemporaryFileSystem

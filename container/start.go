@@ -25,6 +25,7 @@ func supervisor() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"lock directory tree", nil, (*Supervisor).lockTree},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
+		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
@@ -93,6 +94,7 @@ func inner() []step[*first] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func credentials(in *Inside) bool    { return in.Credentials }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 

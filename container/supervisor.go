@@ -25,6 +25,7 @@ type Supervisor struct {
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
 	shared      sharedDirectories
+	credentials *kernel.Tree
 	root        kernel.Tree
 	binds       []kernel.Tree
 	channel     *kernel.Channel
@@ -242,6 +243,9 @@ func (s *Supervisor) passTrees() error {
 			return err
 		}
 		files = append(files, sys.File())
+	}
+	if s.credentials != nil {
+		files = append(files, s.credentials.File())
 	}
 	for _, bind := range s.binds {
 		files = append(files, bind.File())

@@ -70,18 +70,7 @@ func observeEtc(t *testing.T, root string, c etcCase, oracle bool) string {
 		}
 	}
 	cmd := nspawn(root, append(removed(c.options, ""), "/bin/sh", "-c", etcReport)...)
-	script := etcHost
-	if oracle {
-		script += oracleHost
-		var err error
-		if cmd.Args[0], err = exec.LookPath("systemd-nspawn"); err != nil {
-			t.Fatal("systemd-nspawn is missing: apt-get install systemd-container")
-		}
-	} else {
-		cmd.Args[0] = program("nspawn-exec")
-	}
-	cmd.Path = "/bin/sh"
-	cmd.Args = append([]string{"sh", "-c", "exec unshare -m --propagation slave sh -ec '" + strings.ReplaceAll(script, "'", `'\''`) + `exec "$0" "$@"' "$0" "$@"`}, cmd.Args...)
+	onHost(t, cmd, etcHost, oracle)
 	cmd.Env = append(cmd.Env, "localtime="+c.localtime, "resolvconf="+c.resolvconf)
 	t.Cleanup(func() { must(t, os.RemoveAll("/run/systemd/resolve")) })
 	r := finish(t, cmd)
@@ -100,6 +89,22 @@ func observeEtc(t *testing.T, root string, c etcCase, oracle bool) string {
 		}))
 	}
 	return text
+}
+
+// onHost has a command run in a mount namespace of its own that a script lays out, by nspawn-exec or by systemd-nspawn.
+func onHost(t testing.TB, cmd *exec.Cmd, script string, oracle bool) {
+	t.Helper()
+	runner := cmd.Path
+	if oracle {
+		var err error
+		if runner, err = exec.LookPath("systemd-nspawn"); err != nil {
+			t.Fatal("systemd-nspawn is missing: apt-get install systemd-container")
+		}
+		script += oracleHost
+	}
+	cmd.Path, cmd.Args = "/bin/sh", append([]string{
+		"sh", "-c", `exec unshare -m --propagation slave sh -ec "$@"`, "sh", script + `exec "$0" "$@"`, runner,
+	}, cmd.Args[1:]...)
 }
 
 // describe says what a path of the image is.
