@@ -73,6 +73,7 @@ func decideConsole(p *Plan, host *Host) error {
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
+	p.Inside.Credentials = len(p.Options.Credentials) > 0
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {

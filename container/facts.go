@@ -3,6 +3,7 @@ package container
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -25,7 +26,7 @@ func Gather(directory string) (Host, error) {
 		Interactive:  kernel.IsTerminal(os.Stdin) && kernel.IsTerminal(os.Stdout),
 		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
-		Timezone:     zoneOf("/etc/localtime"),
+		Localtime:    gatherLocaltime(),
 	}
 	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if data, err := os.ReadFile(path); err == nil {
@@ -33,7 +34,7 @@ func Gather(directory string) (Host, error) {
 			break
 		}
 	}
-	host.ResolvConf, _ = os.ReadFile("/etc/resolv.conf")
+	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {
 		return host, err
@@ -48,11 +49,11 @@ func Gather(directory string) (Host, error) {
 		}
 		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
 	}
-	host.Root, err = gatherRoot(directory, host.Timezone)
+	host.Root, err = gatherRoot(directory)
 	return host, err
 }
 
-func gatherRoot(directory, zone string) (Root, error) {
+func gatherRoot(directory string) (Root, error) {
 	opened, err := kernel.OpenRoot(directory)
 	if err != nil {
 		return Root{}, err
@@ -64,7 +65,6 @@ func gatherRoot(directory, zone string) (Root, error) {
 	}
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
 	root.HasUsr = opened.Exists("usr")
-	root.HasZone = zone != "" && opened.Exists("usr/share/zoneinfo/"+zone)
 	if data, err := opened.ReadFile("etc/machine-id", maxSmallFile); err == nil {
 		root.MachineID = parseMachineID(data)
 	}
@@ -96,17 +96,18 @@ func RandomID() string {
 	return hex.EncodeToString(id)
 }
 
-// zoneOf returns the time zone that a localtime(5) link stands for.
-func zoneOf(path string) string {
-	target, err := os.Readlink(path)
-	if err != nil {
-		return ""
+func gatherLocaltime() Localtime {
+	target, err := os.Readlink(hostLocaltime)
+	return Localtime{Exists: !errors.Is(err, os.ErrNotExist), Link: err == nil, Zone: zoneOf(target)}
+}
+
+func gatherResolvers() (file, stub bool) {
+	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	if exists(stubResolvConf) {
+		table, _ := os.ReadFile("/proc/net/udp")
+		stub = stubListens(table)
 	}
-	_, zone, found := strings.Cut(target, "/zoneinfo/")
-	if !found || strings.Contains(zone, "..") {
-		return ""
-	}
-	return zone
+	return exists(hostResolvConf), stub
 }
 
 // networkdLiteLock is what networkd-lite holds locked while it runs.

@@ -41,9 +41,9 @@ const (
 func testHost() Host {
 	return Host{
 		MachineID: testHostID, OSRelease: map[string]string{"ID": "debian", "VERSION_ID": "13", "NAME": "Debian"},
-		Term: "xterm", LastCapability: 40, Architecture: "amd64", HasNetworkd: true, Timezone: "Europe/Berlin",
-		ResolvConf: []byte("nameserver 192.0.2.1\n"),
-		Root:       Root{HasOSRelease: true, HasUsr: true, MachineID: testGuestID, HasZone: true},
+		Term: "xterm", LastCapability: 40, Architecture: "amd64", HasNetworkd: true,
+		Localtime: Localtime{Exists: true, Link: true, Zone: "Europe/Berlin"}, HasResolvConf: true,
+		Root: Root{HasOSRelease: true, HasUsr: true, MachineID: testGuestID},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"nspawnkit/container/kernel"
 )
@@ -18,22 +19,35 @@ type first struct {
 	proc, sys kernel.Tree // made while the host's are in sight
 	osRelease kernel.Tree
 	passed    passedTrees
-	replies   []*os.File // what the supervisor gets back: console, notify socket
+	etc       map[*EtcFile]kernel.Tree // files of the host to be mounted in /etc
+	replies   []*os.File               // what the supervisor gets back: console, notify socket
+	warnings  []string                 // and logs
 }
 
 // passedTrees are the mounts that came from the supervisor.
 type passedTrees struct {
 	root, dev, run, incoming, export kernel.Tree
 	sys                              *kernel.Tree // the host's, where a new one is not permitted
+	credentials                      *kernel.Tree
 	binds                            []kernel.Tree
 }
 
 // Messages of the channel.
 const (
-	messageReady = "ready"
+	messageReady = "ready" // with a line for each warning
 	messageGo    = "go"
 	// Any other message is the error that ended the set-up.
 )
+
+func readyMessage(warnings []string) string {
+	return strings.Join(append([]string{messageReady}, warnings...), "\n")
+}
+
+// cutReady returns the warnings of a [readyMessage], and whether it is one.
+func cutReady(message string) (warnings []string, ready bool) {
+	lines := strings.Split(message, "\n")
+	return lines[1:], lines[0] == messageReady
+}
 
 // RunFirst is the program of the container's first process: it sets the container up and executes the payload. It returns
 // only if that failed, after the supervisor was told why. The calling goroutine must be locked to the main thread.
@@ -102,15 +116,21 @@ func (f *first) receiveTrees() error {
 		trees[i] = kernel.TreeFromFile(file)
 	}
 	fixed := 5
-	if !f.plan.PrivateNetwork && f.plan.UserNamespace {
-		fixed++
+	hostSys := !f.plan.PrivateNetwork && f.plan.UserNamespace
+	for _, passed := range []bool{hostSys, f.plan.Credentials} {
+		if passed {
+			fixed++
+		}
 	}
 	if len(trees) != fixed+len(f.plan.Trees) {
 		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
 	}
 	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], binds: trees[fixed:]}
-	if fixed == 6 {
+	if hostSys {
 		f.passed.sys = &trees[5]
+	}
+	if f.plan.Credentials {
+		f.passed.credentials = &trees[fixed-1]
 	}
 	return nil
 }
@@ -214,6 +234,11 @@ func (f *first) mountHostFiles() error {
 	}
 	if err := f.attachFile(f.passed.incoming, "/run/host/incoming"); err != nil {
 		return err
+	}
+	if f.passed.credentials != nil {
+		if err := f.attachFile(*f.passed.credentials, credentialsDirectory); err != nil {
+			return err
+		}
 	}
 	return f.attachFile(f.passed.export, "/run/host/unix-export")
 }

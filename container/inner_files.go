@@ -88,48 +88,9 @@ func (f *first) attachCustom(tree kernel.Tree, target string, directory bool) er
 	return tree.Attach(place)
 }
 
-// writeResolvConf copies the host's name servers. A link, which leads to a resolver of the container's, stays, and so does a
-// file that belongs to none of the container's users.
-func (f *first) writeResolvConf() error {
-	const path = "/etc/resolv.conf"
-	if _, err := f.root.OpenPlain(path, kernel.PathOnly); err == nil || errors.Is(err, kernel.ErrLink) {
-		if !f.plan.ResolvConf.Overwrite {
-			return nil
-		}
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return unlessForeign(err)
-	}
-	return unlessForeign(os.WriteFile(path, f.plan.ResolvConf.Content, 0o644))
-}
-
-// unlessForeign returns err, but nil where /etc belongs to none of the container's users: no reason not to start.
-func unlessForeign(err error) error {
-	if errors.Is(err, os.ErrPermission) {
-		return nil
-	}
-	return err
-}
-
-// linkTimezone makes /etc/localtime a link into the container's own zone database.
-func (f *first) linkTimezone() error {
-	const path = "/etc/localtime"
-	target := "../usr/share/zoneinfo/" + f.plan.Timezone.Zone
-	if current, err := os.Readlink(path); err == nil && (current == target || current == target[2:]) && f.plan.Timezone.Zone != "" {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return unlessForeign(err)
-	}
-	if f.plan.Timezone.Zone == "" {
-		return nil
-	}
-	return unlessForeign(os.Symlink(target, path))
-}
-
 // reportReady is barrier 2: the supervisor takes the console and the notify socket.
 func (f *first) reportReady() error {
-	if err := f.channel.Send([]byte(messageReady), f.replies...); err != nil {
+	if err := f.channel.Send([]byte(readyMessage(f.warnings)), f.replies...); err != nil {
 		return err
 	}
 	for _, file := range f.replies {

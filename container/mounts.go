@@ -119,7 +119,7 @@ func deviceNodes(in *Inside) []kernel.Node {
 
 // runNodes are the files of /run that the Container Interface promises.
 func runNodes(in *Inside) []kernel.Node {
-	return []kernel.Node{
+	nodes := []kernel.Node{
 		{Path: "host", Mode: kernel.Directory | 0o755},
 		{Path: "host/incoming", Mode: kernel.Directory | 0o600}, {Path: "host/unix-export", Mode: kernel.Directory | 0o755},
 		{Path: "host/os-release", Mode: kernel.Regular | 0o644},
@@ -131,6 +131,10 @@ func runNodes(in *Inside) []kernel.Node {
 		{Path: "host/inaccessible/chr", Mode: kernel.Character, Optional: true},
 		{Path: "host/inaccessible/blk", Mode: kernel.Block, Optional: true},
 	}
+	if in.Credentials {
+		nodes = append(nodes, kernel.Node{Path: "host/credentials", Mode: kernel.Directory | 0o700})
+	}
+	return nodes
 }
 
 // charLink is the link of /dev/char for a device.

@@ -79,6 +79,9 @@ func environment(p *Plan, host *Host) []string {
 	if !p.Settings.Exec.Boot {
 		variables = append(variables, "LANG=C.UTF-8")
 	}
+	if p.Inside.Credentials {
+		variables = append(variables, "CREDENTIALS_DIRECTORY="+credentialsDirectory)
+	}
 	for _, field := range []string{"ID", "BUILD_ID", "VARIANT_ID", "VERSION_ID"} {
 		if value := host.OSRelease[field]; value != "" {
 			variables = append(variables, "container_host_"+strings.ToLower(field)+"="+value)

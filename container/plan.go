@@ -8,16 +8,17 @@ import (
 
 // Host is what [Decide] must know of the host and of the root directory.
 type Host struct {
-	MachineID      string            // of the host, 32 hexadecimal digits; empty if it has none
-	OSRelease      map[string]string // os-release(5) of the host
-	Term           string            // $TERM of the supervisor
-	LastCapability int               // highest capability of the kernel
-	Architecture   string            // GOARCH
-	Interactive    bool              // standard input and output are terminals
-	HasNetworkd    bool              // networkd-lite or systemd-networkd runs
-	Limits         map[string]settings.Limit
-	Timezone       string // "Europe/Berlin"; empty if /etc/localtime is not a link into the zone database
-	ResolvConf     []byte // the host's /etc/resolv.conf
+	MachineID       string            // of the host, 32 hexadecimal digits; empty if it has none
+	OSRelease       map[string]string // os-release(5) of the host
+	Term            string            // $TERM of the supervisor
+	LastCapability  int               // highest capability of the kernel
+	Architecture    string            // GOARCH
+	Interactive     bool              // standard input and output are terminals
+	HasNetworkd     bool              // networkd-lite or systemd-networkd runs
+	Limits          map[string]settings.Limit
+	Localtime       Localtime
+	HasResolvConf   bool // there is an /etc/resolv.conf
+	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 
 	Root Root
 }
@@ -28,7 +29,6 @@ type Root struct {
 	HasOSRelease       bool
 	HasUsr             bool
 	MachineID          string // the valid content of etc/machine-id, or empty
-	HasZone            bool   // usr/share/zoneinfo has the host's time zone
 }
 
 // Users is the choice of the container's users.
@@ -61,6 +61,8 @@ type Options struct {
 	Register   string // "yes", "no" or "auto"
 	Console    string // "interactive", "read-only", "passive", "pipe"
 	Slice      string
+
+	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
 
 // Inside is the part of the plan that the container's first process carries out.
@@ -74,11 +76,12 @@ type Inside struct {
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
+	Credentials    bool // at [credentialsDirectory]
 
 	Trees               []TreeMount // trees the supervisor passes, in this order, after the root
 	TemporaryFileSystem []settings.TemporaryFileSystem
-	ResolvConf          *ResolvConf
-	Timezone            *Timezone
+	ResolvConf          *EtcFile
+	Timezone            *EtcFile
 
 	Candidates       []string // programs to execute, the first that exists
 	Arguments        []string
@@ -93,15 +96,4 @@ type Inside struct {
 type TreeMount struct {
 	Destination string
 	Origin      string // FILE:LINE of the setting behind it
-}
-
-// ResolvConf says what happens to /etc/resolv.conf.
-type ResolvConf struct {
-	Content   []byte
-	Overwrite bool // also an existing file, but never through a link
-}
-
-// Timezone says what happens to /etc/localtime.
-type Timezone struct {
-	Zone string // make it a link to this zone
 }

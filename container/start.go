@@ -25,9 +25,11 @@ func supervisor() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"lock directory tree", nil, (*Supervisor).lockTree},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
+		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
@@ -62,6 +64,7 @@ func inner() []step[*first] {
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
 		{"open os-release of the host", nil, (*first).cloneHostFiles},
+		{"open resolv.conf and time zone of the host", etcFiles, (*first).cloneEtcFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
@@ -71,9 +74,8 @@ func inner() []step[*first] {
 		{"make /run/host read-only", nil, (*first).sealRunHost},
 		{"mount files of the host in /run/host", nil, (*first).mountHostFiles},
 		{"mount files and directories", nil, (*first).mountCustom},
-		{"copy resolv.conf", func(in *Inside) bool { return in.ResolvConf != nil }, (*first).writeResolvConf},
-		{"link time zone", func(in *Inside) bool { return in.Timezone != nil }, (*first).linkTimezone},
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
+		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
 		{"protect /proc", nil, (*first).protectProc},
 		{"share mounts", nil, func(*first) error { return kernel.ShareMounts() }}, // last: before, mounts would appear twice
@@ -92,6 +94,8 @@ func inner() []step[*first] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func credentials(in *Inside) bool    { return in.Credentials }
+func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.

@@ -25,6 +25,7 @@ type Supervisor struct {
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
 	shared      sharedDirectories
+	credentials *kernel.Tree
 	root        kernel.Tree
 	binds       []kernel.Tree
 	channel     *kernel.Channel
@@ -84,8 +85,8 @@ func (s *Supervisor) explain(err error) error {
 		if receiveErr != nil {
 			return err
 		}
-		if text := string(message); text != messageReady {
-			return insideError(text)
+		if _, ready := cutReady(string(message)); !ready {
+			return insideError(message)
 		}
 	}
 }
@@ -243,6 +244,9 @@ func (s *Supervisor) passTrees() error {
 		}
 		files = append(files, sys.File())
 	}
+	if s.credentials != nil {
+		files = append(files, s.credentials.File())
+	}
 	for _, bind := range s.binds {
 		files = append(files, bind.File())
 	}
@@ -306,8 +310,12 @@ func (s *Supervisor) waitReady() error {
 	if err != nil {
 		return err
 	}
-	if string(message) != messageReady {
+	warnings, ready := cutReady(string(message))
+	if !ready {
 		return insideError(message)
+	}
+	for _, warning := range warnings {
+		s.log(Warning, warning)
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
 		s.console, files = files[0], files[1:]

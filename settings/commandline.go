@@ -37,6 +37,8 @@ type CommandLine struct {
 	Slice     string // --slice=, or empty: machine.slice
 	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
 
+	Credentials []Credential // --set-credential=, --load-credential=, each ID once
+
 	// Parameters are the arguments behind the options: the command, or with --boot the arguments of init.
 	Parameters []string
 
@@ -113,6 +115,9 @@ func (c *CommandLine) take(o *option, argument string) error {
 			return unsupported(o.String())
 		}
 		if err := o.set(c, value{argument, origin}); err != nil {
+			if o.secret {
+				return fmt.Errorf("%s: %w", o, err)
+			}
 			return optionError(o.String(), argument, err)
 		}
 		return nil

@@ -15,6 +15,8 @@ type option struct {
 	help  string // one line; empty: not listed
 	whole bool   // may not be abbreviated: systemd-nspawn's abbreviations keep their meaning
 
+	secret bool // the argument is nobody else's business: not shown, not recorded
+
 	key *Key
 	set func(*CommandLine, value) error // without key; nil: known, but not supported yet
 }
@@ -69,8 +71,8 @@ var options = [...]option{
 	{long: "forward-journal-keep-free"},
 	{long: "forward-journal-max-file-size"},
 	{long: "forward-journal-max-files"},
-	{long: "load-credential"},
-	{long: "set-credential"},
+	{long: "load-credential", meta: "ID:PATH", help: "Load a credential to pass to the container from a file", set: takeLoadCredential},
+	{long: "set-credential", meta: "ID:VALUE", help: "Pass a credential with literal value to the container", secret: true, set: takeSetCredential},
 	{long: "system", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
 	{long: "user", arg: OptionalArgument},
 }

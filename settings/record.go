@@ -2,7 +2,6 @@ package settings
 
 import (
 	"path"
-	"slices"
 )
 
 // RecordsDirectory holds one NAME.json for each running container.
@@ -18,7 +17,7 @@ type Record struct {
 	Name       string       `json:"name"`       // of the machine
 	Supervisor int          `json:"supervisor"` // process ID of nspawn-exec; the record of a killed one counts for nothing
 	Directory  string       `json:"directory"`  // the container's root
-	Arguments  []string     `json:"arguments"`  // of nspawn-exec
+	Arguments  []string     `json:"arguments"`  // of nspawn-exec, without --set-credential=
 	Lines      []RecordLine `json:"lines"`      // of [Exec], [Files] and [Network] that counted, in the order in which they applied
 	Unit       []RecordLine `json:"unit"`       // of the generated drop-in of its unit; none without --keep-unit
 }
@@ -36,7 +35,7 @@ type RecordLine struct {
 // and Unit are left to the caller.
 func NewRecord(arguments []string, cmd CommandLine, file *File) Record {
 	r := Record{
-		Version: RecordVersion, Name: cmd.MachineName(), Directory: cmd.Directory, Arguments: slices.Clone(arguments),
+		Version: RecordVersion, Name: cmd.MachineName(), Directory: cmd.Directory, Arguments: withoutSecrets(arguments),
 		Lines: []RecordLine{}, Unit: []RecordLine{},
 	}
 	for _, a := range Effective(cmd, file) {

@@ -136,7 +136,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	}
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
-		HasSystemd: kernel.HasSystemd(),
+		HasSystemd: kernel.HasSystemd(), Credentials: cmd.Credentials,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {

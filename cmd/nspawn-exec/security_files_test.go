@@ -151,8 +151,8 @@ func TestFilesOfEtcThroughLink(t *testing.T) {
 			root, outside := newRoot(t, "web"), newOutside(t)
 			must(t, os.RemoveAll(filepath.Join(root, name)))
 			must(t, os.Symlink(outside+"/file", filepath.Join(root, name)))
-			for _, mode := range []string{"copy-host", "replace-host"} {
-				run(t, root, "--resolv-conf="+mode, "--timezone=delete", "/bin/true")
+			for _, modes := range [][2]string{{"copy-host", "bind"}, {"bind-host", "copy"}, {"delete", "symlink"}, {"replace-host", "delete"}} {
+				run(t, root, "--resolv-conf="+modes[0], "--timezone="+modes[1], "/bin/true")
 			}
 			empty(t, outside)
 		})

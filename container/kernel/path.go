@@ -137,6 +137,21 @@ func (r *Root) MakeMountPoint(name string, directory bool) (*os.File, error) {
 	return r.Open(name, unix.O_PATH)
 }
 
+// OpenOrMakeFile opens what is at the path with O_PATH, and makes a file there if there is nothing. Symbolic links are followed
+// inside the root, also one that leads to nothing yet.
+func (r *Root) OpenOrMakeFile(name string) (*os.File, error) {
+	file, err := r.Open(name, unix.O_PATH)
+	if !errors.Is(err, os.ErrNotExist) {
+		return file, err
+	}
+	made, err := r.open(name, unix.O_RDONLY|unix.O_CREAT|unix.O_NONBLOCK|unix.O_NOCTTY, 0o644, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	if err != nil {
+		return nil, err
+	}
+	made.Close()
+	return r.Open(name, unix.O_PATH)
+}
+
 // Owner returns the user and group that own an open file.
 func Owner(file *os.File) (uid, gid uint32, err error) {
 	var st unix.Stat_t
