@@ -64,6 +64,9 @@ func gatherRoot(directory, zone string) (Root, error) {
 	}
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
 	root.HasUsr = opened.Exists("usr")
+	if mode, found, err := opened.Type("bin"); err == nil && found {
+		root.Bin = &mode
+	}
 	root.HasZone = zone != "" && opened.Exists("usr/share/zoneinfo/"+zone)
 	if data, err := opened.ReadFile("etc/machine-id", maxSmallFile); err == nil {
 		root.MachineID = parseMachineID(data)

@@ -78,6 +78,9 @@ func (s *Supervisor) linkJournal(mode string) error {
 // makeGuestJournal makes the directory inside the image. Where the image has a link on the way, nothing is made: the host
 // would follow it.
 func (s *Supervisor) makeGuestJournal(name string) error {
+	if isVolatile(&s.plan.Settings) {
+		return errors.New("a volatile container has no journal on disk")
+	}
 	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package container
 
 import (
+	"io/fs"
+
 	"nspawnkit/container/capability"
 	"nspawnkit/network"
 	"nspawnkit/settings"
@@ -27,8 +29,9 @@ type Root struct {
 	OwnerUID, OwnerGID uint32
 	HasOSRelease       bool
 	HasUsr             bool
-	MachineID          string // the valid content of etc/machine-id, or empty
-	HasZone            bool   // usr/share/zoneinfo has the host's time zone
+	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
+	MachineID          string       // the valid content of etc/machine-id, or empty
+	HasZone            bool         // usr/share/zoneinfo has the host's time zone
 }
 
 // Users is the choice of the container's users.

@@ -99,7 +99,7 @@ func (s *Supervisor) lockTree() error {
 		return err
 	}
 	for _, path := range []string{byName, byInode} {
-		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly)
+		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
 			return fmt.Errorf("directory tree %s is currently busy: another container runs from it", s.plan.Settings.Directory)

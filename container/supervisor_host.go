@@ -101,10 +101,13 @@ func (s *Supervisor) openRootTree() (err error) {
 	if s.root, err = kernel.CloneTree(s.plan.Settings.Directory, true); err != nil {
 		return err
 	}
-	if !s.plan.Users.MapRoot {
-		return nil
+	if s.plan.Users.MapRoot {
+		err = s.mapTree(s.root, true)
 	}
-	return s.mapTree(s.root, true)
+	if err == nil && isVolatile(&s.plan.Settings) {
+		s.root, err = s.makeVolatile(s.root)
+	}
+	return err
 }
 
 func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
