@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"nspawnkit/container/kernel"
 	"nspawnkit/settings"
 )
 
@@ -33,7 +32,7 @@ func (s *Supervisor) linkJournals() error {
 
 func (s *Supervisor) linkJournal(mode string) error {
 	host := filepath.Join(journalDirectory, s.plan.UUID)
-	guest := filepath.Join(s.plan.Settings.Directory, host)
+	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
 	info, err := os.Lstat(host)
 	exists := err == nil
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -81,7 +80,7 @@ func (s *Supervisor) makeGuestJournal(name string) error {
 	if isVolatile(&s.plan.Settings) {
 		return errors.New("a volatile container has no journal on disk")
 	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	root, name, err := s.openInImage(name)
 	if err != nil {
 		return err
 	}

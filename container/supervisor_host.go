@@ -104,6 +104,9 @@ func (s *Supervisor) openRootTree() (err error) {
 	if s.plan.Users.MapRoot {
 		err = s.mapTree(s.root, true)
 	}
+	if err == nil && s.plan.Settings.Exec.PivotRoot.New != "" {
+		s.root, err = s.pivotImage(s.root)
+	}
 	if err == nil && isVolatile(&s.plan.Settings) {
 		s.root, err = s.makeVolatile(s.root)
 	}
@@ -136,7 +139,7 @@ func (s *Supervisor) openBind(bind settings.Bind) (kernel.Tree, error) {
 	if !inRoot {
 		return kernel.CloneTree(source, bind.Recursive)
 	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	root, source, err := s.openInImage(source)
 	if err != nil {
 		return kernel.Tree{}, err
 	}

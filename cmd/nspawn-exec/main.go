@@ -130,7 +130,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		return nil, directoryErr
 	}
 	effective.Directory = directory
-	host, err := container.Gather(directory)
+	host, err := container.Gather(&effective)
 	if err != nil {
 		return nil, err
 	}
