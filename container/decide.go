@@ -38,8 +38,8 @@ func at(s *settings.Settings, key string, err error) error {
 func checkRoot(p *Plan, host *Host) error {
 	directory := p.Settings.Directory
 	switch {
-	case path.Clean(directory) == "/" && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
-		return errors.New("the host's root directory cannot be the container's, but for --volatile=yes and --volatile=state: both would write to the same /var")
+	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
+		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
 	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
 	case !host.Root.HasUsr:
@@ -73,6 +73,7 @@ func decideConsole(p *Plan, host *Host) error {
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
+	p.Inside.Ephemeral = s.Exec.Ephemeral
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {

@@ -15,7 +15,7 @@ const journalDirectory = "/var/log/journal"
 // systemd-nspawn(1) describes. A host without a persistent journal is not given one.
 func (s *Supervisor) linkJournals() error {
 	mode := s.plan.Settings.Exec.LinkJournal
-	if mode.Mode == "no" || mode.Mode == "" {
+	if mode.Mode == "no" || mode.Mode == "" || s.plan.Inside.Ephemeral { // a journal that goes with the copy is not linked
 		return nil
 	}
 	err := s.linkJournal(mode.Mode)

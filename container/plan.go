@@ -64,6 +64,8 @@ type Options struct {
 	Register   string // "yes", "no" or "auto"
 	Console    string // "interactive", "read-only", "passive", "pipe"
 	Slice      string
+	Quiet      bool
+	Suffix     string // of the copy that an ephemeral container runs from
 }
 
 // Inside is the part of the plan that the container's first process carries out.
@@ -74,6 +76,7 @@ type Inside struct {
 	UserNamespace  bool
 	PrivateNetwork bool
 	ReadOnly       bool
+	Ephemeral      bool // runs from a copy
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool

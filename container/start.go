@@ -26,6 +26,7 @@ func supervisor() []step[*Supervisor] {
 		{"lock directory tree", nil, (*Supervisor).lockTree},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
+		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"link journals", nil, (*Supervisor).linkJournals},
@@ -92,6 +93,7 @@ func inner() []step[*first] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.

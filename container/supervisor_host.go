@@ -34,6 +34,9 @@ func (s *Supervisor) clearStale() error {
 	if s.plan.Options.Register != "no" {
 		clearRecord(s.plan.Settings.Machine)
 	}
+	if err := sweepCopies(s.plan.Settings.Directory); err != nil {
+		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
+	}
 	if len(s.plan.Machine.Links) == 0 {
 		return nil
 	}

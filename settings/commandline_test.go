@@ -80,7 +80,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"-b -a", "--boot and --as-pid2 may not be combined"},
 		{"-ab", "--boot and --as-pid2 may not be combined"},
 		{"-a", "--as-pid2 is not supported yet"},
-		{"-xb", "--ephemeral is not supported yet"},
+		{"-xb", ""},
 		{"--volatile", ""},
 		{"--volatile=maybe", "--volatile=maybe: not a boolean, state or overlay"},
 		{"--personality=x86", "--personality is not supported yet"},
