@@ -19,18 +19,23 @@ func Cleanup(machine, directory string) error {
 		return fmt.Errorf("clean up: %q is not a machine name", machine)
 	}
 	problems := []error{
-		cleanLinks(machine),
-		cleanSettings(machine),
-		removeSharedDirectories(machine),
-		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
+		cleanMachine(machine),
+		kernel.RemoveStaleLocks(usersDirectory),
 	}
-	clearRecord(machine)
 	if directory != "" {
+		problems = append(problems, sweepCopies(directory))
 		if byName, byInode, err := kernel.TreeLocks(directory); err == nil {
 			problems = append(problems, kernel.RemoveStaleLock(byName), kernel.RemoveStaleLock(byInode))
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// cleanMachine removes what is kept by the name of a machine that does not run.
+func cleanMachine(machine string) error {
+	err := errors.Join(cleanLinks(machine), cleanSettings(machine), removeSharedDirectories(machine))
+	clearRecord(machine)
+	return err
 }
 
 // cleanLinks removes the links that the machine state names, and then the state.

@@ -15,7 +15,7 @@ import (
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
-		checkRoot, decideConsole, decideUsers, decideIdentity, decideCapabilities, decideFilter,
+		checkRoot, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideIdentity, decideCapabilities, decideFilter,
 		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
 	}
 	for _, step := range steps {
@@ -38,8 +38,8 @@ func at(s *settings.Settings, key string, err error) error {
 func checkRoot(p *Plan, host *Host) error {
 	directory := p.Settings.Directory
 	switch {
-	case path.Clean(directory) == "/":
-		return errors.New("the host's root directory cannot be the container's: --ephemeral or --volatile= would make a copy, which is not supported yet")
+	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
+		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
 	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
 	case !host.Root.HasUsr:
@@ -74,6 +74,7 @@ func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
+	p.Inside.Ephemeral = s.Exec.Ephemeral
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 const maxSmallFile = 64 << 10
 
 // Gather finds out what [Decide] needs to know of the host and of the root directory.
-func Gather(directory string) (Host, error) {
+func Gather(s *settings.Settings) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
 		Term:         os.Getenv("TERM"),
@@ -49,22 +50,30 @@ func Gather(directory string) (Host, error) {
 		}
 		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
 	}
-	host.Root, err = gatherRoot(directory)
+	host.Root, err = gatherRoot(s)
 	return host, err
 }
 
-func gatherRoot(directory string) (Root, error) {
-	opened, err := kernel.OpenRoot(directory)
+func gatherRoot(s *settings.Settings) (Root, error) {
+	image, err := kernel.OpenRoot(s.Directory)
 	if err != nil {
 		return Root{}, err
 	}
-	defer opened.Close()
+	defer image.Close()
 	var root Root
-	if root.OwnerUID, root.OwnerGID, err = kernel.Owner(opened.File()); err != nil {
+	if root.OwnerUID, root.OwnerGID, err = kernel.Owner(image.File()); err != nil {
 		return root, err
 	}
+	opened, err := image.OpenDirectory(path.Join("/", s.Exec.PivotRoot.New))
+	if err != nil {
+		return root, fmt.Errorf("%s: %s: %w", s.Origin("Exec.PivotRoot"), s.Directory, err)
+	}
+	defer opened.Close()
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
 	root.HasUsr = opened.Exists("usr")
+	if mode, found, err := opened.Type("bin"); err == nil && found {
+		root.Bin = &mode
+	}
 	if data, err := opened.ReadFile("etc/machine-id", maxSmallFile); err == nil {
 		root.MachineID = parseMachineID(data)
 	}

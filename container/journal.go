@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"nspawnkit/container/kernel"
 	"nspawnkit/settings"
 )
 
@@ -16,7 +15,7 @@ const journalDirectory = "/var/log/journal"
 // systemd-nspawn(1) describes. A host without a persistent journal is not given one.
 func (s *Supervisor) linkJournals() error {
 	mode := s.plan.Settings.Exec.LinkJournal
-	if mode.Mode == "no" || mode.Mode == "" {
+	if mode.Mode == "no" || mode.Mode == "" || s.plan.Inside.Ephemeral { // a journal that goes with the copy is not linked
 		return nil
 	}
 	err := s.linkJournal(mode.Mode)
@@ -33,7 +32,7 @@ func (s *Supervisor) linkJournals() error {
 
 func (s *Supervisor) linkJournal(mode string) error {
 	host := filepath.Join(journalDirectory, s.plan.UUID)
-	guest := filepath.Join(s.plan.Settings.Directory, host)
+	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
 	info, err := os.Lstat(host)
 	exists := err == nil
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -78,7 +77,10 @@ func (s *Supervisor) linkJournal(mode string) error {
 // makeGuestJournal makes the directory inside the image. Where the image has a link on the way, nothing is made: the host
 // would follow it.
 func (s *Supervisor) makeGuestJournal(name string) error {
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	if isVolatile(&s.plan.Settings) {
+		return errors.New("a volatile container has no journal on disk")
+	}
+	root, name, err := s.openInImage(name)
 	if err != nil {
 		return err
 	}

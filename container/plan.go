@@ -1,6 +1,8 @@
 package container
 
 import (
+	"io/fs"
+
 	"nspawnkit/container/capability"
 	"nspawnkit/network"
 	"nspawnkit/settings"
@@ -28,7 +30,8 @@ type Root struct {
 	OwnerUID, OwnerGID uint32
 	HasOSRelease       bool
 	HasUsr             bool
-	MachineID          string // the valid content of etc/machine-id, or empty
+	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
+	MachineID          string       // the valid content of etc/machine-id, or empty
 }
 
 // Users is the choice of the container's users.
@@ -61,6 +64,8 @@ type Options struct {
 	Register   string // "yes", "no" or "auto"
 	Console    string // "interactive", "read-only", "passive", "pipe"
 	Slice      string
+	Quiet      bool
+	Suffix     string // of the copy that an ephemeral container runs from
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
@@ -73,6 +78,7 @@ type Inside struct {
 	UserNamespace  bool
 	PrivateNetwork bool
 	ReadOnly       bool
+	Ephemeral      bool // runs from a copy
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool

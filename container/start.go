@@ -27,6 +27,7 @@ func supervisor() []step[*Supervisor] {
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
+		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
@@ -95,6 +96,7 @@ func inner() []step[*first] {
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
 func credentials(in *Inside) bool    { return in.Credentials }
+func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 

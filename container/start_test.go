@@ -19,6 +19,7 @@ func TestSteps(t *testing.T) {
 			s.Exec.Boot, s.Exec.PrivateUsers.Mode = true, settings.UsersPick
 			s.Network.Private, s.Network.VirtualEthernet = true, true
 		},
+		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
 		"everything": func(s *settings.Settings, o *Options, _ *Host) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
 			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Files.ReadOnly = settings.UsersPick, true, true

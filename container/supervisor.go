@@ -22,6 +22,7 @@ type Supervisor struct {
 	log  func(priority int, text string)
 
 	locks       []*kernel.Lock
+	copy        string               // that an ephemeral container runs from
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
 	shared      sharedDirectories
@@ -95,12 +96,18 @@ func (s *Supervisor) lockTree() error {
 	if os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
 		return nil
 	}
+	if s.plan.Inside.Ephemeral {
+		return s.lockCopy()
+	}
+	if s.plan.Settings.Directory == "/" {
+		return nil // the host runs from it; the container, which is volatile then, only reads
+	}
 	byName, byInode, err := kernel.TreeLocks(s.plan.Settings.Directory)
 	if err != nil {
 		return err
 	}
 	for _, path := range []string{byName, byInode} {
-		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly)
+		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
 			return fmt.Errorf("directory tree %s is currently busy: another container runs from it", s.plan.Settings.Directory)

@@ -34,6 +34,9 @@ func (s *Supervisor) clearStale() error {
 	if s.plan.Options.Register != "no" {
 		clearRecord(s.plan.Settings.Machine)
 	}
+	if err := sweepCopies(s.plan.Settings.Directory); err != nil {
+		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
+	}
 	if len(s.plan.Machine.Links) == 0 {
 		return nil
 	}
@@ -101,10 +104,16 @@ func (s *Supervisor) openRootTree() (err error) {
 	if s.root, err = kernel.CloneTree(s.plan.Settings.Directory, true); err != nil {
 		return err
 	}
-	if !s.plan.Users.MapRoot {
-		return nil
+	if s.plan.Users.MapRoot {
+		err = s.mapTree(s.root, true)
 	}
-	return s.mapTree(s.root, true)
+	if err == nil && s.plan.Settings.Exec.PivotRoot.New != "" {
+		s.root, err = s.pivotImage(s.root)
+	}
+	if err == nil && isVolatile(&s.plan.Settings) {
+		s.root, err = s.makeVolatile(s.root)
+	}
+	return err
 }
 
 func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
@@ -133,7 +142,7 @@ func (s *Supervisor) openBind(bind settings.Bind) (kernel.Tree, error) {
 	if !inRoot {
 		return kernel.CloneTree(source, bind.Recursive)
 	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	root, source, err := s.openInImage(source)
 	if err != nil {
 		return kernel.Tree{}, err
 	}

@@ -182,6 +182,9 @@ func (s *Supervisor) Close() {
 	if s.made {
 		s.report(removeSharedDirectories(s.plan.Settings.Machine))
 	}
+	if s.copy != "" {
+		s.report(s.removeCopy())
+	}
 	for _, lock := range s.locks {
 		lock.Release()
 	}

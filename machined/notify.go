@@ -18,6 +18,11 @@ const (
 // Status returns the line that shows text in "systemctl status". Everything but printable characters is left out.
 func Status(text string) string { return "STATUS=" + printable(text) }
 
+// ExtendTimeout is a line that asks the service manager to wait that much longer from now on for the start or stop to end.
+func ExtendTimeout(by time.Duration) string {
+	return fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", by.Microseconds())
+}
+
 // LeaderPID returns the line by which systemd-nspawn tells the PID of the container's init.
 func LeaderPID(pid int) string { return "X_NSPAWN_LEADER_PID=" + strconv.Itoa(pid) }
 

@@ -107,8 +107,12 @@ func directoryOf(cmd *settings.CommandLine) (string, error) {
 
 func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	directory, directoryErr := directoryOf(cmd)
+	named := cmd.Machine != ""
 	if directoryErr == nil {
 		cmd.Directory = directory
+		if !named && directory == "/" {
+			cmd.Machine = container.MachineName(directory)
+		}
 	}
 	file, problems := cmd.Load(readRoot())
 	record := settings.NewRecord(os.Args[1:], *cmd, file)
@@ -130,13 +134,18 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		return nil, directoryErr
 	}
 	effective.Directory = directory
-	host, err := container.Gather(directory)
+	suffix := copySuffix()
+	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
+		effective.Machine = container.EphemeralMachine(effective.Machine, suffix)
+		record.Name = effective.Machine
+	}
+	host, err := container.Gather(&effective)
 	if err != nil {
 		return nil, err
 	}
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
-		HasSystemd: kernel.HasSystemd(), Credentials: cmd.Credentials,
+		HasSystemd: kernel.HasSystemd(), Credentials: cmd.Credentials, Quiet: cmd.Quiet, Suffix: suffix,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {
@@ -151,6 +160,17 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	}
 	plan.Identify(plan.UUID)
 	return plan, nil
+}
+
+// suffixVariable keeps the name of an ephemeral machine over its reboots.
+const suffixVariable = "NSPAWNKIT_EPHEMERAL_SUFFIX"
+
+// copySuffix returns the suffix of the copy that an ephemeral container runs from, at a reboot the same again.
+func copySuffix() string {
+	if suffix := os.Getenv(suffixVariable); image.ValidSuffix(suffix) {
+		return suffix
+	}
+	return container.RandomSuffix()
 }
 
 // readRoot is where files of the host are read: tests and images built offline put something before it.
@@ -175,6 +195,7 @@ func runContainer(plan *container.Plan, notifier machined.Notifier, log *logger)
 	supervisor.Close()
 	if err == nil && end.Reboot && !plan.Options.KeepUnit {
 		// A fresh program is a fresh start: nothing of the old container can be left over.
+		_ = os.Setenv(suffixVariable, plan.Options.Suffix)
 		err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 	}
 	return end.Status, err

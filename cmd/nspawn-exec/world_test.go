@@ -48,7 +48,7 @@ func newRoot(t testing.TB, name string) string {
 	copyFile(t, busybox, filepath.Join(root, "bin/busybox"))
 	copyFile(t, program("payload"), filepath.Join(root, "bin/payload"))
 	for _, applet := range []string{
-		"cat", "chown", "echo", "env", "false", "grep", "id", "kill", "ls", "mkdir", "mount", "mv", "reboot", "sh", "sleep",
+		"cat", "chown", "echo", "env", "false", "grep", "id", "kill", "ls", "mkdir", "mount", "mv", "reboot", "rm", "sh", "sleep",
 		"stat", "test", "touch", "true", "umount", "hostname", "readlink", "poweroff",
 	} {
 		must(t, os.Symlink("busybox", filepath.Join(root, "bin", applet)))

@@ -114,3 +114,6 @@ func RemoveStaleLocks(directory string) error {
 
 // ErrReadOnlyFileSystem says that nothing can be written there.
 var ErrReadOnlyFileSystem error = unix.EROFS
+
+// ErrOtherFileSystem says that two directories are not on the same file system.
+var ErrOtherFileSystem error = unix.EXDEV

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
@@ -58,6 +59,16 @@ func do(verb string, arguments []string) error {
 		}
 		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
 		fmt.Println(int(errno))
+		return nil
+	case "immutable": // PATH: as chattr +i
+		file, err := os.Open(arguments[0])
+		if err != nil {
+			return err
+		}
+		flags := 0x10 // FS_IMMUTABLE_FL
+		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), 0x40086602, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+			return errno
+		}
 		return nil
 	case "audit": // prints the error number of opening an audit socket
 		_, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW, syscall.NETLINK_AUDIT)

@@ -1,0 +1,212 @@
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/image"
+	"nspawnkit/machined"
+	"nspawnkit/settings"
+)
+
+// usersDirectory has the locks of user ranges.
+const usersDirectory = "/run/systemd/nspawn-uid"
+
+// RandomSuffix returns what tells the copies of one directory, and the machines that run from them, apart.
+func RandomSuffix() string {
+	suffix := make([]byte, 8)
+	_, _ = rand.Read(suffix) // never fails
+	return hex.EncodeToString(suffix)
+}
+
+// MachineName returns the name of a machine that runs from a directory and was not given one, as of --machine= in
+// systemd-nspawn(1): the last component, or the host's name for its own root.
+func MachineName(directory string) string {
+	if directory == "/" {
+		name, _ := os.Hostname()
+		return name
+	}
+	return (&settings.CommandLine{Directory: directory}).MachineName()
+}
+
+// EphemeralMachine returns the name of a machine that runs from the copy with a suffix and was not given one: so that many can
+// run from one image (systemd-nspawn(1), --machine=).
+func EphemeralMachine(base, suffix string) string {
+	base = base[:min(len(base), 64-len(suffix)-1)] // 64 is the length of a host name
+	return strings.TrimRight(base, "-.") + "-" + suffix
+}
+
+// copiesOf returns where the temporary copies of the directory are.
+func copiesOf(directory string) (image.Copies, error) {
+	isMount, err := kernel.IsMountPoint(directory)
+	return image.CopiesOf(directory, isMount), err
+}
+
+// lockCopy takes a name for the copy. Whoever holds its lock is using it.
+func (s *Supervisor) lockCopy() error {
+	copies, err := copiesOf(s.plan.Settings.Directory)
+	if err != nil {
+		return err
+	}
+	name := copies.Name(s.plan.Options.Suffix)
+	lock, err := kernel.LockFile(filepath.Join(copies.Parent, ".#"+name+".lck"), false)
+	if err != nil {
+		return err
+	}
+	s.locks = append(s.locks, lock)
+	s.copy = filepath.Join(copies.Parent, name)
+	return nil
+}
+
+// copyTree makes the copy that the container runs from.
+func (s *Supervisor) copyTree() error {
+	source := s.plan.Settings.Directory
+	copies, err := copiesOf(source)
+	if err != nil {
+		return err
+	}
+	if err := s.populate(source, s.copy, copies.Skip); err != nil {
+		return fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.Ephemeral"), err)
+	}
+	s.plan.Settings.Directory = s.copy
+	return nil
+}
+
+// populate makes a new directory from another: a snapshot, or else a copy.
+func (s *Supervisor) populate(source, target string, skip func(string) bool) error {
+	parent, err := os.Open(filepath.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	opened, err := os.Open(source)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	name := filepath.Base(target)
+	if kernel.IsSubvolume(opened) {
+		err := kernel.Snapshot(opened, parent, name, skip)
+		if !errors.Is(err, kernel.ErrOtherFileSystem) {
+			return err
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	progress := newProgress(s, source)
+	if err := kernel.CopyTree(ctx, source, parent, name, skip, progress.report); err != nil {
+		progress.end()
+		return fmt.Errorf("copy %s: %w", source, err)
+	}
+	progress.end()
+	s.log(Info, fmt.Sprintf("Copied %s to %s: %s.", source, target, progress.text()))
+	return nil
+}
+
+// progress shows how far a copy is: on a terminal in one line, and to the service manager, which also waits longer.
+type progress struct {
+	supervisor *Supervisor
+	source     string
+	terminal   bool
+	begun      time.Time
+	told       time.Time
+	done       kernel.Copied
+	shown      bool
+}
+
+func newProgress(s *Supervisor, source string) *progress {
+	now := time.Now()
+	return &progress{supervisor: s, source: source, terminal: !s.plan.Options.Quiet && kernel.IsTerminal(os.Stderr), begun: now, told: now}
+}
+
+// report takes what was copied so far, and shows it once a second.
+func (p *progress) report(done kernel.Copied) {
+	p.done = done
+	if now := time.Now(); now.Sub(p.told) >= time.Second {
+		p.told = now
+		text := fmt.Sprintf("Copying %s: %s", p.source, p.text())
+		p.supervisor.tell(machined.Status(text), machined.ExtendTimeout(30*time.Second))
+		if p.terminal {
+			p.shown = true
+			fmt.Fprintf(os.Stderr, "\r\x1b[K%s", text)
+		}
+	}
+}
+
+// end clears the line of the terminal.
+func (p *progress) end() {
+	if p.shown {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+	}
+}
+
+func (p *progress) text() string {
+	return fmt.Sprintf("%d files, %.1f MiB in %.1f s", p.done.Files, float64(p.done.Bytes)/(1<<20), time.Since(p.begun).Seconds())
+}
+
+// removeCopy removes the copy, or the half of one that a failed start made.
+func (s *Supervisor) removeCopy() error {
+	if s.child != nil {
+		_, _ = s.child.Wait() // of a start that failed: nobody writes to the copy any more
+	}
+	return removeTree(s.copy)
+}
+
+func removeTree(name string) error {
+	parent, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return kernel.RemoveTree(parent, filepath.Base(name))
+}
+
+// sweepCopies removes the copies of a directory whose containers were killed together with their supervisors, and what else is
+// left of these containers. Copies in use are locked.
+func sweepCopies(directory string) error {
+	copies, err := copiesOf(directory)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(copies.Parent)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	seen := make(map[string]bool)
+	for _, entry := range entries {
+		suffix, ok := copies.Suffix(entry.Name())
+		if !ok || seen[suffix] {
+			continue
+		}
+		seen[suffix] = true
+		problems = append(problems, sweepCopy(filepath.Join(copies.Parent, copies.Name(suffix)), EphemeralMachine(MachineName(directory), suffix)))
+	}
+	return errors.Join(problems...)
+}
+
+func sweepCopy(name, machine string) error {
+	lock, err := kernel.LockFile(filepath.Join(filepath.Dir(name), ".#"+filepath.Base(name)+".lck"), false)
+	if errors.Is(err, kernel.ErrBusy) || errors.Is(err, kernel.ErrReadOnlyFileSystem) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	err = removeTree(name)
+	if settings.ValidMachineName(machine) {
+		err = errors.Join(err, cleanMachine(machine))
+	}
+	return errors.Join(err, kernel.RemoveStaleLocks(usersDirectory))
+}
