@@ -125,7 +125,7 @@ type assembly struct {
 // mountCustom mounts what the settings ask for below the container's root, before the container gets it: there they are
 // locked. What belongs below file systems that the first process makes is passed to it and mounted there.
 func (s *Supervisor) mountCustom() error {
-	if len(s.custom) == 0 {
+	if lockRoot := s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace; len(s.custom) == 0 && !lockRoot {
 		return nil
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
@@ -143,6 +143,9 @@ func (s *Supervisor) mountCustom() error {
 				return fmt.Errorf("%s: %w", s.custom[i].origin, err)
 			}
 		}
+		if err := a.makeReadOnly(); err != nil {
+			return err
+		}
 		trees, err := w.Take(s.namespaces(), a.paths...)
 		if err != nil {
 			return err
@@ -155,6 +158,23 @@ func (s *Supervisor) mountCustom() error {
 
 // lateDirectories are where the first process mounts file systems of its own; see mounts.go.
 func lateDirectories() []string { return []string{"proc", "sys", "dev", "run", "tmp"} }
+
+// makeReadOnly makes the root directory read-only, and none of the mounts below it, when all is there that the first process
+// mounts on.
+func (a *assembly) makeReadOnly() error {
+	if !a.plan.Inside.ReadOnly {
+		return nil
+	}
+	owner := int(a.plan.Users.Start)
+	for _, name := range lateDirectories() {
+		directory, err := a.root.MakeDirectories(name, 0o755, owner, owner)
+		if err != nil {
+			return err
+		}
+		directory.Close()
+	}
+	return a.Supervisor.root.SetAttributes(kernel.ReadOnly, false)
+}
 
 // mount makes one mount; name is free in the workshop.
 func (a *assembly) mount(m *openedMount, name string) error {

@@ -104,9 +104,9 @@ func (f *first) writeResolvConf() error {
 	return unlessForeign(os.WriteFile(path, f.plan.ResolvConf.Content, 0o644))
 }
 
-// unlessForeign returns err, but nil where /etc belongs to none of the container's users: no reason not to start.
+// unlessForeign returns err, but nil where /etc is read-only or belongs to none of the container's users: no reason not to start.
 func unlessForeign(err error) error {
-	if errors.Is(err, os.ErrPermission) {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, kernel.ErrReadOnlyFileSystem) {
 		return nil
 	}
 	return err

@@ -65,6 +65,8 @@ func TestMountsAsSystemdNspawn(t *testing.T) {
 		"in /run and /tmp":       {"--bind=HOST/one:/run/a:idmap --bind=HOST/two:/tmp/b:idmap", "cat /run/a/one /tmp/b/two", "one\ntwo"},
 		"through a link to /run": {"--bind=HOST/one:/varrun/a:idmap", "cat /run/a/one", "one"},
 		"read-only stays so":     {"--bind-ro=HOST/one:/mnt:idmap", "mount -o remount,rw,bind /mnt; touch /mnt/x; umount /mnt; ls /mnt", "both\none"},
+		"root stays read-only":   {"--read-only --bind=HOST/one:/mnt:idmap", "mount -o remount,rw,bind /; touch /etc/x; echo $?; cat /mnt/one", "1\none"},
+		"root, without mounts":   {"--read-only --resolv-conf=replace-host", "mount -o remount,rw,bind /; touch /etc/x; ls /etc", ""},
 		"tmpfs stays":            {"--tmpfs=/opt", "umount /opt; ls /opt", ""},
 
 		"inaccessible":           {"--inaccessible=/opt/dir --inaccessible=/opt/file", "stat -c '%F %a %u' /opt/dir /opt/file; ls /opt/dir; cat /opt/file; echo $?", "directory 0 65534\nregular empty file 0 65534\n1"},
