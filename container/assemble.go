@@ -178,7 +178,7 @@ func (a *assembly) makeReadOnly() error {
 
 // mount makes one mount; name is free in the workshop.
 func (a *assembly) mount(m *openedMount, name string) error {
-	where, err := a.root.Nearest(m.destination)
+	where, err := a.root.Resolve(m.destination)
 	if err != nil {
 		return err
 	}

@@ -98,10 +98,10 @@ func describeOwner(bind *settings.Bind, mapping string, uid, gid uint32, users U
 		bind.Source, uid, bind.Source, bind.Destination)
 }
 
-// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=. The users in them are the container's.
+// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=; settings has added the mode. The users in them are the container's.
 func temporaryOptions(list string, users Users) ([]kernel.Option, error) {
 	root := strconv.FormatUint(uint64(users.Start), 10)
-	result := options("mode", "0755", "size", "10%", "nr_inodes", "400k", "uid", root, "gid", root)
+	result := options("size", "10%", "nr_inodes", "400k", "uid", root, "gid", root)
 	for _, option := range strings.Split(list, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		if name == "uid" || name == "gid" {

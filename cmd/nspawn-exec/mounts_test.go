@@ -67,6 +67,7 @@ func TestMountsAsSystemdNspawn(t *testing.T) {
 		"read-only stays so":     {"--bind-ro=HOST/one:/mnt:idmap", "mount -o remount,rw,bind /mnt; touch /mnt/x; umount /mnt; ls /mnt", "both\none"},
 		"root stays read-only":   {"--read-only --bind=HOST/one:/mnt:idmap", "mount -o remount,rw,bind /; touch /etc/x; echo $?; cat /mnt/one", "1\none"},
 		"root, without mounts":   {"--read-only --resolv-conf=replace-host", "mount -o remount,rw,bind /; touch /etc/x; ls /etc", ""},
+		"mode of a tmpfs":        {"--tmpfs=/opt --tmpfs=/mnt:size=1m --tmpfs=/srv:mode=700", "stat -c %a:%u:%g /opt /mnt /srv", "755:0:0\n1777:0:0\n700:0:0"},
 		"tmpfs stays":            {"--tmpfs=/opt", "umount /opt; ls /opt", ""},
 
 		"inaccessible":           {"--inaccessible=/opt/dir --inaccessible=/opt/file", "stat -c '%F %a %u' /opt/dir /opt/file; ls /opt/dir; cat /opt/file; echo $?", "directory 0 65534\nregular empty file 0 65534\n1"},
@@ -136,6 +137,8 @@ func TestMountsBeyondSystemdNspawn(t *testing.T) {
 		"empty source, idmap":   {"--bind=:/mnt:idmap", "touch /mnt/x; stat -c %u /mnt/x", "0", ""},
 		"read-only in /run":     {"--bind-ro=HOST/one:/run/a:idmap", "mount -o remount,rw,bind /run/a; touch /run/a/x; ls /run/a", "both\none", ""},
 		"inaccessible in /proc": {"--inaccessible=/proc/cpuinfo", "cat /proc/cpuinfo", "", ""},
+		"device in /dev":        {"--bind=/dev/null:/dev/mine", "echo x >/dev/mine; stat -c %F /dev/mine", "character special file", ""},
+		"no /dev in the image":  {"--bind=/dev/null:/dev/mine", "stat -c %F /dev/mine", "character special file", ""},
 		"overlay":               {"--overlay=HOST/one:HOST/two:HOST/up:/mnt", "echo new >/mnt/new; echo >/mnt/one; cat /mnt/both; stat -c %u /mnt /mnt/one /mnt/new", "two\n0\n0\n0", "up/new 0"},
 		"overlay by others":     {"--overlay=HOST/one:HOST/up:/mnt", "touch /mnt/new; chown 33:33 /mnt/new; stat -c %u /mnt/new", "33", "up/new 33"},
 		"overlay of user 1000":  {"--overlay=HOST/one:HOST/user:/mnt", "touch /mnt/file; stat -c %u /mnt /mnt/file", "1000\n1000", ""},
@@ -150,6 +153,9 @@ func TestMountsBeyondSystemdNspawn(t *testing.T) {
 			root, host := newRoot(t, "web"), mountHost(t)
 			prepareMounts(t, root, host)
 			writeFile(t, host+"/a,b=c/f", "")
+			if strings.HasPrefix(name, "no /dev") {
+				must(t, os.Remove(root+"/dev"))
+			}
 			must(t, os.MkdirAll(root+"/srv/of5", 0o755))
 			must(t, os.Chown(root+"/srv/of5", 5, 5))
 			if got := shell(t, root, test.script+" 2>/dev/null", strings.Fields(strings.ReplaceAll(test.options, "HOST", host))...); got != test.want {

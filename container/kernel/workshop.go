@@ -5,8 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -171,29 +169,4 @@ func NewIDMap(from, to uint32) (*os.File, error) {
 	}
 	defer holder.end()
 	return holder.OpenNamespace("user")
-}
-
-// WhereIs returns the path of the host that an open file has now.
-func WhereIs(file *os.File) (string, error) {
-	return os.Readlink("/proc/self/fd/" + strconv.Itoa(int(file.Fd())))
-}
-
-// Nearest reports where the nearest existing part of a path inside the root is, as a path inside the root: links are followed.
-func (r *Root) Nearest(name string) (string, error) {
-	base, err := WhereIs(r.dir)
-	if err != nil {
-		return "", err
-	}
-	for {
-		file, err := r.Open(name, unix.O_PATH)
-		if err == nil {
-			defer file.Close()
-			path, err := WhereIs(file)
-			return filepath.Join("/", strings.TrimPrefix(path, base)), err
-		}
-		if !os.IsNotExist(err) || name == "/" {
-			return "", err
-		}
-		name = filepath.Dir(filepath.Join("/", name))
-	}
 }
