@@ -268,3 +268,17 @@ func TestBindOfNobody(t *testing.T) {
 		}
 	}
 }
+
+// "Permission denied" alone sends people to look at modes and owners.
+func TestRootOnNoExec(t *testing.T) {
+	root := newRoot(t, "web")
+	mounted := filepath.Join(t.TempDir(), "web")
+	must(t, os.Mkdir(mounted, 0o755))
+	bindMount(t, root, mounted)
+	must(t, syscall.Mount("", mounted, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_NOEXEC, ""))
+	refused(t, run(t, mounted, "/bin/echo", "payload runs"), "/bin/echo", "permission denied", "noexec")
+	writeFile(t, root+"/bin/text", "no program")
+	if r := run(t, root, "/bin/text"); strings.Contains(r.stderr, "noexec") {
+		t.Errorf("got %q", r.stderr)
+	}
+}
