@@ -20,6 +20,7 @@ func Cleanup(machine, directory string) error {
 	}
 	problems := []error{
 		cleanMachine(machine),
+		removeStaleTemporaries(machine),
 		kernel.RemoveStaleLocks(usersDirectory),
 	}
 	if directory != "" {

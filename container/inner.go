@@ -19,6 +19,7 @@ type first struct {
 	proc, sys kernel.Tree // made while the host's are in sight
 	osRelease kernel.Tree
 	passed    passedTrees
+	late      []TreeMount              // what passed.late is for
 	etc       map[*EtcFile]kernel.Tree // files of the host to be mounted in /etc
 	replies   []*os.File               // what the supervisor gets back: console, notify socket
 	warnings  []string                 // and logs
@@ -29,7 +30,7 @@ type passedTrees struct {
 	root, dev, run, incoming, export kernel.Tree
 	sys                              *kernel.Tree // the host's, where a new one is not permitted
 	credentials                      *kernel.Tree
-	binds                            []kernel.Tree
+	late                             []kernel.Tree
 }
 
 // Messages of the channel.
@@ -107,9 +108,12 @@ func (f *first) cloneHostFiles() (err error) {
 
 // receiveTrees waits for barrier 1: the supervisor has id-mapped the trees.
 func (f *first) receiveTrees() error {
-	_, files, err := f.channel.Receive()
+	message, files, err := f.channel.Receive()
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(message, &f.late); err != nil {
+		return fmt.Errorf("read list of trees: %w", err)
 	}
 	trees := make([]kernel.Tree, len(files))
 	for i, file := range files {
@@ -122,10 +126,16 @@ func (f *first) receiveTrees() error {
 			fixed++
 		}
 	}
-	if len(trees) != fixed+len(f.plan.Trees) {
-		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
+	expected := fixed
+	for _, m := range f.late {
+		if !m.Inaccessible {
+			expected++
+		}
 	}
-	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], binds: trees[fixed:]}
+	if len(trees) != expected {
+		return fmt.Errorf("got %d trees, expected %d", len(trees), expected)
+	}
+	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], late: trees[fixed:]}
 	if hostSys {
 		f.passed.sys = &trees[5]
 	}

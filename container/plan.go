@@ -84,10 +84,8 @@ type Inside struct {
 	Boot           bool
 	Credentials    bool // at [credentialsDirectory]
 
-	Trees               []TreeMount // trees the supervisor passes, in this order, after the root
-	TemporaryFileSystem []settings.TemporaryFileSystem
-	ResolvConf          *EtcFile
-	Timezone            *EtcFile
+	ResolvConf *EtcFile
+	Timezone   *EtcFile
 
 	Candidates       []string // programs to execute, the first that exists
 	Arguments        []string
@@ -100,6 +98,7 @@ type Inside struct {
 
 // TreeMount is a mount that the supervisor made and the first process puts into its place.
 type TreeMount struct {
-	Destination string
-	Origin      string // FILE:LINE of the setting behind it
+	Destination  string
+	Origin       string // FILE:LINE of the setting behind it
+	Inaccessible bool   // cover what is there; there is no tree
 }

@@ -185,6 +185,7 @@ func (s *Supervisor) Close() {
 	if s.copy != "" {
 		s.report(s.removeCopy())
 	}
+	s.report(s.temporaries.remove())
 	for _, lock := range s.locks {
 		lock.Release()
 	}

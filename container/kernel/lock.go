@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -117,3 +118,15 @@ var ErrReadOnlyFileSystem error = unix.EROFS
 
 // ErrOtherFileSystem says that two directories are not on the same file system.
 var ErrOtherFileSystem error = unix.EXDEV
+
+// Content returns what was written to the lock file.
+func (l *Lock) Content() ([]byte, error) { return io.ReadAll(io.NewSectionReader(l.file, 0, 1<<20)) }
+
+// Append adds text to the lock file, for whoever finds the file later.
+func (l *Lock) Append(text string) error {
+	_, err := l.file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = l.file.WriteString(text)
+	}
+	return err
+}
