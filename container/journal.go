@@ -6,10 +6,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"nspawnkit/container/kernel"
 	"nspawnkit/settings"
 )
 
 const journalDirectory = "/var/log/journal"
+
+// notLinked is a reason not to link journals that try-host, try-guest and auto put up with.
+type notLinked struct{ error }
 
 // linkJournals makes the container's journal visible on the host or the other way round, as --link-journal= of
 // systemd-nspawn(1) describes. A host without a persistent journal is not given one.
@@ -23,7 +27,7 @@ func (s *Supervisor) linkJournals() error {
 		return nil
 	}
 	err = fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.LinkJournal"), err)
-	if mode.Try || mode.Mode == "auto" {
+	if tolerated := (notLinked{}); errors.As(err, &tolerated) && (mode.Try || mode.Mode == "auto") {
 		s.log(Debug, fmt.Sprintf("link journals: %v, ignoring", err))
 		return nil
 	}
@@ -31,60 +35,117 @@ func (s *Supervisor) linkJournals() error {
 }
 
 func (s *Supervisor) linkJournal(mode string) error {
-	host := filepath.Join(journalDirectory, s.plan.UUID)
-	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
-	info, err := os.Lstat(host)
-	exists := err == nil
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if isVolatile(&s.plan.Settings) {
+		return notLinked{errors.New("a volatile container has no journal on disk")}
+	}
+	root, _, err := s.openInImage("/")
+	if err != nil {
 		return err
 	}
-	if exists && info.Mode()&os.ModeSymlink != 0 {
-		target, err := os.Readlink(host)
-		if err != nil {
-			return err
-		}
-		if target == guest && mode != "host" {
-			return s.makeGuestJournal(host)
-		}
+	defer root.Close()
+	// Whether or not there is something to link: journald of the container writes to disk where this directory is.
+	if err := s.makeGuestJournal(root, journalDirectory); err != nil {
+		return notLinked{err}
+	}
+	host := filepath.Join(journalDirectory, s.plan.UUID)
+	if err := s.checkJournalPlaces(root, host); err != nil {
+		return notLinked{err}
+	}
+	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
+	switch target, err := os.Readlink(host); {
+	case err == nil && target == guest && mode != "host":
+		return s.makeGuestJournal(root, host)
+	case err == nil:
 		if err := os.Remove(host); err != nil {
 			return err
 		}
-		exists = false
+	case mode == "guest" && !errors.Is(err, os.ErrNotExist):
+		// Only an empty directory gives way: journals are never lost.
+		if err := kernel.RemoveDirectory(host); err != nil {
+			return err
+		}
 	}
+	if mode == "guest" {
+		return s.linkGuestJournal(root, guest, host)
+	}
+	return s.bindHostJournal(root, host, mode)
+}
+
+// checkJournalPlaces refuses places where something is mounted already, on the host or inside, and a link of the image.
+func (s *Supervisor) checkJournalPlaces(root *kernel.Root, name string) error {
+	for _, bind := range s.plan.Settings.Files.Binds {
+		if filepath.Clean(bind.Destination) == name {
+			return fmt.Errorf("%s: %s is a mount point", bind.Origin, name)
+		}
+	}
+	inside, err := root.OpenPlain(name, kernel.PathOnly)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	outside, _ := os.OpenFile(name, kernel.PathOnly|kernel.NoFollow, 0)
+	for _, place := range []*os.File{inside, outside} {
+		if place == nil {
+			continue
+		}
+		defer place.Close()
+		if kernel.IsMountPoint(place) {
+			return fmt.Errorf("%s is a mount point", place.Name())
+		}
+	}
+	return nil
+}
+
+// linkGuestJournal makes the host's name for the journal a link into the image.
+func (s *Supervisor) linkGuestJournal(root *kernel.Root, guest, host string) error {
+	if err := os.Symlink(guest, host); err != nil {
+		return notLinked{err}
+	}
+	if err := s.makeGuestJournal(root, host); err != nil {
+		return errors.Join(err, os.Remove(host))
+	}
+	return nil
+}
+
+// bindHostJournal mounts the host's directory inside; auto does not make one.
+func (s *Supervisor) bindHostJournal(root *kernel.Root, host, mode string) error {
+	if mode == "host" {
+		if err := os.Mkdir(host, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return notLinked{err}
+		}
+	}
+	info, err := os.Lstat(host)
 	switch {
-	case mode == "guest":
-		if exists {
-			// Only an empty directory gives way: journals are never lost.
-			if err := os.Remove(host); err != nil {
-				return err
-			}
-		}
-		if err := s.makeGuestJournal(host); err != nil {
-			return err
-		}
-		return os.Symlink(guest, host)
-	case mode == "auto" && !exists:
+	case errors.Is(err, os.ErrNotExist):
 		return nil
-	case !exists:
-		if err := os.Mkdir(host, 0o755); err != nil {
-			return err
-		}
+	case err != nil:
+		return err
+	}
+	if err := s.makeGuestJournal(root, host); err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", host)
+	}
+	if entries, err := root.ReadDir(host); err == nil && len(entries) > 0 {
+		s.log(Warning, fmt.Sprintf("%s: %s of the container is not empty, its journals are hidden", s.plan.Settings.Origin("Exec.LinkJournal"), host))
 	}
 	s.bindJournal(host)
 	return nil
 }
 
-// makeGuestJournal makes the directory inside the image. Where the image has a link on the way, nothing is made: the host
+// makeGuestJournal makes a directory inside the image. Where the image has a link on the way, nothing is made: the host
 // would follow it.
-func (s *Supervisor) makeGuestJournal(name string) error {
-	if isVolatile(&s.plan.Settings) {
-		return errors.New("a volatile container has no journal on disk")
+func (s *Supervisor) makeGuestJournal(root *kernel.Root, name string) error {
+	if s.plan.Settings.Files.ReadOnly {
+		directory, err := root.OpenPlain(name, kernel.PathOnly)
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("make directory %s: %w", name, kernel.ErrReadOnlyFileSystem)
+		}
+		if err != nil {
+			return err
+		}
+		return directory.Close()
 	}
-	root, name, err := s.openInImage(name)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
 	owner := int(s.plan.Users.Start)
 	if s.plan.Users.MapRoot {
 		owner = 0

@@ -11,8 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PathOnly opens a place rather than its content, see O_PATH in open(2).
-const PathOnly = unix.O_PATH
+// Flags of open(2): PathOnly opens a place rather than its content, NoFollow a link rather than where it leads.
+const (
+	PathOnly = unix.O_PATH
+	NoFollow = unix.O_NOFOLLOW
+)
 
 // ErrLink says that a path has a symbolic link where none is allowed.
 var ErrLink error = unix.ELOOP
@@ -80,6 +83,31 @@ func (r *Root) ReadFile(name string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("read %s: larger than %d bytes", name, limit)
 	}
 	return data, err
+}
+
+// ReadDir lists a directory.
+func (r *Root) ReadDir(name string) ([]os.DirEntry, error) {
+	directory, err := r.Open(name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	return directory.ReadDir(-1)
+}
+
+// RemoveDirectory removes an empty directory of the host, and nothing else.
+func RemoveDirectory(name string) error {
+	if err := unix.Rmdir(name); err != nil {
+		return &os.PathError{Op: "remove", Path: name, Err: err}
+	}
+	return nil
+}
+
+// IsMountPoint reports whether an open place is the root of a mount.
+func IsMountPoint(place *os.File) bool {
+	var st unix.Statx_t
+	err := unix.Statx(int(place.Fd()), "", unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW, 0, &st)
+	return err == nil && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
 // Exists reports whether the path leads to something inside the root.
