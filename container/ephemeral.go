@@ -49,6 +49,9 @@ func EphemeralMachine(base, suffix string) string {
 // copiesOf returns where the temporary copies of the directory are.
 func copiesOf(directory string) (image.Copies, error) {
 	isMount, err := kernel.IsMountPoint(directory)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil // it is still to be made, from a template
+	}
 	return image.CopiesOf(directory, isMount), err
 }
 
@@ -179,6 +182,9 @@ func sweepCopies(directory string) error {
 		return err
 	}
 	entries, err := os.ReadDir(copies.Parent)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

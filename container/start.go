@@ -26,6 +26,7 @@ func supervisor() []step[*Supervisor] {
 		{"lock directory tree", nil, (*Supervisor).lockTree},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
+		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},

@@ -94,15 +94,45 @@ func run() int {
 func directoryOf(cmd *settings.CommandLine) (string, error) {
 	switch {
 	case cmd.Directory != "":
-		directory, err := filepath.Abs(cmd.Directory)
-		if err != nil {
-			return "", err
+		directory, err := resolve(cmd.Directory)
+		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
+			parent, err := resolve(filepath.Dir(cmd.Directory))
+			return filepath.Join(parent, filepath.Base(cmd.Directory)), err
 		}
-		return filepath.EvalSymlinks(directory)
+		return directory, err
 	case cmd.Machine != "":
-		return image.Find(os.DirFS("/"), cmd.Machine)
+		directory, err := image.Find(os.DirFS("/"), cmd.Machine)
+		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
+			return image.New(cmd.Machine), nil
+		}
+		return directory, err
 	}
 	return os.Getwd()
+}
+
+// mayBeMissing reports whether the root directory may be missing: it is made from a template, or its left-over copies are
+// looked for.
+func mayBeMissing(cmd *settings.CommandLine) bool { return cmd.Template != "" || cmd.Cleanup }
+
+// resolve returns the absolute path without links.
+func resolve(name string) (string, error) {
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
+// findTemplate returns the template, or nothing if none was asked for. missing says that it is needed.
+func findTemplate(cmd *settings.CommandLine, directory string) (template string, missing bool, err error) {
+	if cmd.Template == "" {
+		return "", false, nil
+	}
+	if template, err = resolve(cmd.Template); err != nil {
+		return "", false, fmt.Errorf("--template: %w", err)
+	}
+	_, err = os.Lstat(directory)
+	return template, errors.Is(err, fs.ErrNotExist), nil
 }
 
 func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
@@ -139,13 +169,23 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		effective.Machine = container.EphemeralMachine(effective.Machine, suffix)
 		record.Name = effective.Machine
 	}
-	host, err := container.Gather(&effective)
+	template, missing, err := findTemplate(cmd, directory)
+	if err != nil {
+		return nil, err
+	}
+	source := directory
+	if missing {
+		source = template
+	} else if template != "" {
+		log.print(container.Info, fmt.Sprintf("Directory %s already exists, not populating from template %s.", directory, template))
+	}
+	host, err := container.Gather(&effective, source)
 	if err != nil {
 		return nil, err
 	}
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
-		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix,
+		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {
