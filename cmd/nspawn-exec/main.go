@@ -70,7 +70,7 @@ func run() int {
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
 		directory, _ := directoryOf(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), directory); err != nil {
+		if err := container.Cleanup(cmd.MachineName(), treeOf(directory)); err != nil {
 			return fail(err)
 		}
 		return 0
@@ -123,6 +123,14 @@ func resolve(name string) (string, error) {
 	return filepath.EvalSymlinks(absolute)
 }
 
+// treeOf returns the directory that a path leads to, or the path if nothing is there.
+func treeOf(directory string) string {
+	if resolved, err := filepath.EvalSymlinks(directory); err == nil {
+		return resolved
+	}
+	return directory
+}
+
 // findTemplate returns the template, or nothing if none was asked for. missing says that it is needed.
 func findTemplate(cmd *settings.CommandLine, directory string) (template string, missing bool, err error) {
 	if cmd.Template == "" {
@@ -163,6 +171,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	if directoryErr != nil {
 		return nil, directoryErr
 	}
+	directory = treeOf(directory) // a machine may be a link; its file is beside the link, its lock beside the tree
 	effective.Directory = directory
 	suffix := copySuffix()
 	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
