@@ -125,7 +125,7 @@ type assembly struct {
 // mountCustom mounts what the settings ask for below the container's root, before the container gets it: there they are
 // locked. What belongs below file systems that the first process makes is passed to it and mounted there.
 func (s *Supervisor) mountCustom() error {
-	if lockRoot := s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace; len(s.custom) == 0 && !lockRoot {
+	if lockRoot := (s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings)) && s.plan.Inside.UserNamespace; len(s.custom) == 0 && !lockRoot {
 		return nil
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {

@@ -24,9 +24,9 @@ func Cleanup(machine, directory string) error {
 		kernel.RemoveStaleLocks(usersDirectory),
 	}
 	if directory != "" {
-		problems = append(problems, sweepCopies(directory))
-		if byName, byInode, err := kernel.TreeLocks(directory); err == nil {
-			problems = append(problems, kernel.RemoveStaleLock(byName), kernel.RemoveStaleLock(byInode))
+		problems = append(problems, sweepCopies(directory), kernel.RemoveStaleLock(kernel.TreeLock(directory)))
+		if _, byInode, err := kernel.TreeLocks(directory); err == nil {
+			problems = append(problems, kernel.RemoveStaleLock(byInode))
 		}
 	}
 	return errors.Join(problems...)

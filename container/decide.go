@@ -38,6 +38,8 @@ func at(s *settings.Settings, key string, err error) error {
 func checkRoot(p *Plan, host *Host) error {
 	directory := p.Settings.Directory
 	switch {
+	case p.Settings.Exec.Ephemeral && p.Options.Template != "":
+		return at(&p.Settings, "Exec.Ephemeral", errors.New("may not be combined with --template"))
 	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
 		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
 	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
@@ -74,7 +76,7 @@ func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
-	p.Inside.Ephemeral = s.Exec.Ephemeral
+	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {

@@ -48,8 +48,15 @@ func EphemeralMachine(base, suffix string) string {
 
 // copiesOf returns where the temporary copies of the directory are.
 func copiesOf(directory string) (image.Copies, error) {
-	isMount, err := kernel.IsMountPoint(directory)
-	return image.CopiesOf(directory, isMount), err
+	place, err := os.OpenFile(directory, kernel.PathOnly, 0)
+	if errors.Is(err, os.ErrNotExist) { // it is still to be made, from a template
+		return image.CopiesOf(directory, false), nil
+	}
+	if err != nil {
+		return image.Copies{}, err
+	}
+	defer place.Close()
+	return image.CopiesOf(directory, kernel.IsMountPoint(place)), nil
 }
 
 // lockCopy takes a name for the copy. Whoever holds its lock is using it.
@@ -179,6 +186,9 @@ func sweepCopies(directory string) error {
 		return err
 	}
 	entries, err := os.ReadDir(copies.Parent)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ import (
 // maxSmallFile bounds what is read of files in an image.
 const maxSmallFile = 64 << 10
 
-// Gather finds out what [Decide] needs to know of the host and of the root directory.
-func Gather(s *settings.Settings) (Host, error) {
+// Gather finds out what [Decide] needs to know of the host and of the root directory, which is that of the settings or the
+// template that it will be made from.
+func Gather(s *settings.Settings, directory string) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
 		Term:         os.Getenv("TERM"),
@@ -50,12 +51,12 @@ func Gather(s *settings.Settings) (Host, error) {
 		}
 		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
 	}
-	host.Root, err = gatherRoot(s)
+	host.Root, err = gatherRoot(s, directory)
 	return host, err
 }
 
-func gatherRoot(s *settings.Settings) (Root, error) {
-	image, err := kernel.OpenRoot(s.Directory)
+func gatherRoot(s *settings.Settings, directory string) (Root, error) {
+	image, err := kernel.OpenRoot(directory)
 	if err != nil {
 		return Root{}, err
 	}
@@ -66,7 +67,7 @@ func gatherRoot(s *settings.Settings) (Root, error) {
 	}
 	opened, err := image.OpenDirectory(path.Join("/", s.Exec.PivotRoot.New))
 	if err != nil {
-		return root, fmt.Errorf("%s: %s: %w", s.Origin("Exec.PivotRoot"), s.Directory, err)
+		return root, fmt.Errorf("%s: %s: %w", s.Origin("Exec.PivotRoot"), directory, err)
 	}
 	defer opened.Close()
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")

@@ -66,6 +66,8 @@ type Options struct {
 	Slice      string
 	Quiet      bool
 	Suffix     string // of the copy that an ephemeral container runs from
+	Template   string // that the root directory is made from if it is missing
+	Populate   bool   // it is missing
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
@@ -79,6 +81,7 @@ type Inside struct {
 	PrivateNetwork bool
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
+	Populate       bool // runs from a directory that is made first
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool

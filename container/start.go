@@ -27,6 +27,7 @@ func supervisor() []step[*Supervisor] {
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
+		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},

@@ -20,6 +20,7 @@ func TestSteps(t *testing.T) {
 			s.Network.Private, s.Network.VirtualEthernet = true, true
 		},
 		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
+		"template":  func(_ *settings.Settings, o *Options, _ *Host) { o.Template, o.Populate = "/template", true },
 		"everything": func(s *settings.Settings, o *Options, _ *Host) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
 			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Files.ReadOnly = settings.UsersPick, true, true

@@ -102,6 +102,9 @@ func (s *Supervisor) lockTree() error {
 	if s.plan.Inside.Ephemeral {
 		return s.lockCopy()
 	}
+	if s.plan.Options.Populate {
+		return s.lockTemplate()
+	}
 	if s.plan.Settings.Directory == "/" {
 		return nil // the host runs from it; the container, which is volatile then, only reads
 	}

@@ -13,6 +13,9 @@ func searchPath() []string {
 	return []string{"/etc/machines", "/run/machines", "/var/lib/machines", "/usr/local/lib/machines", "/usr/lib/machines"}
 }
 
+// New returns where the root directory of a new machine goes.
+func New(machine string) string { return path.Join("/var/lib/machines", machine) }
+
 // Find returns the root directory of a machine below the host's root fsys. A disk image of that name is an error of its own,
 // since it would be wrong to say that there is none.
 func Find(fsys fs.FS, machine string) (directory string, err error) {

@@ -30,6 +30,7 @@ type CommandLine struct {
 
 	Machine   string // --machine=, a valid machine name, or empty
 	Directory string // --directory=, possibly relative to the working directory, or empty
+	Template  string // --template=, possibly relative to the working directory, or empty
 	Settings  Mode   // --settings=
 	Quiet     bool   // --quiet
 	KeepUnit  bool   // --keep-unit
@@ -185,6 +186,8 @@ func (c *CommandLine) check() error {
 		return errors.New("--boot and --as-pid2 may not be combined")
 	case c.processTwo:
 		return unsupported("--as-pid2")
+	case c.Template != "" && c.Machine == "" && c.Directory == "":
+		return errors.New("--template needs --directory= or --machine=")
 	case c.Cleanup && c.Machine == "" && c.Directory == "":
 		return errors.New("--cleanup needs --machine= or --directory=")
 	}

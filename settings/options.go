@@ -42,7 +42,7 @@ var options = [...]option{
 
 	{long: "directory", short: 'D', meta: "PATH", help: "Root directory for the container", set: takeDirectory},
 	{long: "machine", short: 'M', meta: "NAME", help: "Set the machine name for the container", set: takeMachine},
-	{long: "template"},
+	{long: "template", meta: "PATH", help: "Initialize root directory from template directory, if missing", set: takeTemplate},
 	{long: "image", short: 'i'},
 	{long: "image-policy"},
 	{long: "mstack"},
@@ -119,6 +119,14 @@ func takeDirectory(c *CommandLine, v value) error {
 		return errors.New("path is empty")
 	}
 	c.Directory = v.text
+	return checkText(v.text)
+}
+
+func takeTemplate(c *CommandLine, v value) error {
+	if v.text == "" {
+		return errors.New("path is empty")
+	}
+	c.Template = v.text
 	return checkText(v.text)
 }
 

@@ -52,7 +52,7 @@ func furnishRichly(t *testing.T, root string) {
 	must(t, os.Link(root+"/srv/one", root+"/srv/two"))
 	must(t, os.Link(root+"/srv/one", root+"/etc/three"))
 	must(t, os.Chown(root+"/srv/one", 1000, 1001))
-	must(t, os.Chmod(root+"/srv/one", 0o4751))
+	must(t, os.Chmod(root+"/srv/one", 0o751|fs.ModeSetuid))
 	command(t, "setfacl", "-m", "u:1234:rw,g:77:r", root+"/srv/one")
 	command(t, "setfacl", "-m", "d:u:1234:rwx", root+"/srv")
 	writeFile(t, root+"/usr/capable", "x")
@@ -105,7 +105,7 @@ func fullDigest(t *testing.T, root string) string {
 		names := strings.Split(string(buffer[:n]), "\x00")
 		slices.Sort(names)
 		for _, attribute := range names {
-			if attribute != "" {
+			if attribute != "" && !strings.HasPrefix(attribute, "trusted.SGI_ACL_") { // XFS's own form of ACLs
 				n, err := unix.Lgetxattr(path, attribute, buffer)
 				must(t, err)
 				fmt.Fprintf(&text, " %s=%x", attribute, buffer[:n])
@@ -166,7 +166,7 @@ func TestEphemeral(t *testing.T) {
 				writeFile(t, root+"/var/below/deep/file", "deep\n")
 			}
 			before := fullDigest(t, root)
-			c := begin(t, root, append([]string{"--ephemeral"}, sleeper...)...)
+			c := begin(t, root, append([]string{"--ephemeral", "--timezone=off", "--resolv-conf=off"}, sleeper...)...)
 			copied := copyOf(t, filepath.Join(beside, original))
 			if got := fullDigest(t, copied); !test.inside && withoutTimes(got) != withoutTimes(before) {
 				t.Errorf("the copy differs:\n%s", firstDifference(withoutTimes(before), withoutTimes(got)))

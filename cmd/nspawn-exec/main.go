@@ -70,7 +70,7 @@ func run() int {
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
 		directory, _ := directoryOf(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), directory); err != nil {
+		if err := container.Cleanup(cmd.MachineName(), treeOf(directory)); err != nil {
 			return fail(err)
 		}
 		return 0
@@ -94,15 +94,53 @@ func run() int {
 func directoryOf(cmd *settings.CommandLine) (string, error) {
 	switch {
 	case cmd.Directory != "":
-		directory, err := filepath.Abs(cmd.Directory)
-		if err != nil {
-			return "", err
+		directory, err := resolve(cmd.Directory)
+		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
+			parent, err := resolve(filepath.Dir(cmd.Directory))
+			return filepath.Join(parent, filepath.Base(cmd.Directory)), err
 		}
-		return filepath.EvalSymlinks(directory)
+		return directory, err
 	case cmd.Machine != "":
-		return image.Find(os.DirFS("/"), cmd.Machine)
+		directory, err := image.Find(os.DirFS("/"), cmd.Machine)
+		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
+			return image.New(cmd.Machine), nil
+		}
+		return directory, err
 	}
 	return os.Getwd()
+}
+
+// mayBeMissing reports whether the root directory may be missing: it is made from a template, or its left-over copies are
+// looked for.
+func mayBeMissing(cmd *settings.CommandLine) bool { return cmd.Template != "" || cmd.Cleanup }
+
+// resolve returns the absolute path without links.
+func resolve(name string) (string, error) {
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
+// treeOf returns the directory that a path leads to, or the path if nothing is there.
+func treeOf(directory string) string {
+	if resolved, err := filepath.EvalSymlinks(directory); err == nil {
+		return resolved
+	}
+	return directory
+}
+
+// findTemplate returns the template, or nothing if none was asked for. missing says that it is needed.
+func findTemplate(cmd *settings.CommandLine, directory string) (template string, missing bool, err error) {
+	if cmd.Template == "" {
+		return "", false, nil
+	}
+	if template, err = resolve(cmd.Template); err != nil {
+		return "", false, fmt.Errorf("--template: %w", err)
+	}
+	_, err = os.Lstat(directory)
+	return template, errors.Is(err, fs.ErrNotExist), nil
 }
 
 func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
@@ -133,19 +171,31 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	if directoryErr != nil {
 		return nil, directoryErr
 	}
+	directory = treeOf(directory) // a machine may be a link; its file is beside the link, its lock beside the tree
 	effective.Directory = directory
 	suffix := copySuffix()
 	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
 		effective.Machine = container.EphemeralMachine(effective.Machine, suffix)
 		record.Name = effective.Machine
 	}
-	host, err := container.Gather(&effective)
+	template, missing, err := findTemplate(cmd, directory)
+	if err != nil {
+		return nil, err
+	}
+	source := directory
+	if missing {
+		source = template
+	} else if template != "" {
+		log.print(container.Info, fmt.Sprintf("Directory %s already exists, not populating from template %s.", directory, template))
+	}
+	host, err := container.Gather(&effective, source)
 	if err != nil {
 		return nil, err
 	}
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
-		HasSystemd: kernel.HasSystemd(), Credentials: cmd.Credentials, Quiet: cmd.Quiet, Suffix: suffix,
+		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
+		Credentials: cmd.Credentials,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {

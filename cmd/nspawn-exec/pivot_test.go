@@ -43,7 +43,7 @@ func TestPivotRoot(t *testing.T) {
 		}
 		t.Run(name+"/systemd-nspawn", func(t *testing.T) {
 			defer forget()
-			r := finish(t, oracle(t, image, append(test.options, "--machine=web", "/bin/sh", "-c", script)...))
+			r := finish(t, oracle(t, image, append(test.options, "--machine=web", "--timezone=off", "/bin/sh", "-c", script)...))
 			must(t, os.RemoveAll("/run/systemd/nspawn"))
 			must(t, os.RemoveAll("/run/cgroup"))
 			if r.stdout != test.want {
@@ -53,7 +53,7 @@ func TestPivotRoot(t *testing.T) {
 		for users, option := range map[string]string{"no users": "--private-users=no", "shifted": "--private-users=pick"} {
 			t.Run(name+"/"+users, func(t *testing.T) {
 				defer forget()
-				r := run(t, image, append(test.options, option, "/bin/sh", "-c", script)...)
+				r := run(t, image, append(test.options, option, "--timezone=off", "/bin/sh", "-c", script)...)
 				if r.stdout != test.want {
 					t.Errorf("got %q, want %q (%s)", r.stdout, test.want, r.stderr)
 				}

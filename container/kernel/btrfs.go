@@ -71,7 +71,11 @@ func Snapshot(subvolume, parent *os.File, name string, skip func(string) bool) e
 	}
 	arguments := snapshotArguments{fd: int64(subvolume.Fd())}
 	copy(arguments.name[:], name)
-	if err := request(parent, btrfsSnapCreateV2, unsafe.Pointer(&arguments)); err != nil {
+	err := request(parent, btrfsSnapCreateV2, unsafe.Pointer(&arguments))
+	if errors.Is(err, unix.ENOTTY) {
+		err = ErrOtherFileSystem // not even a btrfs
+	}
+	if err != nil {
 		return failed("snapshot", subvolume.Name(), err)
 	}
 	directories, err := directoriesOfSubvolumes(subvolume)

@@ -52,6 +52,14 @@ func CopyTree(ctx context.Context, directory string, parent *os.File, name strin
 	return c.directory(from, parent, name, "/")
 }
 
+// RenameNew gives a file a new path on the same file system, where nothing must be yet.
+func RenameNew(from, to string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
 // openAt opens a name of a directory without following a link.
 func openAt(directory *os.File, name string, flags int) (*os.File, error) {
 	fd, err := unix.Openat(int(directory.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)

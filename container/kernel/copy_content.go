@@ -112,7 +112,7 @@ func copyAttributes(a attributes) error {
 		return fmt.Errorf("list extended attributes: %w", err)
 	}
 	for _, name := range strings.Split(strings.TrimRight(string(names), "\x00"), "\x00") {
-		if name == "" {
+		if name == "" || strings.HasPrefix(name, "trusted.SGI_ACL_") { // how XFS keeps ACLs, which have a name of their own
 			continue
 		}
 		value, err := readGrowing(func(buffer []byte) (int, error) { return a.get(name, buffer) })

@@ -63,9 +63,14 @@ func TreeLocks(directory string) (byName, byInode string, err error) {
 	if err := unix.Stat(directory, &st); err != nil {
 		return "", "", &os.PathError{Op: "stat", Path: directory, Err: err}
 	}
-	byName = filepath.Join(filepath.Dir(directory), ".#"+filepath.Base(directory)+".lck")
+	byName = TreeLock(directory)
 	byInode = fmt.Sprintf("/run/systemd/nspawn/locks/inode-%d:%d", st.Dev, st.Ino)
 	return byName, byInode, nil
+}
+
+// TreeLock returns the path of the lock file that stands for a directory tree by its name.
+func TreeLock(directory string) string {
+	return filepath.Join(filepath.Dir(directory), ".#"+filepath.Base(directory)+".lck")
 }
 
 // LockHeld reports whether a process holds the lock file at path exclusively.

@@ -104,12 +104,3 @@ func clearFlags(file *os.File) error {
 	}
 	return unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, flags&^keeps)
 }
-
-// IsMountPoint reports whether a directory is the root of a mount.
-func IsMountPoint(directory string) (bool, error) {
-	var st unix.Statx_t
-	if err := unix.Statx(unix.AT_FDCWD, directory, 0, unix.STATX_BASIC_STATS, &st); err != nil {
-		return false, &os.PathError{Op: "stat", Path: directory, Err: err}
-	}
-	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
-}
