@@ -29,6 +29,7 @@ type Root struct {
 	HasOSRelease       bool
 	HasUsr             bool
 	MachineID          string // the valid content of etc/machine-id, or empty
+	MachineIDProblem   string // what is wrong with it
 }
 
 // Users is the choice of the container's users.
