@@ -46,6 +46,8 @@ func checkRoot(p *Plan, host *Host) error {
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
 	case !host.Root.HasUsr:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (/usr/ directory is missing), refusing", directory)
+	case host.Root.MachineIDProblem != "":
+		return fmt.Errorf("directory %s: %s", directory, host.Root.MachineIDProblem)
 	}
 	return nil
 }

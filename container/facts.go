@@ -75,8 +75,15 @@ func gatherRoot(s *settings.Settings, directory string) (Root, error) {
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}
-	if data, err := opened.ReadFile("etc/machine-id", maxSmallFile); err == nil {
-		root.MachineID = parseMachineID(data)
+	data, err := opened.ReadFile("etc/machine-id", maxSmallFile)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		root.MachineIDProblem = err.Error()
+	case !unsetMachineID(data):
+		if root.MachineID = parseMachineID(data); root.MachineID == "" {
+			root.MachineIDProblem = "read etc/machine-id: not a machine ID of 32 hexadecimal digits"
+		}
 	}
 	return root, nil
 }
@@ -89,9 +96,14 @@ func readMachineID(path string) string {
 	return parseMachineID(data)
 }
 
-// parseMachineID returns the ID of machine-id(5), or nothing if the file is empty, "uninitialized" or something else.
+// unsetMachineID reports whether the file is that of an image that is to get its ID at first boot, see machine-id(5).
+func unsetMachineID(data []byte) bool {
+	return len(data) == 0 || string(data) == "uninitialized\n" || string(data) == "uninitialized"
+}
+
+// parseMachineID returns the ID of machine-id(5), or nothing if the file has something else.
 func parseMachineID(data []byte) string {
-	id := strings.ReplaceAll(strings.TrimSpace(string(data)), "-", "")
+	id := strings.TrimSuffix(string(data), "\n")
 	if decoded, err := hex.DecodeString(id); err != nil || len(decoded) != 16 || strings.Trim(id, "0") == "" {
 		return ""
 	}

@@ -32,6 +32,7 @@ type Root struct {
 	HasUsr             bool
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
+	MachineIDProblem   string       // what is wrong with it
 }
 
 // Users is the choice of the container's users.

@@ -136,5 +136,4 @@ func TestCredentialsStaySecret(t *testing.T) {
 	if strings.Contains(r.stderr, secret) {
 		t.Errorf("logged: %s", r.stderr)
 	}
-	c.kill()
 }

@@ -25,16 +25,16 @@ func bindMount(t *testing.T, from, to string) {
 	t.Cleanup(func() { must(t, syscall.Unmount(to, 0)) })
 }
 
-// A hostile /etc/machine-id is as good as none: a random ID is taken, and nothing hangs or reads without end.
+// A hostile /etc/machine-id is refused in one line, and nothing hangs or reads without end. One that leads to nothing inside is
+// as good as none: a random ID is taken.
 func TestHostileMachineID(t *testing.T) {
 	for name, make := range map[string]func(t *testing.T, path string){
-		"link to the host's": func(t *testing.T, path string) { must(t, os.Symlink("/etc/../../../run/machine-id", path)) },
-		"link to itself":     func(t *testing.T, path string) { must(t, os.Symlink("machine-id", path)) },
-		"link to a device":   func(t *testing.T, path string) { must(t, os.Symlink("/dev/zero", path)) },
-		"FIFO":               func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o644)) },
-		"directory":          func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o755)) },
-		"zeroes":             func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("0", 32)+"\n") },
-		"uninitialized":      func(t *testing.T, path string) { writeFile(t, path, "uninitialized\n") },
+		"none: link to the host's": func(t *testing.T, path string) { must(t, os.Symlink("/etc/../../../run/machine-id", path)) },
+		"none: link to a device":   func(t *testing.T, path string) { must(t, os.Symlink("/dev/zero", path)) },
+		"link to itself":           func(t *testing.T, path string) { must(t, os.Symlink("machine-id", path)) },
+		"FIFO":                     func(t *testing.T, path string) { must(t, syscall.Mkfifo(path, 0o644)) },
+		"directory":                func(t *testing.T, path string) { must(t, os.Mkdir(path, 0o755)) },
+		"zeroes":                   func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("0", 32)+"\n") },
 		"device": func(t *testing.T, path string) {
 			must(t, syscall.Mknod(path, syscall.S_IFCHR|0o666, 5<<8)) // /dev/tty
 		},
@@ -46,9 +46,46 @@ func TestHostileMachineID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := newRoot(t, "web")
 			make(t, root+"/etc/machine-id")
+			if !strings.HasPrefix(name, "none") {
+				r := run(t, root, "/bin/echo", "payload runs")
+				refused(t, r, root, "etc/machine-id")
+				if strings.Count(r.stderr, "\n") != 1 {
+					t.Errorf("more than one line: %s", r.stderr)
+				}
+				return
+			}
 			got := strings.ReplaceAll(shell(t, root, "echo $container_uuid"), "-", "")
 			if len(got) != 32 || got == guestID || got == hostID || got[12] != '4' {
 				t.Errorf("container_uuid=%q", got)
+			}
+		})
+	}
+}
+
+// TestMachineID compares what systemd-nspawn takes for an ID, for none yet, and for a mistake.
+func TestMachineID(t *testing.T) {
+	root := newRoot(t, "web")
+	for content, want := range map[string]string{
+		"": "given", "uninitialized\n": "given", "uninitialized": "given", guestID: "own", guestID + "\n": "own",
+		strings.ToUpper(guestID) + "\n": "own", "garbage\n": "refused", guestID + "\nx\n": "refused", guestID[1:] + "\n": "refused",
+		strings.Repeat("0", 32) + "\n": "refused", "01234567-89ab-cdef-0123-456789abcdef\n": "refused", " " + guestID: "refused", "\n": "refused",
+	} {
+		t.Run(content, func(t *testing.T) {
+			for _, oracle := range []bool{false, true} {
+				writeFile(t, root+"/etc/machine-id", content)
+				cmd := nspawn(root, "--uuid=fedcba9876543210fedcba9876543210", "--link-journal=no", "/bin/sh", "-c", "echo $container_uuid")
+				onHost(t, cmd, "", oracle)
+				r := finish(t, cmd)
+				got := "refused"
+				switch {
+				case strings.HasPrefix(r.stdout, "01234567-89ab-"):
+					got = "own"
+				case strings.HasPrefix(r.stdout, "fedcba98-7654-"):
+					got = "given"
+				}
+				if got != want {
+					t.Errorf("systemd-nspawn %v: %q is %s, want %s: %s%s", oracle, content, got, want, r.stdout, r.stderr)
+				}
 			}
 		})
 	}
