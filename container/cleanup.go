@@ -22,6 +22,7 @@ func Cleanup(machine, directory string) error {
 		cleanLinks(machine),
 		cleanSettings(machine),
 		removeSharedDirectories(machine),
+		removeStaleTemporaries(machine),
 		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
 	}
 	clearRecord(machine)

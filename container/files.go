@@ -10,16 +10,9 @@ import (
 func decideMounts(p *Plan, _ *Host) error {
 	s := &p.Settings
 	p.Inside.ReadOnly = s.Files.ReadOnly
-	p.Inside.TemporaryFileSystem = s.Files.TemporaryFileSystem
-	for _, bind := range s.Files.Binds {
-		if reserved := reservedPath(bind.Destination); reserved != "" {
-			return fmt.Errorf("%s: cannot mount on %s: the container's %s is there", bind.Origin, bind.Destination, reserved)
-		}
-		p.Inside.Trees = append(p.Inside.Trees, TreeMount{Destination: bind.Destination, Origin: bind.Origin.String()})
-	}
-	for _, mount := range s.Files.TemporaryFileSystem {
-		if reserved := reservedPath(mount.Path); reserved != "" {
-			return fmt.Errorf("%s: cannot mount on %s: the container's %s is there", mount.Origin, mount.Path, reserved)
+	for _, m := range customMounts(&s.Files) {
+		if reserved := reservedPath(m.destination); reserved != "" {
+			return fmt.Errorf("%s: cannot mount on %s: the container's %s is there", m.origin, m.destination, reserved)
 		}
 	}
 	return nil

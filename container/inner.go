@@ -18,14 +18,15 @@ type first struct {
 	proc, sys kernel.Tree // made while the host's are in sight
 	osRelease kernel.Tree
 	passed    passedTrees
-	replies   []*os.File // what the supervisor gets back: console, notify socket
+	late      []TreeMount // what passed.late is for
+	replies   []*os.File  // what the supervisor gets back: console, notify socket
 }
 
 // passedTrees are the mounts that came from the supervisor.
 type passedTrees struct {
 	root, dev, run, incoming, export kernel.Tree
 	sys                              *kernel.Tree // the host's, where a new one is not permitted
-	binds                            []kernel.Tree
+	late                             []kernel.Tree
 }
 
 // Messages of the channel.
@@ -93,9 +94,12 @@ func (f *first) cloneHostFiles() (err error) {
 
 // receiveTrees waits for barrier 1: the supervisor has id-mapped the trees.
 func (f *first) receiveTrees() error {
-	_, files, err := f.channel.Receive()
+	message, files, err := f.channel.Receive()
 	if err != nil {
 		return err
+	}
+	if err := json.Unmarshal(message, &f.late); err != nil {
+		return fmt.Errorf("read list of trees: %w", err)
 	}
 	trees := make([]kernel.Tree, len(files))
 	for i, file := range files {
@@ -105,10 +109,16 @@ func (f *first) receiveTrees() error {
 	if !f.plan.PrivateNetwork && f.plan.UserNamespace {
 		fixed++
 	}
-	if len(trees) != fixed+len(f.plan.Trees) {
-		return fmt.Errorf("got %d trees, expected %d", len(trees), fixed+len(f.plan.Trees))
+	expected := fixed
+	for _, m := range f.late {
+		if !m.Inaccessible {
+			expected++
+		}
 	}
-	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], binds: trees[fixed:]}
+	if len(trees) != expected {
+		return fmt.Errorf("got %d trees, expected %d", len(trees), expected)
+	}
+	f.passed = passedTrees{root: trees[0], dev: trees[1], run: trees[2], incoming: trees[3], export: trees[4], late: trees[fixed:]}
 	if fixed == 6 {
 		f.passed.sys = &trees[5]
 	}

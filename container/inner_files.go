@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"nspawnkit/container/kernel"
 )
@@ -44,43 +43,45 @@ func (f *first) cover(target string, node kernel.Node, attributes uint64) error 
 	return os.Remove(path)
 }
 
-// mountCustom mounts what the settings ask for, in their order: temporary file systems, then binds.
-func (f *first) mountCustom() error {
-	for _, m := range f.plan.TemporaryFileSystem {
-		tree, err := kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime, temporaryOptions(m.Options)...)
+// mountLate mounts what the settings ask for on top of the file systems made here.
+func (f *first) mountLate() error {
+	trees := f.passed.late
+	for _, m := range f.late {
+		var err error
+		if m.Inaccessible {
+			err = f.makeInaccessible(m.Destination)
+		} else {
+			err = f.attachCustom(trees[0], m.Destination)
+			trees = trees[1:]
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.Origin, err)
-		}
-		if err := f.attachCustom(tree, m.Path, true); err != nil {
-			return fmt.Errorf("%s: %w", m.Origin, err)
-		}
-	}
-	for i, m := range f.plan.Trees {
-		info, err := f.passed.binds[i].File().Stat()
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Origin, err)
-		}
-		if err := f.attachCustom(f.passed.binds[i], m.Destination, info.IsDir()); err != nil {
 			return fmt.Errorf("%s: %w", m.Origin, err)
 		}
 	}
 	return nil
 }
 
-// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=.
-func temporaryOptions(list string) []kernel.Option {
-	result := options("mode", "0755", "size", "10%", "nr_inodes", "400k")
-	for _, option := range strings.Split(list, ",") {
-		if name, value, _ := strings.Cut(option, "="); name != "" {
-			result = append(result, kernel.Option{Name: name, Value: value})
-		}
+func (f *first) makeInaccessible(target string) error {
+	place, err := f.root.Open(target, kernel.PathOnly)
+	if err != nil {
+		return err
 	}
-	return result
+	defer place.Close()
+	tree, err := maskFor(place, inaccessible)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	return tree.Attach(place)
 }
 
-func (f *first) attachCustom(tree kernel.Tree, target string, directory bool) error {
+func (f *first) attachCustom(tree kernel.Tree, target string) error {
 	defer tree.Close()
-	place, err := f.root.MakeMountPoint(target, directory)
+	info, err := tree.File().Stat()
+	if err != nil {
+		return err
+	}
+	place, err := f.root.MakeMountPoint(target, info.IsDir())
 	if err != nil {
 		return err
 	}
@@ -103,9 +104,9 @@ func (f *first) writeResolvConf() error {
 	return unlessForeign(os.WriteFile(path, f.plan.ResolvConf.Content, 0o644))
 }
 
-// unlessForeign returns err, but nil where /etc belongs to none of the container's users: no reason not to start.
+// unlessForeign returns err, but nil where /etc is read-only or belongs to none of the container's users: no reason not to start.
 func unlessForeign(err error) error {
-	if errors.Is(err, os.ErrPermission) {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, kernel.ErrReadOnlyFileSystem) {
 		return nil
 	}
 	return err

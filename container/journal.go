@@ -97,5 +97,4 @@ func (s *Supervisor) makeGuestJournal(name string) error {
 func (s *Supervisor) bindJournal(name string) {
 	bind := settings.Bind{Origin: s.plan.Settings.Origin("Exec.LinkJournal"), Source: name, Destination: name, IDMap: "idmap"}
 	s.plan.Settings.Files.Binds = append(s.plan.Settings.Files.Binds, bind)
-	s.plan.Inside.Trees = append(s.plan.Inside.Trees, TreeMount{Destination: name, Origin: bind.Origin.String()})
 }

@@ -119,17 +119,23 @@ func deviceNodes(in *Inside) []kernel.Node {
 
 // runNodes are the files of /run that the Container Interface promises.
 func runNodes(in *Inside) []kernel.Node {
-	return []kernel.Node{
+	nodes := []kernel.Node{
 		{Path: "host", Mode: kernel.Directory | 0o755},
 		{Path: "host/incoming", Mode: kernel.Directory | 0o600}, {Path: "host/unix-export", Mode: kernel.Directory | 0o755},
 		{Path: "host/os-release", Mode: kernel.Regular | 0o644},
 		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn"},
 		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID},
 		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
-		{Path: "host/inaccessible/reg", Mode: kernel.Regular}, {Path: "host/inaccessible/dir", Mode: kernel.Directory},
-		{Path: "host/inaccessible/fifo", Mode: kernel.FIFO}, {Path: "host/inaccessible/sock", Mode: kernel.Socket},
-		{Path: "host/inaccessible/chr", Mode: kernel.Character, Optional: true},
-		{Path: "host/inaccessible/blk", Mode: kernel.Block, Optional: true},
+	}
+	return append(nodes, inaccessibleNodes("host/inaccessible/")...)
+}
+
+// inaccessibleNodes are files of every type that cover others.
+func inaccessibleNodes(prefix string) []kernel.Node {
+	return []kernel.Node{
+		{Path: prefix + "reg", Mode: kernel.Regular}, {Path: prefix + "dir", Mode: kernel.Directory},
+		{Path: prefix + "fifo", Mode: kernel.FIFO}, {Path: prefix + "sock", Mode: kernel.Socket},
+		{Path: prefix + "chr", Mode: kernel.Character, Optional: true}, {Path: prefix + "blk", Mode: kernel.Block, Optional: true},
 	}
 }
 

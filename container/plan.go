@@ -75,10 +75,8 @@ type Inside struct {
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
 
-	Trees               []TreeMount // trees the supervisor passes, in this order, after the root
-	TemporaryFileSystem []settings.TemporaryFileSystem
-	ResolvConf          *ResolvConf
-	Timezone            *Timezone
+	ResolvConf *ResolvConf
+	Timezone   *Timezone
 
 	Candidates       []string // programs to execute, the first that exists
 	Arguments        []string
@@ -91,8 +89,9 @@ type Inside struct {
 
 // TreeMount is a mount that the supervisor made and the first process puts into its place.
 type TreeMount struct {
-	Destination string
-	Origin      string // FILE:LINE of the setting behind it
+	Destination  string
+	Origin       string // FILE:LINE of the setting behind it
+	Inaccessible bool   // cover what is there; there is no tree
 }
 
 // ResolvConf says what happens to /etc/resolv.conf.

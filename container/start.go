@@ -31,7 +31,7 @@ func supervisor() []step[*Supervisor] {
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
-		{"open sources of binds", nil, (*Supervisor).openBinds},
+		{"open sources of mounts", nil, (*Supervisor).openMounts},
 		{"start first process", nil, (*Supervisor).startFirst},
 	}
 }
@@ -42,7 +42,7 @@ func outer() []step[*Supervisor] {
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"id-map root directory", nil, (*Supervisor).openRootTree},
-		{"id-map binds", nil, (*Supervisor).mapBinds},
+		{"mount files and directories", nil, (*Supervisor).mountCustom},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set resource limits", nil, (*Supervisor).setLimits},
@@ -70,7 +70,7 @@ func inner() []step[*first] {
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
 		{"mount files of the host in /run/host", nil, (*first).mountHostFiles},
-		{"mount files and directories", nil, (*first).mountCustom},
+		{"mount files and directories below API file systems", nil, (*first).mountLate},
 		{"copy resolv.conf", func(in *Inside) bool { return in.ResolvConf != nil }, (*first).writeResolvConf},
 		{"link time zone", func(in *Inside) bool { return in.Timezone != nil }, (*first).linkTimezone},
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},

@@ -26,7 +26,10 @@ type Supervisor struct {
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	root        kernel.Tree
-	binds       []kernel.Tree
+	custom      []openedMount
+	late        []TreeMount // what of custom the first process mounts, and the trees of it
+	lateTrees   []kernel.Tree
+	temporaries temporaries
 	channel     *kernel.Channel
 	child       *kernel.Child
 	console     *os.File
@@ -219,11 +222,14 @@ func (s *Supervisor) startFirst() error {
 		}
 		defer group.Close()
 	}
-	namespaces := kernel.Namespaces{
+	s.child, err = kernel.StartStage(s.namespaces(), group, s.stdio(), theirs, file)
+	return err
+}
+
+func (s *Supervisor) namespaces() kernel.Namespaces {
+	return kernel.Namespaces{
 		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
-	s.child, err = kernel.StartStage(namespaces, group, s.stdio(), theirs, file)
-	return err
 }
 
 // stdio is what the first process inherits: the payload's own with --console=pipe, otherwise it opens its console later.
@@ -243,10 +249,14 @@ func (s *Supervisor) passTrees() error {
 		}
 		files = append(files, sys.File())
 	}
-	for _, bind := range s.binds {
-		files = append(files, bind.File())
+	for _, tree := range s.lateTrees {
+		files = append(files, tree.File())
 	}
-	err := s.channel.Send([]byte("trees"), files...)
+	message, err := s.lateMessage()
+	if err != nil {
+		return err
+	}
+	err = s.channel.Send(message, files...)
 	for _, file := range files {
 		file.Close()
 	}

@@ -13,7 +13,6 @@ import (
 	"nspawnkit/machined"
 	"nspawnkit/network"
 	"nspawnkit/network/kernel/link"
-	"nspawnkit/settings"
 )
 
 // Priorities of syslog(3).
@@ -33,6 +32,9 @@ const registerTimeout = 25 * time.Second
 func (s *Supervisor) clearStale() error {
 	if s.plan.Options.Register != "no" {
 		clearRecord(s.plan.Settings.Machine)
+	}
+	if err := removeStaleTemporaries(s.plan.Settings.Machine); err != nil {
+		return err
 	}
 	if len(s.plan.Machine.Links) == 0 {
 		return nil
@@ -114,57 +116,4 @@ func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
 	}
 	defer users.Close()
 	return tree.MapIDs(users, recursive)
-}
-
-// openBinds opens the sources of binds before the container exists, so that a missing one costs nothing.
-func (s *Supervisor) openBinds() error {
-	for _, bind := range s.plan.Settings.Files.Binds {
-		tree, err := s.openBind(bind)
-		if err != nil {
-			return fmt.Errorf("%s: %w", bind.Origin, err)
-		}
-		s.binds = append(s.binds, tree)
-	}
-	return nil
-}
-
-func (s *Supervisor) openBind(bind settings.Bind) (kernel.Tree, error) {
-	source, inRoot := strings.CutPrefix(bind.Source, "+")
-	if !inRoot {
-		return kernel.CloneTree(source, bind.Recursive)
-	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
-	if err != nil {
-		return kernel.Tree{}, err
-	}
-	defer root.Close()
-	file, err := root.Open(source, kernel.PathOnly)
-	if err != nil {
-		return kernel.Tree{}, err
-	}
-	defer file.Close()
-	return kernel.CloneTreeOf(file, bind.Recursive)
-}
-
-func (s *Supervisor) mapBinds() error {
-	for i, bind := range s.plan.Settings.Files.Binds {
-		if bind.ReadOnly {
-			if err := s.binds[i].SetAttributes(kernel.ReadOnly, bind.Recursive); err != nil {
-				return fmt.Errorf("%s: %w", bind.Origin, err)
-			}
-		}
-		switch bind.IDMap {
-		case "idmap":
-			if !s.plan.Users.Namespace {
-				continue
-			}
-			if err := s.mapTree(s.binds[i], bind.Recursive); err != nil {
-				return fmt.Errorf("%s: %w", bind.Origin, err)
-			}
-		case "", "noidmap":
-		default:
-			return fmt.Errorf("%s: %s is not supported yet", bind.Origin, bind.IDMap)
-		}
-	}
-	return nil
 }

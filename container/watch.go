@@ -182,6 +182,7 @@ func (s *Supervisor) Close() {
 	if s.made {
 		s.report(removeSharedDirectories(s.plan.Settings.Machine))
 	}
+	s.report(s.temporaries.remove())
 	for _, lock := range s.locks {
 		lock.Release()
 	}

@@ -162,7 +162,7 @@ func TestValues(t *testing.T) {
 		{"[Files]\nBind=a:/b", "error: Bind=a:/b: path a is not absolute"},
 		{"[Files]\nBind=/a:/b:ro", "error: Bind=/a:/b:ro: unknown mount option ro"},
 		{"[Files]\nBind=/a:/../b", "error: Bind=/a:/../b: path /../b is not normalized"},
-		{"[Files]\nBind=:/b", "error: Bind=:/b: an empty source (a temporary directory) is not supported yet"},
+		{"[Files]\nBind=:", "error: Bind=:: path  is not absolute"},
 		{"[Files]\nBind=/a:/", "error: Bind=/a:/: mounting over the root directory is not supported yet"},
 		{"[Files]\nTemporaryFileSystem=/", "error: TemporaryFileSystem=/: mounting over the root directory is not supported yet"},
 		{"[Files]\nPrivateUsersOwnership=chown", "error: PrivateUsersOwnership=chown: chown is not supported yet"},

@@ -9,7 +9,7 @@ import (
 
 // addBind takes SOURCE[:DESTINATION[:OPTIONS]] of --bind= and --bind-ro=.
 func addBind(s *Settings, v value, readOnly bool) error {
-	bind := Bind{Origin: v.origin, ReadOnly: readOnly, Recursive: true, IDMap: "noidmap"}
+	bind := Bind{Origin: v.origin, ReadOnly: readOnly, Recursive: true}
 	source, rest, hasDestination, err := cutEscaped(v.text)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func bindSource(source string, v value) (string, error) {
 	if source == "" && v.text == "" {
 		return "", errEmpty
 	} else if source == "" {
-		return "", unsupported("an empty source (a temporary directory)")
+		return "", nil
 	}
 	p, inRoot := strings.CutPrefix(source, "+")
 	if inRoot {

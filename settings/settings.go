@@ -171,11 +171,11 @@ type Files struct {
 // Bind is one Bind= or BindReadOnly= line.
 type Bind struct {
 	Origin      Origin
-	Source      string // on the host; a leading "+" means relative to the container's root
+	Source      string // on the host; a leading "+" means relative to the container's root; empty: a temporary directory
 	Destination string // absolute path inside the container
 	ReadOnly    bool
 	Recursive   bool   // rbind, the default
-	IDMap       string // "noidmap" (default), "idmap", "rootidmap", "owneridmap"
+	IDMap       string // "noidmap", "idmap", "rootidmap", "owneridmap"; empty: as IDMapBinds= says
 }
 
 // TemporaryFileSystem is one TemporaryFileSystem= line.

@@ -98,7 +98,7 @@ func TestKilledDuringStart(t *testing.T) {
 	}
 	for i := range runs {
 		delay := time.Duration(rand.IntN(40_000)) * time.Microsecond
-		cmd := nspawn(root, append([]string{"--network-zone=app", "--tmpfs=/mnt"}, sleeper...)...)
+		cmd := nspawn(root, append([]string{"--network-zone=app", "--tmpfs=/mnt", "--bind=:/opt", "--overlay=+/etc::/etc"}, sleeper...)...)
 		must(t, cmd.Start())
 		time.Sleep(delay)
 		init := childOf(cmd.Process.Pid)
@@ -110,6 +110,7 @@ func TestKilledDuringStart(t *testing.T) {
 		if i%2 == 0 {
 			cleanup(t, root)
 			clean(t, root)
+			noTemporaries(t, root)
 		}
 		if got := shell(t, root, "echo works", "--network-zone=app"); got != "works" {
 			t.Errorf("killed after %v: %q", delay, got)

@@ -110,7 +110,7 @@ func TestStatusOfFailure(t *testing.T) {
 	manager := newServiceManager(t)
 	cmd := manager.watch(nspawn(newRoot(t, "web"), "--bind=/no/such/source", "/bin/true"))
 	refused(t, finish(t, cmd), "/no/such/source")
-	manager.expect("STATUS=open sources of binds: --bind: clone mount /no/such/source: no such file or directory")
+	manager.expect("STATUS=open sources of mounts: --bind: clone mount /no/such/source: no such file or directory")
 }
 
 func TestStoppingIsTold(t *testing.T) {

@@ -170,7 +170,8 @@ func TestSymlinkExchange(t *testing.T) {
 		starts = 1000
 	}
 	for range starts {
-		run(t, root, "--tmpfs=/way/new", "--bind=/etc/hostname:/way/file/deep", "/bin/sh", "-c", "echo owned >/way/new/made")
+		run(t, root, "--tmpfs=/way/new", "--bind=/etc/hostname:/way/file/deep",
+			"--bind=+/way:/mnt", "--overlay=+/usr:+/way/upper:/opt", "/bin/sh", "-c", "echo owned >/way/new/made")
 	}
 	close(done)
 	<-stopped

@@ -100,10 +100,25 @@ func (t Tree) MapIDs(userns *os.File, recursive bool) error {
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns.Fd())}
 	err := t.setattr("id-map", attr, recursive)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("%w (file system %s)", err, fileSystemName(t.file))
+		return UnmappableError{t.file.Name(), fileSystemName(t.file), err}
 	}
 	return err
 }
+
+// UnmappableError says that the file system of a tree, or one mounted below it, cannot be id-mapped.
+type UnmappableError struct {
+	Path, FileSystem string
+	Err              error
+}
+
+func (e UnmappableError) Error() string {
+	if errors.Is(e.Err, unix.EPERM) {
+		return fmt.Sprintf("%s (file system %s) is or holds a mount that is id-mapped already, or cannot be", e.Path, e.FileSystem)
+	}
+	return fmt.Sprintf("the kernel cannot id-map %s (file system %s) or what is mounted below it", e.Path, e.FileSystem)
+}
+
+func (e UnmappableError) Unwrap() error { return e.Err }
 
 func (t Tree) setattr(step string, attr unix.MountAttr, recursive bool) error {
 	flags := uint(unix.AT_EMPTY_PATH)
@@ -205,6 +220,9 @@ func fileSystemName(file *os.File) string {
 		unix.OVERLAYFS_SUPER_MAGIC: "overlay", unix.NFS_SUPER_MAGIC: "nfs", unix.TMPFS_MAGIC: "tmpfs",
 		unix.EXT4_SUPER_MAGIC: "ext4", unix.BTRFS_SUPER_MAGIC: "btrfs", unix.XFS_SUPER_MAGIC: "xfs",
 		unix.FUSE_SUPER_MAGIC: "fuse", unix.SQUASHFS_MAGIC: "squashfs", unix.RAMFS_MAGIC: "ramfs",
+		unix.PROC_SUPER_MAGIC: "proc", unix.SYSFS_MAGIC: "sysfs", unix.CGROUP2_SUPER_MAGIC: "cgroup2", unix.DEVPTS_SUPER_MAGIC: "devpts",
+		unix.V9FS_MAGIC: "9p", unix.SMB2_SUPER_MAGIC: "cifs", unix.CEPH_SUPER_MAGIC: "ceph", unix.F2FS_SUPER_MAGIC: "f2fs",
+		unix.MSDOS_SUPER_MAGIC: "vfat", unix.EXFAT_SUPER_MAGIC: "exfat", unix.EROFS_SUPER_MAGIC_V1: "erofs", 0x2fc12fc1: "zfs", 0x19800202: "mqueue",
 	}
 	if name, ok := names[int64(st.Type)]; ok {
 		return name

@@ -34,6 +34,10 @@ func TestLocks(t *testing.T) {
 	lock := take(false)
 	busy(false)
 	busy(true)
+	err := errors.Join(lock.Append("one\n"), lock.Append("two\n"))
+	if content, readErr := lock.Content(); err != nil || readErr != nil || string(content) != "one\ntwo\n" {
+		t.Errorf("content %q, %v, %v", content, err, readErr)
+	}
 	if err := RemoveStaleLocks(filepath.Dir(path)); err != nil { // this one is held
 		t.Error(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -144,4 +145,30 @@ func Owner(file *os.File) (uid, gid uint32, err error) {
 		return 0, 0, &os.PathError{Op: "stat", Path: file.Name(), Err: err}
 	}
 	return st.Uid, st.Gid, nil
+}
+
+// WhereIs returns the path of the host that an open file has now.
+func WhereIs(file *os.File) (string, error) {
+	return os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
+}
+
+// Resolve returns the path inside the root that a path without ".." leads to when all links in it are followed. What is missing
+// stays as it is written.
+func (r *Root) Resolve(name string) (string, error) {
+	base, err := WhereIs(r.dir)
+	if err != nil {
+		return "", err
+	}
+	missing := ""
+	for name = path.Join("/", name); ; missing, name = path.Join(path.Base(name), missing), path.Dir(name) {
+		file, err := r.Open(name, unix.O_PATH)
+		if err == nil {
+			defer file.Close()
+			where, err := WhereIs(file)
+			return path.Join("/", strings.TrimPrefix(where, base), missing), err
+		}
+		if !errors.Is(err, os.ErrNotExist) || name == "/" {
+			return "", err
+		}
+	}
 }

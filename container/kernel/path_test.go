@@ -161,3 +161,19 @@ func TestReadFile(t *testing.T) {
 		})
 	}
 }
+
+func TestResolve(t *testing.T) {
+	root, directory, outside := newTree(t)
+	for name, target := range map[string]string{"absolute": "/etc", "relative": "../../etc", "chain": "absolute", "out": outside, "loop": "loop"} {
+		symlink(t, target, filepath.Join(directory, name))
+	}
+	for path, want := range map[string]string{
+		"/etc": "/etc", "etc/x/y": "/etc/x/y", "/": "/", "/none": "/none", "/none/x": "/none/x", "/absolute/x": "/etc/x", "/relative": "/etc",
+		"/chain/a/b/c": "/etc/a/b/c", "/out/x": "/out/x", "/loop/x": "",
+	} {
+		got, err := root.Resolve(path)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("Resolve(%q) = %q, %v; want %q", path, got, err, want)
+		}
+	}
+}

@@ -173,8 +173,17 @@ func Execute(candidates, arguments, environment []string) error {
 	for _, program := range candidates {
 		err := syscall.Exec(program, arguments, environment)
 		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) || len(candidates) == 1 {
-			return fmt.Errorf("execute %s: %w", program, err)
+			return fmt.Errorf("execute %s: %w%s", program, err, whyNotExecuted(program, err))
 		}
 	}
 	return fmt.Errorf("execute payload: none of %v is there: %w", candidates, os.ErrNotExist)
+}
+
+// whyNotExecuted names a mount option as the reason of an error that says nothing of it.
+func whyNotExecuted(program string, err error) string {
+	var st unix.Statfs_t
+	if errors.Is(err, unix.EACCES) && unix.Statfs(program, &st) == nil && st.Flags&unix.ST_NOEXEC != 0 {
+		return ": the file system it is on is mounted noexec"
+	}
+	return ""
 }

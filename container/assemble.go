@@ -1,0 +1,339 @@
+package container
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/settings"
+)
+
+// openedMount is a mount of [Files] whose sources are open.
+type openedMount struct {
+	customMount
+	tree   kernel.Tree // of a bind
+	layers *layers     // of an overlay
+}
+
+// openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
+func (s *Supervisor) openMounts() error {
+	for _, m := range customMounts(&s.plan.Settings.Files) {
+		opened := openedMount{customMount: m}
+		var err error
+		switch m.kind {
+		case bindMount:
+			opened.tree, err = s.openBind(m.bind)
+		case overlayMount:
+			opened.layers, err = s.openOverlay(m.overlay)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.origin, err)
+		}
+		s.custom = append(s.custom, opened)
+	}
+	return nil
+}
+
+func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
+	mapping := bindMapping(bind, s.plan.Settings.Files.IDMapBinds, s.plan.Users)
+	if bind.Source == "" {
+		owner := int(s.plan.Users.Start)
+		if mapping == "idmap" {
+			owner = 0
+		}
+		directory, err := s.makeTemporary(owner)
+		if err != nil {
+			return kernel.Tree{}, err
+		}
+		return kernel.CloneTree(directory, false)
+	}
+	tree, err := s.openSource(bind.Source, bind.Recursive)
+	if err != nil {
+		return tree, err
+	}
+	info, err := tree.File().Stat()
+	if err != nil {
+		return tree, err
+	}
+	uid, gid, err := kernel.Owner(tree.File())
+	if info.IsDir() || info.Mode().IsRegular() {
+		if text := describeOwner(bind, mapping, uid, gid, s.plan.Users); text != "" {
+			s.log(Warning, fmt.Sprintf("%s: %s", bind.Origin, text))
+		}
+	}
+	return tree, err
+}
+
+// openSource clones the mount at a path of the host, or, with "+", of the image.
+func (s *Supervisor) openSource(source string, recursive bool) (kernel.Tree, error) {
+	if !strings.HasPrefix(source, "+") {
+		return kernel.CloneTree(source, recursive)
+	}
+	file, err := s.openFile(source)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer file.Close()
+	return kernel.CloneTreeOf(file, recursive)
+}
+
+func (s *Supervisor) openFile(source string) (*os.File, error) {
+	inside, inRoot := strings.CutPrefix(source, "+")
+	if !inRoot {
+		return os.OpenFile(source, kernel.PathOnly, 0)
+	}
+	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Open(inside, kernel.PathOnly)
+}
+
+// makeTemporary makes an empty directory that goes with the container.
+func (s *Supervisor) makeTemporary(owner int) (string, error) {
+	directory := filepath.Join("/var/tmp", "nspawn-temp-"+RandomID()[:16])
+	if err := s.temporaries.note(s.plan.Settings.Machine, directory); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		return "", err
+	}
+	parent, err := os.OpenFile(directory, kernel.PathOnly, 0)
+	if err != nil {
+		return "", err
+	}
+	defer parent.Close()
+	return filepath.Join(directory, "src"), kernel.MakeIn(parent, "src", 0o755, owner)
+}
+
+// assembly is the root of a container in a workshop, with what is mounted below it.
+type assembly struct {
+	*Supervisor
+	workshop *kernel.Workshop
+	root     *kernel.Root
+	masks    string // the directory of inaccessible files; empty: not made yet
+	paths    []string
+	late     []TreeMount
+}
+
+// mountCustom mounts what the settings ask for below the container's root, before the container gets it: there they are
+// locked. What belongs below file systems that the first process makes is passed to it and mounted there.
+func (s *Supervisor) mountCustom() error {
+	if lockRoot := s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace; len(s.custom) == 0 && !lockRoot {
+		return nil
+	}
+	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
+		directory, err := w.Place(s.root, "root", true)
+		if err != nil {
+			return err
+		}
+		a := &assembly{Supervisor: s, workshop: w, paths: []string{directory}}
+		if a.root, err = kernel.OpenRoot(directory); err != nil {
+			return err
+		}
+		defer a.root.Close()
+		for i := range s.custom {
+			if err := a.mount(&s.custom[i], fmt.Sprint(i)); err != nil {
+				return fmt.Errorf("%s: %w", s.custom[i].origin, err)
+			}
+		}
+		if err := a.makeReadOnly(); err != nil {
+			return err
+		}
+		trees, err := w.Take(s.namespaces(), a.paths...)
+		if err != nil {
+			return err
+		}
+		s.root.Close()
+		s.root, s.lateTrees, s.late = trees[0], trees[1:], a.late
+		return nil
+	})
+}
+
+// lateDirectories are where the first process mounts file systems of its own; see mounts.go.
+func lateDirectories() []string { return []string{"proc", "sys", "dev", "run", "tmp"} }
+
+// makeReadOnly makes the root directory read-only, and none of the mounts below it, when all is there that the first process
+// mounts on.
+func (a *assembly) makeReadOnly() error {
+	if !a.plan.Inside.ReadOnly {
+		return nil
+	}
+	owner := int(a.plan.Users.Start)
+	for _, name := range lateDirectories() {
+		directory, err := a.root.MakeDirectories(name, 0o755, owner, owner)
+		if err != nil {
+			return err
+		}
+		directory.Close()
+	}
+	return a.Supervisor.root.SetAttributes(kernel.ReadOnly, false)
+}
+
+// mount makes one mount; name is free in the workshop.
+func (a *assembly) mount(m *openedMount, name string) error {
+	where, err := a.root.Resolve(m.destination)
+	if err != nil {
+		return err
+	}
+	top, _, _ := strings.Cut(strings.TrimPrefix(where, "/"), "/")
+	late := slices.Contains(lateDirectories(), top)
+	if late {
+		a.late = append(a.late, TreeMount{Destination: m.destination, Origin: m.origin.String(), Inaccessible: m.kind == inaccessibleMount})
+		if m.kind == inaccessibleMount {
+			return nil
+		}
+	}
+	place, err := a.place(m, late)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	tree, err := a.make(m, place, name)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	if !late {
+		return tree.Attach(place)
+	}
+	info, err := tree.File().Stat()
+	if err != nil {
+		return err
+	}
+	directory, err := a.workshop.Place(tree, "late"+name, info.IsDir())
+	a.paths = append(a.paths, directory)
+	return err
+}
+
+// place opens the mount point, and makes it if it may be missing. That of a late mount is made inside; what it will belong to,
+// the container's root, is what the root directory belongs to.
+func (a *assembly) place(m *openedMount, late bool) (*os.File, error) {
+	switch {
+	case late:
+		return a.root.Open("/", kernel.PathOnly)
+	case m.kind == inaccessibleMount:
+		return a.root.Open(m.destination, kernel.PathOnly)
+	case m.kind == bindMount:
+		info, err := m.tree.File().Stat()
+		if err != nil {
+			return nil, err
+		}
+		return a.root.MakeMountPoint(m.destination, info.IsDir())
+	}
+	return a.root.MakeMountPoint(m.destination, true)
+}
+
+func (a *assembly) make(m *openedMount, place *os.File, name string) (kernel.Tree, error) {
+	switch m.kind {
+	case bindMount:
+		return m.tree, a.mapBind(m, place)
+	case temporaryMount:
+		list, err := temporaryOptions(m.temporary.Options, a.plan.Users)
+		if err != nil {
+			return kernel.Tree{}, err
+		}
+		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime, list...)
+	case overlayMount:
+		if err := a.mapLayers(m.layers); err != nil {
+			return kernel.Tree{}, err
+		}
+		tree, err := a.workshop.Overlay("overlay"+name, m.layers.lower, m.layers.upper)
+		if err == nil && m.overlay.ReadOnly {
+			err = tree.SetAttributes(kernel.ReadOnly, false)
+		}
+		return tree, err
+	}
+	return a.mask(place)
+}
+
+// mapBind gives a bind its attributes.
+func (a *assembly) mapBind(m *openedMount, place *os.File) error {
+	if m.bind.ReadOnly {
+		if err := m.tree.SetAttributes(kernel.ReadOnly, m.bind.Recursive); err != nil {
+			return err
+		}
+	}
+	const instead = "write noidmap and give the files to the container's users"
+	mapping := bindMapping(m.bind, a.plan.Settings.Files.IDMapBinds, a.plan.Users)
+	to := a.plan.Users.Start
+	switch mapping {
+	case "noidmap":
+		return nil
+	case "idmap":
+		return a.explainMapping(a.mapTree(m.tree, m.bind.Recursive), instead)
+	case "owneridmap":
+		var err error
+		if to, _, err = kernel.Owner(place); err != nil {
+			return err
+		}
+	}
+	uid, _, err := kernel.Owner(m.tree.File())
+	if err != nil {
+		return err
+	}
+	users, err := kernel.NewIDMap(uid, to)
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return a.explainMapping(m.tree.MapIDs(users, m.bind.Recursive), instead)
+}
+
+// mask returns an empty file of the kind of the place that nobody may open. It belongs to the host's root, so that in a user
+// namespace this holds for the container's root, too.
+func (a *assembly) mask(place *os.File) (kernel.Tree, error) {
+	if a.masks == "" {
+		tree, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec, options("mode", "0755")...)
+		if err != nil {
+			return tree, err
+		}
+		defer tree.Close()
+		if err := tree.MakeNodes(inaccessibleNodes(""), 0, 0); err != nil {
+			return tree, err
+		}
+		if a.masks, err = a.workshop.Place(tree, "masks", true); err != nil {
+			return tree, err
+		}
+	}
+	return maskFor(place, a.masks)
+}
+
+// maskFor clones the file of a directory of inaccessible ones that stands for the type of the place.
+func maskFor(place *os.File, directory string) (kernel.Tree, error) {
+	info, err := place.Stat()
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	name := "reg"
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+		name = "dir"
+	case mode&os.ModeNamedPipe != 0:
+		name = "fifo"
+	case mode&os.ModeSocket != 0:
+		name = "sock"
+	case mode&os.ModeCharDevice != 0:
+		name = "chr"
+	case mode&os.ModeDevice != 0:
+		name = "blk"
+	}
+	file := path.Join(directory, name)
+	if _, err := os.Lstat(file); err != nil {
+		file = path.Join(directory, "sock") // the unit may not make device nodes
+	}
+	tree, err := kernel.CloneTree(file, false)
+	if err != nil {
+		return tree, err
+	}
+	return tree, tree.SetAttributes(noSUIDDevExec|kernel.ReadOnly, false)
+}
+
+// lateMessage is what tells the first process which trees follow those that every container gets.
+func (s *Supervisor) lateMessage() ([]byte, error) { return json.Marshal(s.late) }
