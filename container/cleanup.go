@@ -21,6 +21,8 @@ func Cleanup(machine, directory string) error {
 	problems := []error{
 		cleanLinks(machine),
 		cleanSettings(machine),
+		removeMissingOk(machineFile(machine) + partSuffix),
+		removeMissingOk(settings.RecordFile(machine) + partSuffix),
 		removeSharedDirectories(machine),
 		removeStaleTemporaries(machine),
 		kernel.RemoveStaleLocks("/run/systemd/nspawn-uid"),
