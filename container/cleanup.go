@@ -34,7 +34,13 @@ func Cleanup(machine, directory string) error {
 
 // cleanMachine removes what is kept by the name of a machine that does not run.
 func cleanMachine(machine string) error {
-	err := errors.Join(cleanLinks(machine), cleanSettings(machine), removeSharedDirectories(machine))
+	err := errors.Join(
+		cleanLinks(machine),
+		cleanSettings(machine),
+		removeMissingOk(machineFile(machine)+partSuffix),
+		removeMissingOk(settings.RecordFile(machine)+partSuffix),
+		removeSharedDirectories(machine),
+	)
 	clearRecord(machine)
 	return err
 }

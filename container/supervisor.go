@@ -179,12 +179,15 @@ func (s *Supervisor) recordSettings() error {
 	return nil
 }
 
+// partSuffix ends the name of a file that is being written; who is killed then leaves it to --cleanup and to the next start.
+const partSuffix = ".new"
+
 // writeAtomically lets nobody see a file that is not whole, or that is not yet of its mode.
 func writeAtomically(path string, data []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temporary := path + ".new"
+	temporary := path + partSuffix
 	if err := os.WriteFile(temporary, data, mode); err != nil {
 		return err
 	}

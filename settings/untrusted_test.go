@@ -77,9 +77,10 @@ func TestUntrusted(t *testing.T) {
 }
 
 // letThrough are the privileged keys that some systemd-nspawn takes from a file beside the image. 233 to 259 take the first three
-// (CVE-2026-40226), which of them depends on the distribution's patches: Debian's 252.39 takes PivotRoot= only. 262 takes the last:
-// by itself it only forbids, but with --settings=override it would replace a stricter list of the administrator's.
-const letThrough = "Ephemeral PivotRoot BindUser RestrictAddressFamilies"
+// (CVE-2026-40226), which of them depends on the distribution's patches: Debian's 252.39 takes PivotRoot= only. 262 takes the last
+// two: one grants ranges of users to PrivateUsers=managed, the other only forbids by itself, but with --settings=override it would
+// replace a stricter list of the administrator's.
+const letThrough = "Ephemeral PivotRoot BindUser PrivateUsersDelegate RestrictAddressFamilies"
 
 // TestUntrustedOracle compares which keys are ignored beside the image with systemd-nspawn.
 func TestUntrustedOracle(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 )
 
 // The tests of this folder start containers. They need root, busybox-static and NSPAWNKIT_KERNEL_TESTS=1, and run in mount
-// and network namespaces of their own, with an empty /run and /var/log and a machine ID of their own: nothing of the host
+// and network namespaces of their own, with an empty /run, /var/log and /var/tmp and a machine ID of their own: nothing of the host
 // is touched, and what is left over is easy to see.
 
 const (
@@ -75,6 +75,7 @@ func furnish() error {
 		{"/", "", syscall.MS_REC | syscall.MS_PRIVATE},
 		{"/run", "tmpfs", 0},
 		{"/var/log", "tmpfs", 0},
+		{"/var/tmp", "tmpfs", 0},
 		{"/sys/fs/cgroup", "tmpfs", 0}, // no unified hierarchy, whatever the machine has
 		{"/", "", syscall.MS_REC | syscall.MS_SHARED},
 	} {

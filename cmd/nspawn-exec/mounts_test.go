@@ -23,6 +23,8 @@ func mountHost(t *testing.T) string {
 	}
 	writeFile(t, host+"/user/file", "of 1000\n")
 	must(t, os.Mkdir(host+"/user/foreign", 0o755))
+	must(t, os.Mkdir(host+"/user/own", 0o755))
+	must(t, os.Chown(host+"/user/own", 1000, 1000))
 	must(t, os.Chown(host+"/user", 1000, 1000))
 	must(t, os.Chown(host+"/user/file", 1000, 1000))
 	return host
@@ -133,7 +135,7 @@ func TestMountsBeyondSystemdNspawn(t *testing.T) {
 	}{
 		"owneridmap":            {"--bind=HOST/user:/srv/of5:owneridmap", "stat -c %u /srv/of5 /srv/of5/foreign", "5\n65534", ""},
 		"owneridmap, new":       {"--bind=HOST/user:/srv/new:owneridmap", "touch /srv/new/new; stat -c %u /srv/new/new", "0", "user/new 1000"},
-		"owneridmap in a bind":  {"--tmpfs=/mnt:uid=7 --bind=HOST/user:/mnt:owneridmap", "stat -c %u /mnt", "7", ""},
+		"owneridmap in a bind":  {"--bind=HOST/one:/mnt/own:owneridmap --bind=HOST/user:/mnt:idmap", "stat -c %u /mnt/own /mnt/own/one", "1000\n1000", ""},
 		"empty source, idmap":   {"--bind=:/mnt:idmap", "touch /mnt/x; stat -c %u /mnt/x", "0", ""},
 		"read-only in /run":     {"--bind-ro=HOST/one:/run/a:idmap", "mount -o remount,rw,bind /run/a; touch /run/a/x; ls /run/a", "both\none", ""},
 		"inaccessible in /proc": {"--inaccessible=/proc/cpuinfo", "cat /proc/cpuinfo", "", ""},
