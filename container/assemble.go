@@ -117,43 +117,88 @@ type assembly struct {
 	*Supervisor
 	workshop *kernel.Workshop
 	root     *kernel.Root
-	masks    string // the directory of inaccessible files; empty: not made yet
-	paths    []string
+	masks    string   // the directory of inaccessible files; empty: not made yet
+	paths    []string // of the late mounts
 	late     []TreeMount
 }
 
-// mountCustom mounts what the settings ask for below the container's root, before the container gets it: there they are
-// locked. What belongs below file systems that the first process makes is passed to it and mounted there.
-func (s *Supervisor) mountCustom() error {
-	if lockRoot := (s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings)) && s.plan.Inside.UserNamespace; len(s.custom) == 0 && !lockRoot {
+// assemble puts the container's root directory together, and mounts below it what the settings ask for, before the container
+// gets it: there it is locked. What belongs below file systems that the first process makes is passed to it and mounted there.
+func (s *Supervisor) assemble() error {
+	pivot, temporary := s.plan.Settings.Exec.PivotRoot.New != "", isVolatile(&s.plan.Settings)
+	if len(s.custom) == 0 && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
 		return nil
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
-		directory, err := w.Place(s.root, "root", true)
-		if err != nil {
-			return err
-		}
-		a := &assembly{Supervisor: s, workshop: w, paths: []string{directory}}
-		if a.root, err = kernel.OpenRoot(directory); err != nil {
-			return err
-		}
-		defer a.root.Close()
-		for i := range s.custom {
-			if err := a.mount(&s.custom[i], fmt.Sprint(i)); err != nil {
-				return fmt.Errorf("%s: %w", s.custom[i].origin, err)
+		a := &assembly{Supervisor: s, workshop: w}
+		if pivot {
+			if err := a.pivot(); err != nil {
+				return at(&s.plan.Settings, "Exec.PivotRoot", err)
 			}
 		}
-		if err := a.makeReadOnly(); err != nil {
-			return err
+		if temporary {
+			if err := a.makeVolatile(); err != nil {
+				return at(&s.plan.Settings, "Files.Volatile", err)
+			}
 		}
-		trees, err := w.Take(s.namespaces(), a.paths...)
-		if err != nil {
-			return err
-		}
-		s.root.Close()
-		s.root, s.lateTrees, s.late = trees[0], trees[1:], a.late
-		return nil
+		return a.finish()
 	})
+}
+
+// useRoot makes another tree the root directory.
+func (a *assembly) useRoot(tree kernel.Tree) {
+	a.Supervisor.root.Close()
+	a.Supervisor.root = tree
+}
+
+// attachOnRoot puts a tree onto a directory of the root directory.
+func (a *assembly) attachOnRoot(name string, tree kernel.Tree) error {
+	root, err := a.workshop.PlaceRoot(a.Supervisor.root)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	place, err := root.OpenPlainDirectory(name)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	if err := tree.Attach(place.File()); err != nil {
+		return err
+	}
+	both, err := kernel.CloneTreeOf(root.File(), true)
+	if err != nil {
+		return err
+	}
+	a.useRoot(both)
+	return nil
+}
+
+// finish mounts what is to be below the root directory and takes all out of the workshop.
+func (a *assembly) finish() error {
+	directory, err := a.workshop.Place(a.Supervisor.root, true)
+	if err != nil {
+		return err
+	}
+	if a.root, err = kernel.OpenRoot(directory); err != nil {
+		return err
+	}
+	defer a.root.Close()
+	for i := range a.custom {
+		if err := a.mount(&a.custom[i]); err != nil {
+			return fmt.Errorf("%s: %w", a.custom[i].origin, err)
+		}
+	}
+	if err := a.makeReadOnly(); err != nil {
+		return err
+	}
+	trees, err := a.workshop.Take(a.namespaces(), append([]string{directory}, a.paths...)...)
+	if err != nil {
+		return err
+	}
+	a.useRoot(trees[0])
+	a.lateTrees, a.Supervisor.late = trees[1:], a.late
+	return nil
 }
 
 // lateDirectories are where the first process mounts file systems of its own; see mounts.go.
@@ -176,8 +221,8 @@ func (a *assembly) makeReadOnly() error {
 	return a.Supervisor.root.SetAttributes(kernel.ReadOnly, false)
 }
 
-// mount makes one mount; name is free in the workshop.
-func (a *assembly) mount(m *openedMount, name string) error {
+// mount makes one mount.
+func (a *assembly) mount(m *openedMount) error {
 	where, err := a.root.Resolve(m.destination)
 	if err != nil {
 		return err
@@ -195,7 +240,7 @@ func (a *assembly) mount(m *openedMount, name string) error {
 		return err
 	}
 	defer place.Close()
-	tree, err := a.make(m, place, name)
+	tree, err := a.make(m, place)
 	if err != nil {
 		return err
 	}
@@ -207,7 +252,7 @@ func (a *assembly) mount(m *openedMount, name string) error {
 	if err != nil {
 		return err
 	}
-	directory, err := a.workshop.Place(tree, "late"+name, info.IsDir())
+	directory, err := a.workshop.Place(tree, info.IsDir())
 	a.paths = append(a.paths, directory)
 	return err
 }
@@ -230,7 +275,7 @@ func (a *assembly) place(m *openedMount, late bool) (*os.File, error) {
 	return a.root.MakeMountPoint(m.destination, true)
 }
 
-func (a *assembly) make(m *openedMount, place *os.File, name string) (kernel.Tree, error) {
+func (a *assembly) make(m *openedMount, place *os.File) (kernel.Tree, error) {
 	switch m.kind {
 	case bindMount:
 		return m.tree, a.mapBind(m, place)
@@ -244,7 +289,7 @@ func (a *assembly) make(m *openedMount, place *os.File, name string) (kernel.Tre
 		if err := a.mapLayers(m.layers); err != nil {
 			return kernel.Tree{}, err
 		}
-		tree, err := a.workshop.Overlay("overlay"+name, m.layers.lower, m.layers.upper)
+		tree, err := a.workshop.Overlay(m.layers.lower, m.layers.upper)
 		if err == nil && m.overlay.ReadOnly {
 			err = tree.SetAttributes(kernel.ReadOnly, false)
 		}
@@ -298,7 +343,7 @@ func (a *assembly) mask(place *os.File) (kernel.Tree, error) {
 		if err := tree.MakeNodes(inaccessibleNodes(""), 0, 0); err != nil {
 			return tree, err
 		}
-		if a.masks, err = a.workshop.Place(tree, "masks", true); err != nil {
+		if a.masks, err = a.workshop.Place(tree, true); err != nil {
 			return tree, err
 		}
 	}

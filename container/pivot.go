@@ -17,37 +17,33 @@ func decidePivotRoot(p *Plan, _ *Host) error {
 	return nil
 }
 
-// pivotImage makes a directory of the image the root, with the old root below it where that is asked for.
-func (s *Supervisor) pivotImage(tree kernel.Tree) (kernel.Tree, error) {
-	tree, err := kernel.Assemble(func(stage *kernel.Stage) (kernel.Tree, error) { return s.pivot(stage, tree) })
+// pivot makes a directory of the image the root, with the old root below it where that is asked for.
+func (a *assembly) pivot() error {
+	pivot := a.plan.Settings.Exec.PivotRoot
+	image, err := a.workshop.PlaceRoot(a.Supervisor.root)
 	if err != nil {
-		return tree, at(&s.plan.Settings, "Exec.PivotRoot", err)
-	}
-	return tree, nil
-}
-
-func (s *Supervisor) pivot(stage *kernel.Stage, tree kernel.Tree) (kernel.Tree, error) {
-	pivot := s.plan.Settings.Exec.PivotRoot
-	image, _, err := stage.Put(tree, "image")
-	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer image.Close()
 	directory, err := image.OpenDirectory(pivot.New)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer directory.Close()
-	newRoot, err := stage.Take(directory)
-	if err != nil || pivot.Old == "" {
-		return newRoot, err
-	}
-	oldRoot, err := stage.Take(image)
+	newRoot, err := kernel.CloneTreeOf(directory.File(), true)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
+	}
+	a.useRoot(newRoot)
+	if pivot.Old == "" {
+		return nil
+	}
+	oldRoot, err := kernel.CloneTreeOf(image.File(), true)
+	if err != nil {
+		return err
 	}
 	defer oldRoot.Close()
-	return s.attachOn(stage, newRoot, pivot.Old, oldRoot)
+	return a.attachOnRoot(pivot.Old, oldRoot)
 }
 
 // openInImage opens a path of the container's root directory, as "+" before the source of a bind means it, on the host's side.

@@ -46,7 +46,7 @@ func outer() []step[*Supervisor] {
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"id-map root directory", nil, (*Supervisor).openRootTree},
-		{"mount files and directories", nil, (*Supervisor).mountCustom},
+		{"put root directory and mounts together", nil, (*Supervisor).assemble},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set resource limits", nil, (*Supervisor).setLimits},

@@ -109,12 +109,6 @@ func (s *Supervisor) openRootTree() (err error) {
 	if s.plan.Users.MapRoot {
 		err = s.mapTree(s.root, true)
 	}
-	if err == nil && s.plan.Settings.Exec.PivotRoot.New != "" {
-		s.root, err = s.pivotImage(s.root)
-	}
-	if err == nil && isVolatile(&s.plan.Settings) {
-		s.root, err = s.makeVolatile(s.root)
-	}
 	return err
 }
 

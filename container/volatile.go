@@ -36,119 +36,98 @@ func decideVolatile(p *Plan, host *Host) error {
 }
 
 // volatileOptions are systemd's for a temporary root or /var.
-func (s *Supervisor) volatileOptions() []kernel.Option {
-	owner := fmt.Sprint(s.plan.Users.Start)
+func (a *assembly) volatileOptions() []kernel.Option {
+	owner := fmt.Sprint(a.plan.Users.Start)
 	return options("mode", "0755", "size", "25%", "nr_inodes", "1m", "uid", owner, "gid", owner)
 }
 
 // makeVolatile puts what is temporary over or around the tree of the image.
-func (s *Supervisor) makeVolatile(image kernel.Tree) (kernel.Tree, error) {
-	build := map[string]func(*kernel.Stage, kernel.Tree) (kernel.Tree, error){
-		"yes": s.volatileRoot, "state": s.volatileState, "overlay": s.volatileOverlay,
-	}[s.plan.Settings.Files.Volatile]
-	tree, err := kernel.Assemble(func(stage *kernel.Stage) (kernel.Tree, error) { return build(stage, image) })
-	if err != nil {
-		return tree, at(&s.plan.Settings, "Files.Volatile", err)
+func (a *assembly) makeVolatile() error {
+	switch a.plan.Settings.Files.Volatile {
+	case "yes":
+		return a.volatileRoot()
+	case "state":
+		return a.volatileState()
 	}
-	return tree, nil
+	return a.volatileOverlay()
 }
 
 // volatileRoot shows /usr of the image, read-only, in a temporary root.
-func (s *Supervisor) volatileRoot(stage *kernel.Stage, tree kernel.Tree) (kernel.Tree, error) {
-	image, _, err := stage.Put(tree, "image")
+func (a *assembly) volatileRoot() error {
+	image, err := a.workshop.PlaceRoot(a.Supervisor.root)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer image.Close()
 	source, err := image.OpenPlainDirectory("usr")
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer source.Close()
-	usr, err := stage.Take(source)
+	usr, err := kernel.CloneTreeOf(source.File(), true)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer usr.Close()
 	if err := usr.SetAttributes(kernel.ReadOnly, true); err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, s.volatileOptions()...)
+	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	owner := int(s.plan.Users.Start)
+	a.useRoot(temporary)
+	owner := int(a.plan.Users.Start)
 	if err := temporary.MakeNodes(skeleton(image.Exists, runtime.GOARCH), owner, owner); err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	return s.attachOn(stage, temporary, "usr", usr)
-}
-
-// attachOn puts a tree onto a directory of the lower one and returns both as one.
-func (s *Supervisor) attachOn(stage *kernel.Stage, lower kernel.Tree, name string, tree kernel.Tree) (kernel.Tree, error) {
-	root, _, err := stage.Put(lower, "root")
-	if err != nil {
-		return kernel.Tree{}, err
-	}
-	defer root.Close()
-	place, err := root.OpenPlainDirectory(name)
-	if err != nil {
-		return kernel.Tree{}, err
-	}
-	defer place.Close()
-	if err := tree.Attach(place.File()); err != nil {
-		return kernel.Tree{}, err
-	}
-	return stage.Take(root)
+	return a.attachOnRoot("usr", usr)
 }
 
 // volatileState shows the image read-only, with a temporary /var.
-func (s *Supervisor) volatileState(stage *kernel.Stage, image kernel.Tree) (kernel.Tree, error) {
-	if err := image.SetAttributes(kernel.ReadOnly, true); err != nil {
-		return kernel.Tree{}, err
+func (a *assembly) volatileState() error {
+	if err := a.Supervisor.root.SetAttributes(kernel.ReadOnly, true); err != nil {
+		return err
 	}
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, s.volatileOptions()...)
+	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
 	defer temporary.Close()
-	tree, err := s.attachOn(stage, image, "var", temporary)
+	err = a.attachOnRoot("var", temporary)
 	if errors.Is(err, os.ErrNotExist) {
 		err = fmt.Errorf("%w: the image needs a directory /var, since it is not written to", err)
 	}
-	return tree, err
+	return err
 }
 
 // volatileOverlay shows the image with a temporary layer over it, which takes all changes.
-func (s *Supervisor) volatileOverlay(stage *kernel.Stage, image kernel.Tree) (kernel.Tree, error) {
-	lower, lowerPath, err := stage.Put(image, "lower")
+func (a *assembly) volatileOverlay() error {
+	image := a.Supervisor.root
+	info, err := image.File().Stat()
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	defer lower.Close()
-	info, err := lower.File().Stat()
+	uid, gid, err := kernel.Owner(image.File())
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	uid, gid, err := kernel.Owner(lower.File())
+	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, s.volatileOptions()...)
-	if err != nil {
-		return kernel.Tree{}, err
-	}
+	defer temporary.Close()
 	// Mode and owner of "/" are those of the upper layer.
 	nodes := []kernel.Node{{Path: "upper", Mode: kernel.Directory | uint32(info.Mode().Perm())}, {Path: "work", Mode: kernel.Directory | 0o755}}
 	if err := temporary.MakeNodes(nodes, int(uid), int(gid)); err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	upper, upperPath, err := stage.Put(temporary, "temporary")
+	overlay, err := a.workshop.Overlay([]kernel.Tree{image}, &kernel.Upper{Parent: temporary, Name: "upper", Work: "work"})
 	if err != nil {
-		return kernel.Tree{}, err
+		return err
 	}
-	defer upper.Close()
-	return kernel.NewFileSystem("overlay", 0, options("lowerdir", lowerPath, "upperdir", upperPath+"/upper", "workdir", upperPath+"/work")...)
+	a.useRoot(overlay)
+	return nil
 }
 
 // skeleton is what an empty root needs around /usr so that an operating system starts: the table of systemd's

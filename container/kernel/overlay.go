@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,24 +18,21 @@ type Upper struct {
 
 // Overlay makes an overlay file system (https://docs.kernel.org/filesystems/overlayfs.html) of trees, the uppermost first; upper
 // (nil: none, it is read-only) is above them. The layers may be id-mapped: then files that the container makes get the owner on
-// disk that they are shown with inside. name is a free name in the workshop. The overlay is put there.
+// disk that they are shown with inside.
 //
 // Descriptors as layers need Linux 6.13, more than 4096 bytes of options a newer mount than mount(2): relative paths do both.
-func (w *Workshop) Overlay(name string, lower []Tree, upper *Upper) (Tree, error) {
-	base := filepath.Join(bench, name)
-	if err := os.Mkdir(base, 0o755); err != nil {
-		return Tree{}, err
-	}
+func (w *Workshop) Overlay(lower []Tree, upper *Upper) (Tree, error) {
 	var names []string
-	for i, tree := range lower {
-		names = append(names, fmt.Sprint(i))
-		if _, err := w.Place(tree, filepath.Join(name, names[i]), true); err != nil {
+	for _, tree := range lower {
+		place, err := w.Place(tree, true)
+		if err != nil {
 			return Tree{}, err
 		}
+		names = append(names, filepath.Base(place))
 	}
 	options, flags := "lowerdir="+strings.Join(names, ":"), uintptr(unix.MS_RDONLY)
 	if upper != nil {
-		if _, err := w.Place(upper.Parent, filepath.Join(name, "upper"), true); err != nil {
+		if _, err := w.Place(upper.Parent, true); err != nil {
 			return Tree{}, err
 		}
 		directories, err := upper.open()
@@ -48,7 +44,7 @@ func (w *Workshop) Overlay(name string, lower []Tree, upper *Upper) (Tree, error
 		flags = 0
 		options += fmt.Sprintf(",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", directories[0].Fd(), directories[1].Fd())
 	}
-	return w.mountOverlay(base, options, flags)
+	return w.mountOverlay(options, flags)
 }
 
 // open opens both directories on one mount, which the file system demands, and through no link.
@@ -61,14 +57,18 @@ func (u *Upper) open() (directories [2]*os.File, err error) {
 	return directories, err
 }
 
-func (w *Workshop) mountOverlay(base, options string, flags uintptr) (Tree, error) {
-	if err := errors.Join(unix.Chdir(base), unix.Mkdir("mount", 0o755)); err != nil {
+func (w *Workshop) mountOverlay(options string, flags uintptr) (Tree, error) {
+	place, err := w.newPlace(true)
+	if err != nil {
 		return Tree{}, err
 	}
-	if err := unix.Mount("overlay", "mount", "overlay", flags, options); err != nil {
+	if err := unix.Chdir(bench); err != nil {
+		return Tree{}, err
+	}
+	if err := unix.Mount("overlay", place, "overlay", flags, options); err != nil {
 		return Tree{}, fmt.Errorf("mount overlay (%s): %w", options, err)
 	}
-	return CloneTree(filepath.Join(base, "mount"), false)
+	return CloneTree(place, false)
 }
 
 // MakeIn makes a directory in an open one, owned by a user of the host whatever the umask; one that is there is an error.

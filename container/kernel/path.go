@@ -120,6 +120,42 @@ func (r *Root) Exists(name string) bool {
 	return true
 }
 
+// OpenDirectory opens a directory inside the root as a root of its own, following links inside.
+func (r *Root) OpenDirectory(name string) (*Root, error) {
+	dir, err := r.Open(name, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return &Root{dir}, nil
+}
+
+// OpenPlainDirectory is [Root.OpenDirectory] for a path that must not contain a symbolic link.
+func (r *Root) OpenPlainDirectory(name string) (*Root, error) {
+	dir, err := r.OpenPlain(name, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	return &Root{dir}, nil
+}
+
+// Type returns type and mode of a name inside the root, without following a link there. A name that is missing is no error:
+// found is false.
+func (r *Root) Type(name string) (mode os.FileMode, found bool, err error) {
+	file, err := r.Open(name, unix.O_PATH|unix.O_NOFOLLOW)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, false, err
+	}
+	return info.Mode(), true, nil
+}
+
 // MakeDirectories creates a directory and its missing parents, each with the mode, owned by uid and gid, and returns it opened
 // with O_PATH. No symbolic link is followed.
 func (r *Root) MakeDirectories(name string, mode uint32, uid, gid int) (*os.File, error) {

@@ -12,7 +12,10 @@ import (
 
 // Workshop is a mount namespace of a thread of the supervisor, in which mounts are put together before the container gets
 // them. It goes with the thread: whatever happens, nothing stays mounted.
-type Workshop struct{ owner uint32 }
+type Workshop struct {
+	owner  uint32
+	places int
+}
 
 // bench is an empty file system in the workshop; everything is put together below it. /run is there on every host.
 const bench = "/run"
@@ -23,7 +26,7 @@ func InWorkshop(owner uint32, do func(*Workshop) error) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		w := &Workshop{owner}
+		w := &Workshop{owner: owner}
 		err := w.enter()
 		if err == nil {
 			err = do(w)
@@ -71,19 +74,31 @@ func (w *Workshop) actAs(owner int) error {
 	return nil
 }
 
-// Place attaches a tree at a new directory of the workshop, and returns the path there.
-func (w *Workshop) Place(tree Tree, name string, directory bool) (string, error) {
-	path := filepath.Join(bench, name)
-	var err error
-	if directory {
-		err = os.Mkdir(path, 0o755)
-	} else {
-		err = os.WriteFile(path, nil, 0o600)
-	}
+// Place attaches a tree, of a directory or else of a file, at a new place of the workshop, and returns the path there.
+func (w *Workshop) Place(tree Tree, directory bool) (string, error) {
+	path, err := w.newPlace(directory)
 	if err != nil {
 		return "", err
 	}
 	return path, tree.attachAt(path)
+}
+
+func (w *Workshop) newPlace(directory bool) (path string, err error) {
+	path = filepath.Join(bench, fmt.Sprint(w.places))
+	w.places++
+	if directory {
+		return path, os.Mkdir(path, 0o755)
+	}
+	return path, os.WriteFile(path, nil, 0o600)
+}
+
+// PlaceRoot is [Workshop.Place] for the tree of a directory that is to be opened there.
+func (w *Workshop) PlaceRoot(tree Tree) (*Root, error) {
+	path, err := w.Place(tree, true)
+	if err != nil {
+		return nil, err
+	}
+	return OpenRoot(path)
 }
 
 func (t Tree) attachAt(path string) error {
