@@ -114,6 +114,21 @@ func TestVolatileTreeOfMounts(t *testing.T) {
 	}
 }
 
+// In a user namespace the container's root can neither write to what is read-only nor see what is below.
+func TestVolatileIsLocked(t *testing.T) {
+	root := newMergedRoot(t, "web")
+	before := digest(t, root)
+	for mode, place := range map[string]string{"yes": "/usr", "state": "/"} {
+		script := "mount -o remount,rw,bind " + place + "; touch " + place + "/new; umount /usr /var; ls -d /usr/new /new 2>/dev/null; true"
+		if got := shell(t, root, script, "--volatile="+mode, "--private-users=pick"); got != "" {
+			t.Errorf("%s: %q was made", mode, got)
+		}
+	}
+	if after := digest(t, root); after != before {
+		t.Errorf("the image changed:\n%s\n%s", before, after)
+	}
+}
+
 // Containers that do not write to the tree share it, and one of them does not see what another changed.
 func TestVolatileContainersShareTree(t *testing.T) {
 	root := newMergedRoot(t, "web")
