@@ -51,7 +51,11 @@ func (s *Supervisor) linkJournal(mode string) error {
 	if err := s.checkJournalPlaces(root, host); err != nil {
 		return notLinked{err}
 	}
-	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
+	where, err := kernel.WhereIs(root.File()) // links of the image are followed inside it, but the host follows them outside
+	if err != nil {
+		return err
+	}
+	guest := filepath.Join(where, host)
 	switch target, err := os.Readlink(host); {
 	case err == nil && target == guest && mode != "host":
 		return s.makeGuestJournal(root, host)

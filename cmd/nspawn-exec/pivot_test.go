@@ -106,3 +106,15 @@ func TestPivotRootRefused(t *testing.T) {
 		t.Errorf("outside: %v, %v", entries, err)
 	}
 }
+
+// The host finds the journal where the new root is, though the image calls it by a link that leads elsewhere on the host.
+func TestPivotRootLinksJournal(t *testing.T) {
+	image := newDeployments(t)
+	t.Cleanup(func() { must(t, os.Remove(hostJournal)) })
+	writeFile(t, filepath.Join(image, "ostree/a/etc/machine-id"), guestID+"\n")
+	shell(t, image, "true", "--pivot-root=/current", "--link-journal=guest")
+	want := filepath.Join(image, "ostree/a", hostJournal)
+	if got, err := os.Readlink(hostJournal); err != nil || got != want {
+		t.Errorf("links to %q, want %q (%v)", got, want, err)
+	}
+}
