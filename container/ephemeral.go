@@ -169,8 +169,15 @@ func (s *Supervisor) removeCopy() error {
 	return removeTree(s.copy)
 }
 
+// removeTree removes a directory by a path without links: a container that exchanges a directory of its image for a link leads it
+// nowhere.
 func removeTree(name string) error {
-	parent, err := os.Open(filepath.Dir(name))
+	root, err := kernel.OpenRoot("/")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	parent, err := root.OpenPlain(filepath.Dir(name), os.O_RDONLY)
 	if err != nil {
 		return err
 	}
