@@ -211,3 +211,53 @@ func TestSwappedWorkingDirectory(t *testing.T) {
 		})
 	}
 }
+
+// Files of all types take each other's names while the tree is copied: the copy is made all the same, nothing of the host is in it.
+func TestCopyWhileExchanged(t *testing.T) {
+	root, outside := newMergedRoot(t, "web"), newOutside(t)
+	writeFile(t, outside+"/secret", canaryID)
+	directory := filepath.Join(root, "srv")
+	must(t, os.MkdirAll(directory+"/directory/below", 0o755))
+	writeFile(t, directory+"/directory/below/file", strings.Repeat("content\n", 1000))
+	for name, content := range map[string]string{"file": "content\n", "large": strings.Repeat("content\n", 100_000), "empty": "", "linked": "content\n"} {
+		writeFile(t, filepath.Join(directory, name), content)
+	}
+	must(t, os.Link(directory+"/linked", directory+"/again"))
+	must(t, os.Symlink(outside, directory+"/link"))
+	must(t, os.Symlink(outside+"/secret", directory+"/link to file"))
+	must(t, unix.Mkfifo(directory+"/fifo", 0o600))
+	must(t, unix.Mknod(directory+"/socket", unix.S_IFSOCK|0o600, 0))
+	must(t, unix.Mknod(directory+"/device", unix.S_IFCHR|0o600, 5<<8)) // /dev/tty
+	entries, err := os.ReadDir(directory)
+	must(t, err)
+	before := listing(t, outside)
+	done, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				one, other := entries[rand.IntN(len(entries))], entries[rand.IntN(len(entries))]
+				_ = exchange(filepath.Join(directory, one.Name()), filepath.Join(directory, other.Name()))
+			}
+		}
+	}()
+	starts := 20
+	if os.Getenv(longTests) != "" {
+		starts = 300
+	}
+	for range starts {
+		r := run(t, root, "-x", "/bin/sh", "-c", "busybox find /srv -type f -exec grep "+canaryID+" {} \\; ; echo copied")
+		if r.stdout != "copied\n" {
+			t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
+		}
+	}
+	close(done)
+	<-stopped
+	if after := listing(t, outside); after != before {
+		t.Errorf("the host changed: %s", firstDifference(before, after))
+	}
+	clean(t, root)
+}
