@@ -37,7 +37,7 @@ func TestTemplate(t *testing.T) {
 			command(t, "cp", "-a", newMergedRoot(t, "web")+"/.", mkdir(t, template))
 			furnishRichly(t, template)
 			before := fullDigest(t, template)
-			shell(t, root, "touch /new", "--template="+template)
+			shell(t, root, "touch /new", "--template="+template, "--timezone=off", "--link-journal=no")
 			must(t, os.Remove(root+"/new"))
 			if got := withoutTimes(fullDigest(t, root)); got != withoutTimes(before) {
 				t.Errorf("the copy differs:\n%s", firstDifference(withoutTimes(before), got))
@@ -64,7 +64,7 @@ func TestTemplateKilled(t *testing.T) {
 	want := withoutTimes(fullDigest(t, template))
 	left := 0
 	for i := range 20 {
-		cmd := nspawn(root, append([]string{"--template=" + template}, sleeper...)...)
+		cmd := nspawn(root, append([]string{"--template=" + template, "--timezone=off", "--link-journal=no"}, sleeper...)...)
 		must(t, cmd.Start())
 		time.Sleep(time.Duration(rand.IntN(40_000)) * time.Microsecond)
 		init := childOf(cmd.Process.Pid)
@@ -82,7 +82,7 @@ func TestTemplateKilled(t *testing.T) {
 		if i%2 == 0 {
 			cleanup(t, root)
 		} else {
-			shell(t, root, "true", "--template="+template)
+			shell(t, root, "true", "--template="+template, "--timezone=off", "--link-journal=no")
 		}
 		if clean(t, root); t.Failed() {
 			t.FailNow()
@@ -126,7 +126,7 @@ func TestTemplateRefused(t *testing.T) {
 	})
 	t.Run("two at once", func(t *testing.T) {
 		must(t, os.Remove(template+"/usr/large"))
-		c := begin(t, root, append([]string{"--template=" + template}, sleeper...)...)
+		c := begin(t, root, append([]string{"--template=" + template, "--timezone=off", "--link-journal=no"}, sleeper...)...)
 		refused(t, run(t, root, "--template="+template, "/bin/echo", "payload runs"), "busy")
 		c.signal(syscall.SIGTERM)
 		c.wait()
