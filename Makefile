@@ -22,6 +22,8 @@ demo: setup ## boot a virtual Debian and watch one file become a container, with
 test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on bookworm and trixie
 	@test/vm/suites bookworm trixie
 
+# what races is repeated a thousand times
+test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package trixie:no-container-package \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true

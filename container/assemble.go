@@ -97,19 +97,20 @@ func (s *Supervisor) openFile(source string) (*os.File, error) {
 
 // makeTemporary makes an empty directory that goes with the container.
 func (s *Supervisor) makeTemporary(owner int) (string, error) {
-	directory := filepath.Join("/var/tmp", "nspawn-temp-"+RandomID()[:16])
-	if err := s.temporaries.note(s.plan.Settings.Machine, directory); err != nil {
-		return "", err
-	}
-	if err := os.Mkdir(directory, 0o700); err != nil {
-		return "", err
-	}
-	parent, err := os.OpenFile(directory, kernel.PathOnly, 0)
+	parent, err := os.Open("/var/tmp")
 	if err != nil {
 		return "", err
 	}
-	defer parent.Close()
-	return filepath.Join(directory, "src"), kernel.MakeIn(parent, "src", 0o755, owner)
+	name := "nspawn-temp-" + RandomID()[:16]
+	if err := s.temporaries.make(s.plan.Settings.Machine, parent, name, 0o700, 0); err != nil {
+		return "", err
+	}
+	directory, err := os.OpenFile(filepath.Join("/var/tmp", name), kernel.PathOnly|kernel.NoFollow, 0)
+	if err != nil {
+		return "", err
+	}
+	defer directory.Close()
+	return filepath.Join(directory.Name(), "src"), kernel.MakeIn(directory, "src", 0o755, owner)
 }
 
 // assembly is the root of a container in a workshop, with what is mounted below it.

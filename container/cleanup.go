@@ -20,7 +20,6 @@ func Cleanup(machine, directory string) error {
 	}
 	problems := []error{
 		cleanMachine(machine),
-		removeStaleTemporaries(machine),
 		kernel.RemoveStaleLocks(usersDirectory),
 	}
 	if directory != "" {
@@ -37,6 +36,7 @@ func cleanMachine(machine string) error {
 	err := errors.Join(
 		cleanLinks(machine),
 		cleanSettings(machine),
+		removeStaleTemporaries(machine),
 		removeMissingOk(machineFile(machine)+partSuffix),
 		removeMissingOk(settings.RecordFile(machine)+partSuffix),
 		removeSharedDirectories(machine),

@@ -161,16 +161,15 @@ func (p *progress) text() string {
 	return fmt.Sprintf("%d files, %.1f MiB in %.1f s", p.done.Files, float64(p.done.Bytes)/(1<<20), time.Since(p.begun).Seconds())
 }
 
-// removeCopy removes the copy, or the half of one that a failed start made.
-func (s *Supervisor) removeCopy() error {
-	if s.child != nil {
-		_, _ = s.child.Wait() // of a start that failed: nobody writes to the copy any more
-	}
-	return removeTree(s.copy)
-}
-
+// removeTree removes a directory by a path without links: a container that exchanges a directory of its image for a link leads it
+// nowhere.
 func removeTree(name string) error {
-	parent, err := os.Open(filepath.Dir(name))
+	root, err := kernel.OpenRoot("/")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	parent, err := root.OpenPlain(filepath.Dir(name), os.O_RDONLY)
 	if err != nil {
 		return err
 	}

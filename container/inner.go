@@ -54,6 +54,7 @@ func cutReady(message string) (warnings []string, ready bool) {
 // only if that failed, after the supervisor was told why. The calling goroutine must be locked to the main thread.
 func RunFirst() error {
 	f := &first{channel: kernel.ChannelFrom(kernel.StageChannel)}
+	halt := newHalt()
 	err := f.readPlan()
 	for _, step := range inner() {
 		if err != nil {
@@ -61,6 +62,7 @@ func RunFirst() error {
 		}
 		if step.when == nil || step.when(&f.plan) {
 			err = named(step.name, step.do(f))
+			halt("inner", step.name)
 		}
 	}
 	if err != nil {

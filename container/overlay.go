@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -56,7 +55,7 @@ func (s *Supervisor) makeUpper(upper string) error {
 	if !inRoot {
 		return os.MkdirAll(upper, 0o755)
 	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	root, inside, err := s.openInImage(inside)
 	if err != nil {
 		return err
 	}
@@ -79,9 +78,9 @@ func (s *Supervisor) openUpper(l *layers, upper string) error {
 	if err != nil {
 		return err
 	}
-	defer parent.Close()
 	uid, _, err := kernel.Owner(directory)
 	if err != nil {
+		parent.Close()
 		return err
 	}
 	l.foreign = !s.plan.Users.has(uid)
@@ -90,10 +89,7 @@ func (s *Supervisor) openUpper(l *layers, upper string) error {
 		owner = 0 // which the id-mapped mount shows as the container's root
 	}
 	work := ".#" + name + RandomID()[:16]
-	if err := s.temporaries.note(s.plan.Settings.Machine, filepath.Join(parent.Name(), work)); err != nil {
-		return err
-	}
-	if err := kernel.MakeIn(parent, work, 0o700, owner); err != nil {
+	if err := s.temporaries.make(s.plan.Settings.Machine, parent, work, 0o700, owner); err != nil {
 		return err
 	}
 	tree, err := kernel.CloneTreeOf(parent, false)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
@@ -51,20 +52,23 @@ func NewSupervisor(plan *Plan, notifier machined.Notifier, log func(priority int
 
 // Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
 func (s *Supervisor) Start() error {
-	for _, list := range [][]step[*Supervisor]{supervisor(), outer()} {
-		for _, step := range list {
+	halt := newHalt()
+	for _, list := range []struct {
+		name  string
+		steps []step[*Supervisor]
+	}{{"supervisor", supervisor()}, {"outer", outer()}} {
+		for _, step := range list.steps {
 			if step.when != nil && !step.when(&s.plan.Inside) {
 				continue
 			}
-			err := step.do(s)
-			if err == nil {
-				continue
+			if err := step.do(s); err != nil {
+				var inside insideError
+				if errors.As(err, &inside) {
+					return inside
+				}
+				return s.explain(named(step.name, err))
 			}
-			var inside insideError
-			if errors.As(err, &inside) {
-				return inside
-			}
-			return s.explain(named(step.name, err))
+			halt(list.name, step.name)
 		}
 	}
 	return nil
@@ -113,7 +117,7 @@ func (s *Supervisor) lockTree() error {
 		return err
 	}
 	for _, path := range []string{byName, byInode} {
-		lock, err := kernel.LockFile(path, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
+		lock, err := lockSoon(path, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
 			return fmt.Errorf("directory tree %s is currently busy: another container runs from it", s.plan.Settings.Directory)
@@ -125,6 +129,17 @@ func (s *Supervisor) lockTree() error {
 		s.locks = append(s.locks, lock)
 	}
 	return nil
+}
+
+// lockSoon is [kernel.LockFile] with some patience: a child of a supervisor that was killed has its locks until it is dead, too.
+func lockSoon(path string, shared bool) (lock *kernel.Lock, err error) {
+	for range 20 {
+		if lock, err = kernel.LockFile(path, shared); !errors.Is(err, kernel.ErrBusy) {
+			return lock, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return lock, err
 }
 
 func (s *Supervisor) pickUsers() error {

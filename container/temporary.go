@@ -15,9 +15,31 @@ import (
 const temporaryRecords = "/run/nspawnkit/temporary"
 
 // temporaries are directories of the host that are removed with the container.
-type temporaries struct{ record *kernel.Lock }
+type temporaries struct {
+	record *kernel.Lock
+	made   []temporary
+}
 
-// note writes down a path that is about to be made. The name of a directory must be one that nobody else uses.
+// temporary is a directory by its name in another, which is held: its path may be exchanged by the container.
+type temporary struct {
+	parent *os.File
+	name   string
+}
+
+// make makes a directory that is to be removed, with a name that nobody else uses, and takes over its parent.
+func (t *temporaries) make(machine string, parent *os.File, name string, mode uint32, owner int) error {
+	t.made = append(t.made, temporary{parent, name})
+	where, err := kernel.WhereIs(parent)
+	if err != nil {
+		return err
+	}
+	if err := t.note(machine, filepath.Join(where, name)); err != nil {
+		return err
+	}
+	return kernel.MakeIn(parent, name, mode, owner)
+}
+
+// note writes down a path that is about to be made.
 func (t *temporaries) note(machine, path string) error {
 	if strings.Contains(path, "\n") {
 		return fmt.Errorf("%q has a line break in its name", path)
@@ -34,18 +56,34 @@ func (t *temporaries) note(machine, path string) error {
 
 // remove takes away all directories and the record.
 func (t *temporaries) remove() error {
-	if t.record == nil {
-		return nil
+	var problems []error
+	for _, temporary := range t.made {
+		problems = append(problems, kernel.RemoveTree(temporary.parent, temporary.name))
+		temporary.parent.Close()
 	}
-	content, err := t.record.Content()
+	if t.record != nil {
+		t.record.Release()
+	}
+	*t = temporaries{}
+	return errors.Join(problems...)
+}
+
+// removeRecorded takes away the directories of a record that nobody holds, and the record. One whose path leads through a link
+// now, or nowhere, is not looked for: the container has moved it, inside its own image.
+func removeRecorded(record *kernel.Lock) error {
+	defer record.Release()
+	content, err := record.Content()
 	problems := []error{err}
 	for line := range strings.Lines(string(content)) {
-		if path, whole := strings.CutSuffix(line, "\n"); whole {
-			problems = append(problems, os.RemoveAll(path))
+		path, whole := strings.CutSuffix(line, "\n")
+		if !whole {
+			continue
+		}
+		err := removeTree(path)
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, kernel.ErrLink) {
+			problems = append(problems, err)
 		}
 	}
-	t.record.Release()
-	t.record = nil
 	return errors.Join(problems...)
 }
 
@@ -66,7 +104,7 @@ func removeStaleTemporaries(machine string) error {
 			continue
 		}
 		if err == nil {
-			err = (&temporaries{record}).remove()
+			err = removeRecorded(record)
 		}
 		problems = append(problems, err)
 	}

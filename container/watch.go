@@ -160,6 +160,7 @@ func (s *Supervisor) classify(end waited) (End, error) {
 func (s *Supervisor) Close() {
 	if s.child != nil {
 		_ = s.child.Signal(kernel.Kill)
+		_, _ = s.child.Wait() // of a start that failed: what it uses can be removed only then
 	}
 	if s.notify != nil {
 		s.notify.Close()
@@ -183,7 +184,7 @@ func (s *Supervisor) Close() {
 		s.report(removeSharedDirectories(s.plan.Settings.Machine))
 	}
 	if s.copy != "" {
-		s.report(s.removeCopy())
+		s.report(removeTree(s.copy)) // or the half of one that a failed start made
 	}
 	s.report(s.temporaries.remove())
 	for _, lock := range s.locks {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,12 +23,52 @@ type copier struct {
 	ctx    context.Context
 	report func(Copied)
 	root   *Root             // of the copy
-	links  map[inode]string  // where the copies of files with several names are, below root
+	links  map[inode]*place  // where the copies of files with several names are
 	skip   func(string) bool // names of the top directory
 	done   Copied
 }
 
 type inode struct{ dev, ino uint64 }
+
+func inodeOf(st *unix.Stat_t) inode { return inode{st.Dev, st.Ino} }
+
+// maxDepth is how deep directories may be nested, as in systemd's own copying. Each takes two descriptors.
+const maxDepth = 2048
+
+// place is a path below the top of both trees. The paths of a deep tree together would be of quadratic length.
+type place struct {
+	above *place // nil: the top
+	name  string
+	depth int
+}
+
+func (p *place) below(name string) *place { return &place{p, name, p.depth + 1} }
+
+func (p *place) String() string {
+	names := make([]string, p.depth)
+	for ; p.above != nil; p = p.above {
+		names[p.depth-1] = p.name
+	}
+	return "/" + strings.Join(names, "/")
+}
+
+// open opens the place below the top with O_PATH. The path may be longer than the kernel takes at once.
+func (p *place) open(root *Root) (*os.File, error) {
+	const most = 10 // components of at most 255 bytes are less than 4096
+	if p.depth <= most {
+		return root.OpenPlain(p.String(), unix.O_PATH|unix.O_NOFOLLOW)
+	}
+	tail, top := "", p
+	for range most {
+		tail, top = path.Join(top.name, tail), top.above
+	}
+	directory, err := top.open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer directory.Close()
+	return (&Root{directory}).OpenPlain(tail, unix.O_PATH|unix.O_NOFOLLOW)
+}
 
 // CopyTree copies a directory to name in the directory parent, which must not have it yet: owners, modes, times, extended
 // attributes with ACLs and capabilities, hard links, holes and special files, and file contents by reference where the file
@@ -48,8 +89,8 @@ func CopyTree(ctx context.Context, directory string, parent *os.File, name strin
 		return err
 	}
 	defer from.Close()
-	c := &copier{ctx: ctx, report: report, links: make(map[inode]string), skip: skip}
-	return c.directory(from, parent, name, "/")
+	c := &copier{ctx: ctx, report: report, links: make(map[inode]*place), skip: skip}
+	return c.directory(from, parent, name, &place{})
 }
 
 // RenameNew gives a file a new path on the same file system, where nothing must be yet.
@@ -69,8 +110,20 @@ func openAt(directory *os.File, name string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path.Join(directory.Name(), name)), nil
 }
 
-// directory copies an open directory to a new name. where is its path below the top, for messages and hard links.
-func (c *copier) directory(from, parent *os.File, name, where string) error {
+// openBelow is [openAt] for trees of any depth: the file is named by its last component alone.
+func openBelow(directory *os.File, name string, flags int) (*os.File, error) {
+	fd, err := unix.Openat(int(directory.Fd()), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// directory copies an open directory to a new name.
+func (c *copier) directory(from, parent *os.File, name string, where *place) error {
+	if where.depth > maxDepth {
+		return fmt.Errorf("directories are nested more than %d deep: %.200s…", maxDepth, where)
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(from.Fd()), &st); err != nil {
 		return failed("read", where, err)
@@ -79,9 +132,9 @@ func (c *copier) directory(from, parent *os.File, name, where string) error {
 	if err := unix.Mkdirat(int(parent.Fd()), name, 0o700); err != nil {
 		return failed("make directory", where, err)
 	}
-	to, err := openAt(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	to, err := openBelow(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return err
+		return failed("make directory", where, err)
 	}
 	defer to.Close()
 	if c.root == nil {
@@ -90,10 +143,10 @@ func (c *copier) directory(from, parent *os.File, name, where string) error {
 	for {
 		names, err := from.Readdirnames(1000)
 		for _, entry := range names {
-			if where == "/" && c.skip(entry) {
+			if where.depth == 0 && c.skip(entry) {
 				continue
 			}
-			if err := c.entry(from, to, entry, path.Join(where, entry)); err != nil {
+			if err := c.entry(from, to, entry, where.below(entry)); err != nil {
 				return err
 			}
 		}
@@ -110,10 +163,12 @@ func (c *copier) directory(from, parent *os.File, name, where string) error {
 	return c.finish(parent, name, where, &st)
 }
 
-func failed(step, where string, err error) error { return fmt.Errorf("%s %s: %w", step, where, err) }
+func failed[Place string | *place](step string, where Place, err error) error {
+	return fmt.Errorf("%s %v: %w", step, where, err)
+}
 
 // finish sets the times, which everything else changes, and counts.
-func (c *copier) finish(parent *os.File, name, where string, st *unix.Stat_t) error {
+func (c *copier) finish(parent *os.File, name string, where *place, st *unix.Stat_t) error {
 	times := []unix.Timespec{st.Atim, st.Mtim}
 	if err := unix.UtimesNanoAt(int(parent.Fd()), name, times, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return failed("set times of", where, err)
@@ -126,69 +181,82 @@ func (c *copier) finish(parent *os.File, name, where string, st *unix.Stat_t) er
 	return nil
 }
 
-// entry copies one name. What vanished in the meantime is left out: the tree may be in use.
-func (c *copier) entry(from, to *os.File, name, where string) error {
+// entry copies one name. What vanished in the meantime is left out, what was exchanged is looked at again: the tree may be in use.
+func (c *copier) entry(from, to *os.File, name string, where *place) error {
+	var exchanged exchangedError
+	for range 100 {
+		err := c.try(from, to, name, where)
+		if errors.Is(err, errVanished) {
+			return nil
+		}
+		if !errors.As(err, &exchanged) {
+			return err
+		}
+	}
+	return failed("read", where, exchanged.error)
+}
+
+var errVanished = errors.New("vanished")
+
+// exchangedError says that a name is not what it was a moment ago.
+type exchangedError struct{ error }
+
+func (c *copier) try(from, to *os.File, name string, where *place) error {
 	if err := c.ctx.Err(); err != nil {
 		return errors.New("interrupted")
 	}
 	var st unix.Stat_t
 	err := unix.Fstatat(int(from.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
-		return nil
-	}
-	if err != nil {
-		return failed("read", where, err)
-	}
-	key := inode{st.Dev, st.Ino}
-	isDirectory := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	if st.Nlink > 1 && !isDirectory {
-		if first, known := c.links[key]; known {
-			return c.link(first, to, name, where)
-		}
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFDIR, unix.S_IFREG:
-		err = c.opened(from, to, name, where, isDirectory)
-	default:
-		err = c.special(from, to, name, where, &st)
-	}
-	if errors.Is(err, errVanished) {
-		return nil
-	}
-	if err == nil && st.Nlink > 1 && !isDirectory {
-		c.links[key] = where
-	}
-	return err
-}
-
-var errVanished = errors.New("vanished")
-
-func (c *copier) opened(from, to *os.File, name, where string, isDirectory bool) error {
-	flags := unix.O_RDONLY | unix.O_NONBLOCK
-	if isDirectory {
-		flags |= unix.O_DIRECTORY
-	}
-	file, err := openAt(from, name, flags)
-	if errors.Is(err, os.ErrNotExist) {
 		return errVanished
 	}
 	if err != nil {
 		return failed("read", where, err)
 	}
-	defer file.Close()
-	if isDirectory {
-		return c.directory(file, to, name, where)
+	isDirectory := st.Mode&unix.S_IFMT == unix.S_IFDIR
+	if st.Nlink > 1 && !isDirectory {
+		if first, known := c.links[inodeOf(&st)]; known {
+			return c.link(first, to, name, where)
+		}
 	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR, unix.S_IFREG:
+		err = c.opened(from, to, name, where, &st)
+	default:
+		err = c.special(from, to, name, where, &st)
+	}
+	if err == nil && st.Nlink > 1 && !isDirectory {
+		c.links[inodeOf(&st)] = where
+	}
+	return err
+}
+
+// opened copies what is still what st says.
+func (c *copier) opened(from, to *os.File, name string, where *place, expected *unix.Stat_t) error {
+	// O_NONBLOCK: it may be a FIFO by now.
+	file, err := openBelow(from, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return errVanished
+	case errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EACCES):
+		return exchangedError{err} // a link, a socket, a device
+	case err != nil:
+		return failed("read", where, err)
+	}
+	defer file.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return failed("read", where, err)
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return errVanished // something else has its name now
+	if inodeOf(&st) != inodeOf(expected) {
+		return exchangedError{errors.New("something else has this name time and again")}
 	}
-	copied, err := openAt(to, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		return c.directory(file, to, name, where)
+	}
+	copied, err := openBelow(to, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
-		return err
+		return failed("make", where, err)
 	}
 	defer copied.Close()
 	if err := c.content(file, copied, st.Size); err != nil {
@@ -201,10 +269,10 @@ func (c *copier) opened(from, to *os.File, name, where string, isDirectory bool)
 }
 
 // link gives a file that was copied already another name.
-func (c *copier) link(first string, to *os.File, name, where string) error {
-	file, err := c.root.OpenPlain(first, unix.O_PATH|unix.O_NOFOLLOW)
+func (c *copier) link(first *place, to *os.File, name string, where *place) error {
+	file, err := first.open(c.root)
 	if err != nil {
-		return err
+		return failed("link", where, err)
 	}
 	defer file.Close()
 	if err := unix.Linkat(int(file.Fd()), "", int(to.Fd()), name, unix.AT_EMPTY_PATH); err != nil {
@@ -216,14 +284,14 @@ func (c *copier) link(first string, to *os.File, name, where string) error {
 }
 
 // special copies what cannot be opened: links, devices, FIFOs and sockets.
-func (c *copier) special(from, to *os.File, name, where string, st *unix.Stat_t) error {
+func (c *copier) special(from, to *os.File, name string, where *place, st *unix.Stat_t) error {
 	dir := int(to.Fd())
 	var err error
 	if st.Mode&unix.S_IFMT == unix.S_IFLNK {
 		target := make([]byte, unix.PathMax)
 		n, readErr := unix.Readlinkat(int(from.Fd()), name, target)
 		if errors.Is(readErr, unix.ENOENT) || errors.Is(readErr, unix.EINVAL) {
-			return errVanished
+			return exchangedError{readErr}
 		}
 		if err = readErr; err == nil {
 			err = unix.Symlinkat(string(target[:n]), dir, name)

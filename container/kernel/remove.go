@@ -10,24 +10,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RemoveTree removes a name of a directory with everything below it, subvolumes and what is marked immutable too. No link is
-// followed and no mount point crossed. A name that is missing is no error.
-func RemoveTree(parent *os.File, name string) error {
-	err := unix.Unlinkat(int(parent.Fd()), name, 0)
-	switch {
-	case err == nil || errors.Is(err, unix.ENOENT):
+// RemoveTree removes a name of a directory with everything below it, however deep, subvolumes and what is marked immutable too. No
+// link is followed and no mount point crossed. A name that is missing is no error.
+func RemoveTree(parent *os.File, name string) error { return (&remover{}).remove(parent, name, 0) }
+
+// remover removes one tree. What is deeper than it has descriptors for it moves to the top.
+type remover struct {
+	top   *os.File
+	moved int
+}
+
+// deep is how many directories are open at most on the way down.
+const deep = 256
+
+func (r *remover) remove(parent *os.File, name string, depth int) error {
+	err := unlink(parent, name)
+	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
-	case errors.Is(err, unix.EISDIR):
-	case errors.Is(err, unix.EPERM) && makeMutable(parent, name) == nil:
-		if err = unix.Unlinkat(int(parent.Fd()), name, 0); err == nil || errors.Is(err, unix.ENOENT) {
-			return nil
-		} else if !errors.Is(err, unix.EISDIR) {
-			return failed("remove", path.Join(parent.Name(), name), err)
-		}
-	default:
+	}
+	if !errors.Is(err, unix.EISDIR) {
 		return failed("remove", path.Join(parent.Name(), name), err)
 	}
 	if destroySubvolume(parent, name) == nil { // at once, whatever is in it
+		return nil
+	}
+	if depth > deep && r.moveUp(parent, name) {
 		return nil
 	}
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV}
@@ -37,8 +44,11 @@ func RemoveTree(parent *os.File, name string) error {
 	}
 	directory := os.NewFile(uintptr(fd), path.Join(parent.Name(), name))
 	defer directory.Close()
+	if r.top == nil {
+		r.top = directory
+	}
 	_ = clearFlags(directory)
-	if err := removeContent(directory); err != nil {
+	if err := r.removeContent(directory, depth); err != nil {
 		return err
 	}
 	if destroySubvolume(parent, name) == nil {
@@ -51,12 +61,36 @@ func RemoveTree(parent *os.File, name string) error {
 	return nil
 }
 
+// unlink removes a name unless it is a directory: EISDIR.
+func unlink(parent *os.File, name string) error {
+	err := unix.Unlinkat(int(parent.Fd()), name, 0)
+	if errors.Is(err, unix.EPERM) && makeMutable(parent, name) == nil {
+		err = unix.Unlinkat(int(parent.Fd()), name, 0)
+	}
+	return err
+}
+
+// moveUp moves a directory to the top of the tree, whose content is read until nothing is left.
+func (r *remover) moveUp(parent *os.File, name string) bool {
+	for range 100 {
+		r.moved++
+		err := unix.Renameat2(int(parent.Fd()), name, int(r.top.Fd()), fmt.Sprintf(".#deep%d", r.moved), unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EPERM) && makeMutable(parent, name) == nil {
+			continue
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return err == nil
+		}
+	}
+	return false
+}
+
 // removeContent empties a directory. It starts again until nothing is left: removing moves what readdir(2) has not shown yet.
-func removeContent(directory *os.File) error {
+func (r *remover) removeContent(directory *os.File, depth int) error {
 	for {
 		names, err := directory.Readdirnames(1000)
 		for _, name := range names {
-			if err := RemoveTree(directory, name); err != nil {
+			if err := r.remove(directory, name, depth+1); err != nil {
 				return err
 			}
 		}
