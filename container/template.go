@@ -11,7 +11,7 @@ import (
 // lockTemplate takes the lock of a directory that is still to be made, and a name beside it under which it is made: it gets its
 // own only when it is whole.
 func (s *Supervisor) lockTemplate() error {
-	lock, err := kernel.LockFile(kernel.TreeLock(s.plan.Settings.Directory), false)
+	lock, err := lockSoon(kernel.TreeLock(s.plan.Settings.Directory), false)
 	if errors.Is(err, kernel.ErrBusy) {
 		return fmt.Errorf("directory tree %s is currently busy: another container is made there", s.plan.Settings.Directory)
 	}

@@ -32,7 +32,7 @@ type inode struct{ dev, ino uint64 }
 
 func inodeOf(st *unix.Stat_t) inode { return inode{st.Dev, st.Ino} }
 
-// maxDepth is how deep directories may be nested, as in systemd's own copying. Each takes two descriptors.
+// maxDepth is how deep directories may be nested, which is more than anybody needs. Each takes two descriptors.
 const maxDepth = 2048
 
 // place is a path below the top of both trees. The paths of a deep tree together would be of quadratic length.

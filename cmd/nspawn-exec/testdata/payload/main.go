@@ -48,6 +48,14 @@ func do(verb string, arguments []string) error {
 		milliseconds, err := strconv.Atoi(arguments[0])
 		time.Sleep(time.Duration(milliseconds) * time.Millisecond)
 		return err
+	case "deep": // N: makes that many directories, one in the other
+		levels, err := strconv.Atoi(arguments[0])
+		for ; err == nil && levels > 0; levels-- {
+			if err = syscall.Mkdir("deeper", 0o700); err == nil {
+				err = syscall.Chdir("deeper")
+			}
+		}
+		return err
 	case "reboot":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "poweroff":
