@@ -33,6 +33,7 @@ func supervisor() []step[*Supervisor] {
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
 		{"link journals", nil, (*Supervisor).linkJournals},
+		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
 		{"open sources of mounts", nil, (*Supervisor).openMounts},
@@ -97,6 +98,7 @@ func inner() []step[*first] {
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
 func credentials(in *Inside) bool    { return in.Credentials }
+func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }

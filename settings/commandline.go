@@ -38,6 +38,8 @@ type CommandLine struct {
 	Slice     string // --slice=, or empty: machine.slice
 	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
 
+	BindUserGroups []string // --bind-user-group=, each once
+
 	Credentials []Credential // --set-credential=, --load-credential=, each ID once
 
 	// Parameters are the arguments behind the options: the command, or with --boot the arguments of init.

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ var options = [...]option{
 	{long: "private-users-chown", arg: NoArgument, set: takeChown},
 	{long: "selinux-context", short: 'Z'},
 	{long: "selinux-apifs-context", short: 'L'},
-	{long: "bind-user-group"},
+	{long: "bind-user-group", meta: "GROUP", help: "Add an auxiliary group to --bind-user= users", set: takeBindUserGroup},
 	{long: "forward-journal"},
 	{long: "forward-journal-max-use"},
 	{long: "forward-journal-keep-free"},
@@ -184,6 +185,17 @@ func takeJ(c *CommandLine, v value) error {
 // takeChown takes the old name of --private-users-ownership=auto.
 func takeChown(c *CommandLine, v value) error {
 	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+}
+
+// takeBindUserGroup takes the name of a group that the users of --bind-user= are members of.
+func takeBindUserGroup(c *CommandLine, v value) error {
+	if err := checkUserName(v.text); err != nil {
+		return fmt.Errorf("%s is not the name of a group", printable(v.text))
+	}
+	if !slices.Contains(c.BindUserGroups, v.text) {
+		c.BindUserGroups = append(c.BindUserGroups, v.text)
+	}
+	return nil
 }
 
 // takeLimit takes NAME=LIMIT of --rlimit=, with or without "RLIMIT_" before the name.
