@@ -77,6 +77,7 @@ func decideConsole(p *Plan, host *Host) error {
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
+	p.Inside.ForwardJournal = p.Options.ForwardJournal.Path != ""
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
 	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate
 	p.Inside.Machine = s.Machine

@@ -127,6 +127,9 @@ func runNodes(in *Inside) []kernel.Node {
 		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID},
 		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
 	}
+	if in.ForwardJournal {
+		nodes = append(nodes, kernel.Node{Path: "host/journal", Mode: kernel.Directory | 0o755}, kernel.Node{Path: "host/journal/socket", Mode: kernel.Regular})
+	}
 	if in.Credentials {
 		nodes = append(nodes, kernel.Node{Path: "host/credentials", Mode: kernel.Directory | 0o700})
 	}

@@ -70,6 +70,7 @@ type Options struct {
 	Template   string // that the root directory is made from if it is missing
 	Populate   bool   // it is missing
 
+	ForwardJournal settings.ForwardJournal
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
@@ -89,6 +90,7 @@ type Inside struct {
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
 	Credentials    bool // at [credentialsDirectory]
+	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
 
 	ResolvConf *EtcFile

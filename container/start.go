@@ -36,6 +36,7 @@ func supervisor() []step[*Supervisor] {
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
+		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
 		{"open sources of mounts", nil, (*Supervisor).openMounts},
 		{"start first process", nil, (*Supervisor).startFirst},
 	}
@@ -99,6 +100,7 @@ func inner() []step[*first] {
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
 func credentials(in *Inside) bool    { return in.Credentials }
 func boundUsers(in *Inside) bool     { return in.BoundUsers }
+func forwardJournal(in *Inside) bool { return in.ForwardJournal }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }

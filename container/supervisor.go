@@ -27,6 +27,7 @@ type Supervisor struct {
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	users       []*boundUser
+	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
 	custom      []openedMount
