@@ -77,6 +77,9 @@ func decideConsole(p *Plan, host *Host) error {
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
+	if p.Inside.HostRelease = host.OSRelease != nil; !p.Inside.HostRelease {
+		p.warn("the host has no os-release file, so there is none in /run/host: ignoring")
+	}
 	p.Inside.ForwardJournal = p.Options.ForwardJournal.Path != ""
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
 	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate

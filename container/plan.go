@@ -90,6 +90,7 @@ type Inside struct {
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
 	Credentials    bool // at [credentialsDirectory]
+	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
 
