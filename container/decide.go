@@ -42,12 +42,15 @@ func checkRoot(p *Plan, host *Host) error {
 		return at(&p.Settings, "Exec.Ephemeral", errors.New("may not be combined with --template"))
 	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
 		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
-	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
+	case p.Settings.Exec.Boot && !host.Root.HasOSRelease && !host.AnyTree:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
-	case !host.Root.HasUsr:
+	case !p.Settings.Exec.Boot && !host.Root.HasUsr:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (/usr/ directory is missing), refusing", directory)
 	case host.Root.MachineIDProblem != "":
 		return fmt.Errorf("directory %s: %s", directory, host.Root.MachineIDProblem)
+	}
+	if p.Settings.Exec.Boot && !host.Root.HasOSRelease {
+		p.warn("directory %s is missing an os-release file, continuing anyway", directory)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Host struct {
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
+	AnyTree         bool // $SYSTEMD_NSPAWN_CHECK_OS_RELEASE says that what boots needs no os-release file
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 
 	Root Root
@@ -29,7 +30,7 @@ type Host struct {
 type Root struct {
 	OwnerUID, OwnerGID uint32
 	HasOSRelease       bool
-	HasUsr             bool
+	HasUsr             bool         // a directory
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
