@@ -18,6 +18,7 @@ type openedMount struct {
 	customMount
 	tree   kernel.Tree // of a bind
 	layers *layers     // of an overlay
+	user   *boundUser  // whose home it is
 }
 
 // openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
@@ -36,7 +37,7 @@ func (s *Supervisor) openMounts() error {
 		}
 		s.custom = append(s.custom, opened)
 	}
-	return nil
+	return s.openHomes()
 }
 
 func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
@@ -301,6 +302,9 @@ func (a *assembly) make(m *openedMount, place *os.File) (kernel.Tree, error) {
 
 // mapBind gives a bind its attributes.
 func (a *assembly) mapBind(m *openedMount, place *os.File) error {
+	if m.user != nil {
+		return a.mapHome(m)
+	}
 	if m.bind.ReadOnly {
 		if err := m.tree.SetAttributes(kernel.ReadOnly, m.bind.Recursive); err != nil {
 			return err

@@ -40,6 +40,7 @@ func cleanMachine(machine string) error {
 		removeMissingOk(machineFile(machine)+partSuffix),
 		removeMissingOk(settings.RecordFile(machine)+partSuffix),
 		removeSharedDirectories(machine),
+		removeReceiverSockets(machine),
 	)
 	clearRecord(machine)
 	return err

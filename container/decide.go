@@ -15,7 +15,7 @@ import (
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
-		checkRoot, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideIdentity, decideCapabilities, decideFilter,
+		checkRoot, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideBindUsers, decideIdentity, decideCapabilities, decideFilter,
 		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
 	}
 	for _, step := range steps {
@@ -42,12 +42,15 @@ func checkRoot(p *Plan, host *Host) error {
 		return at(&p.Settings, "Exec.Ephemeral", errors.New("may not be combined with --template"))
 	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
 		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
-	case p.Settings.Exec.Boot && !host.Root.HasOSRelease:
+	case p.Settings.Exec.Boot && !host.Root.HasOSRelease && !host.AnyTree:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
-	case !host.Root.HasUsr:
+	case !p.Settings.Exec.Boot && !host.Root.HasUsr:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (/usr/ directory is missing), refusing", directory)
 	case host.Root.MachineIDProblem != "":
 		return fmt.Errorf("directory %s: %s", directory, host.Root.MachineIDProblem)
+	}
+	if p.Settings.Exec.Boot && !host.Root.HasOSRelease {
+		p.warn("directory %s is missing an os-release file, continuing anyway", directory)
 	}
 	return nil
 }
@@ -77,6 +80,10 @@ func decideConsole(p *Plan, host *Host) error {
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.Boot = s.Exec.Boot
+	if p.Inside.HostRelease = host.OSRelease != nil; !p.Inside.HostRelease {
+		p.warn("the host has no os-release file, so there is none in /run/host: ignoring")
+	}
+	p.Inside.ForwardJournal = p.Options.ForwardJournal.Path != ""
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
 	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate
 	p.Inside.Machine = s.Machine

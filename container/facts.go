@@ -29,6 +29,7 @@ func Gather(s *settings.Settings, directory string) (Host, error) {
 		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
 		Localtime:    gatherLocaltime(),
+		AnyTree:      os.Getenv("SYSTEMD_NSPAWN_CHECK_OS_RELEASE") == "0",
 	}
 	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if data, err := os.ReadFile(path); err == nil {
@@ -71,7 +72,10 @@ func gatherRoot(s *settings.Settings, directory string) (Root, error) {
 	}
 	defer opened.Close()
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
-	root.HasUsr = opened.Exists("usr")
+	if usr, err := opened.OpenDirectory("usr"); err == nil {
+		root.HasUsr = true
+		usr.Close()
+	}
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}

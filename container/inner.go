@@ -241,8 +241,10 @@ func (f *first) remount(target string, attributes uint64) error {
 }
 
 func (f *first) mountHostFiles() error {
-	if err := f.attachFile(f.osRelease, "/run/host/os-release"); err != nil {
-		return err
+	if f.plan.HostRelease {
+		if err := f.attachFile(f.osRelease, "/run/host/os-release"); err != nil {
+			return err
+		}
 	}
 	if err := f.attachFile(f.passed.incoming, "/run/host/incoming"); err != nil {
 		return err

@@ -122,10 +122,15 @@ func runNodes(in *Inside) []kernel.Node {
 	nodes := []kernel.Node{
 		{Path: "host", Mode: kernel.Directory | 0o755},
 		{Path: "host/incoming", Mode: kernel.Directory | 0o600}, {Path: "host/unix-export", Mode: kernel.Directory | 0o755},
-		{Path: "host/os-release", Mode: kernel.Regular | 0o644},
-		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn"},
-		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID},
+		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn\n"},
+		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID + "\n"},
 		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
+	}
+	if in.HostRelease {
+		nodes = append(nodes, kernel.Node{Path: "host/os-release", Mode: kernel.Regular | 0o644})
+	}
+	if in.ForwardJournal {
+		nodes = append(nodes, kernel.Node{Path: "host/journal", Mode: kernel.Directory | 0o755}, kernel.Node{Path: "host/journal/socket", Mode: kernel.Regular})
 	}
 	if in.Credentials {
 		nodes = append(nodes, kernel.Node{Path: "host/credentials", Mode: kernel.Directory | 0o700})

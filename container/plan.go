@@ -20,6 +20,7 @@ type Host struct {
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
+	AnyTree         bool // $SYSTEMD_NSPAWN_CHECK_OS_RELEASE says that what boots needs no os-release file
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 
 	Root Root
@@ -29,7 +30,7 @@ type Host struct {
 type Root struct {
 	OwnerUID, OwnerGID uint32
 	HasOSRelease       bool
-	HasUsr             bool
+	HasUsr             bool         // a directory
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
@@ -70,6 +71,9 @@ type Options struct {
 	Template   string // that the root directory is made from if it is missing
 	Populate   bool   // it is missing
 
+	ForwardJournal settings.ForwardJournal
+	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
+
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
 
@@ -87,6 +91,9 @@ type Inside struct {
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
 	Credentials    bool // at [credentialsDirectory]
+	HostRelease    bool // the host has an os-release file, for /run/host
+	ForwardJournal bool // to [settings.ForwardJournalSocket]
+	BoundUsers     bool // users of the host are known in the container
 
 	ResolvConf *EtcFile
 	Timezone   *EtcFile

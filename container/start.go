@@ -33,8 +33,10 @@ func supervisor() []step[*Supervisor] {
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
 		{"link journals", nil, (*Supervisor).linkJournals},
+		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
+		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
 		{"open sources of mounts", nil, (*Supervisor).openMounts},
 		{"start first process", nil, (*Supervisor).startFirst},
 	}
@@ -65,7 +67,7 @@ func inner() []step[*first] {
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
-		{"open os-release of the host", nil, (*first).cloneHostFiles},
+		{"open os-release of the host", hostRelease, (*first).cloneHostFiles},
 		{"open resolv.conf and time zone of the host", etcFiles, (*first).cloneEtcFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
@@ -97,6 +99,9 @@ func inner() []step[*first] {
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
 func credentials(in *Inside) bool    { return in.Credentials }
+func boundUsers(in *Inside) bool     { return in.BoundUsers }
+func forwardJournal(in *Inside) bool { return in.ForwardJournal }
+func hostRelease(in *Inside) bool    { return in.HostRelease }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }

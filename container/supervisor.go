@@ -27,6 +27,8 @@ type Supervisor struct {
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
 	shared      sharedDirectories
+	users       []*boundUser
+	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
 	custom      []openedMount
@@ -215,7 +217,7 @@ func (s *Supervisor) makeHostTrees() (err error) {
 	if s.dev, err = hostTree(dev, deviceNodes(&s.plan.Inside), owner); err != nil {
 		return err
 	}
-	s.run, err = hostTree(run, runNodes(&s.plan.Inside), owner)
+	s.run, err = hostTree(run, append(runNodes(&s.plan.Inside), s.userNodes()...), owner)
 	return err
 }
 

@@ -36,6 +36,9 @@ func (s *Supervisor) clearStale() error {
 	if err := removeStaleTemporaries(s.plan.Settings.Machine); err != nil {
 		return err
 	}
+	if err := removeReceiverSockets(s.plan.Settings.Machine); err != nil {
+		return err
+	}
 	if err := sweepCopies(s.plan.Settings.Directory); err != nil {
 		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
 	}

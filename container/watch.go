@@ -180,6 +180,9 @@ func (s *Supervisor) Close() {
 	if s.group != nil {
 		s.report(s.group.Kill())
 	}
+	if s.receiver != nil {
+		s.report(s.receiver.stop())
+	}
 	if s.made {
 		s.report(removeSharedDirectories(s.plan.Settings.Machine))
 	}

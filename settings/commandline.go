@@ -38,6 +38,10 @@ type CommandLine struct {
 	Slice     string // --slice=, or empty: machine.slice
 	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
 
+	BindUserGroups []string // --bind-user-group=, each once
+
+	ForwardJournal ForwardJournal // --forward-journal=, --forward-journal-max-use=, …
+
 	Credentials []Credential // --set-credential=, --load-credential=, each ID once
 
 	// Parameters are the arguments behind the options: the command, or with --boot the arguments of init.
@@ -105,7 +109,10 @@ func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 		}
 	}
 	c.Parameters = g.args
-	return c, c.check()
+	if err := c.check(); err != nil {
+		return c, err
+	}
+	return c, c.finishForwardJournal()
 }
 
 // take stores one option.

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -65,12 +66,15 @@ var options = [...]option{
 	{long: "private-users-chown", arg: NoArgument, set: takeChown},
 	{long: "selinux-context", short: 'Z'},
 	{long: "selinux-apifs-context", short: 'L'},
-	{long: "bind-user-group"},
-	{long: "forward-journal"},
-	{long: "forward-journal-max-use"},
-	{long: "forward-journal-keep-free"},
-	{long: "forward-journal-max-file-size"},
-	{long: "forward-journal-max-files"},
+	{long: "bind-user-group", meta: "GROUP", help: "Add an auxiliary group to --bind-user= users", set: takeBindUserGroup},
+	{long: "forward-journal", meta: "PATH", help: "Forward the container's journal to the host", set: takeForwardJournal},
+	{long: "forward-journal-max-use", meta: "BYTES", help: "Maximum disk space for forwarded journal",
+		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "max-use") }},
+	{long: "forward-journal-keep-free", meta: "BYTES", help: "Minimum disk space to keep free",
+		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "keep-free") }},
+	{long: "forward-journal-max-file-size", meta: "BYTES", help: "Maximum size of individual journal files",
+		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "max-file-size") }},
+	{long: "forward-journal-max-files", meta: "NUMBER", help: "Maximum number of journal files to keep", set: takeJournalFiles},
 	{long: "load-credential", meta: "ID:PATH", help: "Load a credential to pass to the container from a file", set: takeLoadCredential},
 	{long: "set-credential", meta: "ID:VALUE", help: "Pass a credential with literal value to the container", secret: true, set: takeSetCredential},
 	{long: "system", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
@@ -184,6 +188,17 @@ func takeJ(c *CommandLine, v value) error {
 // takeChown takes the old name of --private-users-ownership=auto.
 func takeChown(c *CommandLine, v value) error {
 	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+}
+
+// takeBindUserGroup takes the name of a group that the users of --bind-user= are members of.
+func takeBindUserGroup(c *CommandLine, v value) error {
+	if err := checkUserName(v.text); err != nil {
+		return fmt.Errorf("%s is not the name of a group", printable(v.text))
+	}
+	if !slices.Contains(c.BindUserGroups, v.text) {
+		c.BindUserGroups = append(c.BindUserGroups, v.text)
+	}
+	return nil
 }
 
 // takeLimit takes NAME=LIMIT of --rlimit=, with or without "RLIMIT_" before the name.

@@ -232,7 +232,7 @@ func TestReadOnlyRoot(t *testing.T) {
 
 func TestHostFiles(t *testing.T) {
 	root := newRoot(t, "web")
-	got := shell(t, root, `cat /run/host/container-manager; echo; test "$(cat /run/host/container-uuid)" = "$container_uuid" || echo differs
+	got := shell(t, root, `cat /run/host/container-manager; test "$(cat /run/host/container-uuid)" = "$container_uuid" || echo differs
 		hostname; touch /run/host/x 2>&1; ls -A /run/host`, "--hostname=other")
 	const want = "systemd-nspawn\nother\ntouch: /run/host/x: Read-only file system\n" +
 		"container-manager\ncontainer-uuid\ninaccessible\nincoming\nnotify\nos-release\nunix-export"

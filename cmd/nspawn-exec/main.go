@@ -195,7 +195,7 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
-		Credentials: cmd.Credentials,
+		Credentials: cmd.Credentials, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {

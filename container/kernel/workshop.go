@@ -115,7 +115,8 @@ func (t Tree) attachAt(path string) error {
 // (mount_namespaces(7)): the container's root can neither make a read-only mount writable nor unmount one to see below it.
 func (w *Workshop) Take(namespaces Namespaces, paths ...string) ([]Tree, error) {
 	if namespaces.UserCount > 0 {
-		holder, err := startHolder(unix.CLONE_NEWNS, namespaces.UserStart, 0, namespaces.UserCount)
+		own := []IDExtent{{From: 0, To: namespaces.UserStart, Count: namespaces.UserCount}}
+		holder, err := startHolder(unix.CLONE_NEWNS, own, own)
 		if err != nil {
 			return nil, err
 		}
@@ -143,15 +144,25 @@ func (w *Workshop) Take(namespaces Namespaces, paths ...string) ([]Tree, error) 
 // holder is a stopped process that is there only for its namespaces.
 type holder struct{ Child }
 
-// startHolder makes a user namespace in which the host's users from host on are those from inside on, and other new namespaces.
-func startHolder(flags uintptr, host, inside, count uint32) (*holder, error) {
+// IDExtent says that the users from From on are those of the host from To on.
+type IDExtent struct{ From, To, Count uint32 }
+
+func procIDMap(extents []IDExtent) []syscall.SysProcIDMap {
+	var list []syscall.SysProcIDMap
+	for _, e := range extents {
+		list = append(list, syscall.SysProcIDMap{ContainerID: int(e.From), HostID: int(e.To), Size: int(e.Count)})
+	}
+	return list
+}
+
+// startHolder makes a user namespace of these users and groups, and other new namespaces.
+func startHolder(flags uintptr, users, groups []IDExtent) (*holder, error) {
 	pidfd := -1
-	ids := []syscall.SysProcIDMap{{ContainerID: int(inside), HostID: int(host), Size: int(count)}}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{StageName}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{},
 		// Traced, it stops before its first instruction.
 		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWUSER | flags, UidMappings: ids, GidMappings: ids, Ptrace: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd,
+			Cloneflags: unix.CLONE_NEWUSER | flags, UidMappings: procIDMap(users), GidMappings: procIDMap(groups), Ptrace: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd,
 		},
 	})
 	if err != nil {
@@ -178,7 +189,13 @@ func (h *holder) waitEnd() (status syscall.WaitStatus, err error) {
 
 // NewIDMap returns a user namespace for [Tree.MapIDs] that shows the owner from, and nobody else, as the host's user to.
 func NewIDMap(from, to uint32) (*os.File, error) {
-	holder, err := startHolder(0, to, from, 1)
+	owner := []IDExtent{{From: from, To: to, Count: 1}}
+	return NewIDMaps(owner, owner)
+}
+
+// NewIDMaps returns a user namespace for [Tree.MapIDs] that shows users and groups as the host's that the extents say, and no others.
+func NewIDMaps(users, groups []IDExtent) (*os.File, error) {
+	holder, err := startHolder(0, users, groups)
 	if err != nil {
 		return nil, err
 	}

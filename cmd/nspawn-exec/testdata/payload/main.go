@@ -3,6 +3,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -60,6 +62,14 @@ func do(verb string, arguments []string) error {
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "poweroff":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
+	case "send": // PATH: copies its input to a socket
+		connection, err := net.Dial("unix", arguments[0])
+		if err != nil {
+			return err
+		}
+		defer connection.Close()
+		_, err = io.Copy(connection, os.Stdin)
+		return err
 	case "syscall": // NUMBER: prints the error number
 		number, err := strconv.Atoi(arguments[0])
 		if err != nil {
