@@ -267,7 +267,11 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	case "noidmap":
 		return nil
 	case "idmap":
-		return a.explainMapping(a.mapTree(m.tree, m.bind.Recursive), instead)
+		owner := uint32(0)
+		if strings.HasPrefix(m.bind.Source, "+") {
+			owner = a.plan.Users.OnDisk
+		}
+		return a.explainMapping(a.mapFrom(owner, m.tree, m.bind.Recursive), instead)
 	case "owneridmap":
 		var err error
 		if to, _, err = kernel.Owner(place); err != nil {
@@ -278,7 +282,7 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	if err != nil {
 		return err
 	}
-	users, err := kernel.NewIDMap(uid, to)
+	users, err := kernel.NewIDMap(uid, to, 1)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func bindMapping(bind *settings.Bind, byDefault string, users Users) string {
 	}
 	switch {
 	case mapping == "", mapping == "noidmap":
-		if inRoot && users.MapRoot {
+		if inRoot && users.mapped() {
 			return "idmap"
 		}
 		return "noidmap"

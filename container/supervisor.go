@@ -127,28 +127,6 @@ func (s *Supervisor) lockTree() error {
 	return nil
 }
 
-func (s *Supervisor) pickUsers() error {
-	users := &s.plan.Users
-	for step := range uint64(100) {
-		lock, err := kernel.LockFile(filepath.Join("/run/systemd/nspawn-uid", fmt.Sprint(users.Start)), false)
-		free := err == nil && (!users.Pick || !kernel.UserKnown(users.Start))
-		switch {
-		case free:
-			s.locks = append(s.locks, lock)
-			return nil
-		case err == nil:
-			lock.Release()
-		case !errors.Is(err, kernel.ErrBusy):
-			return err
-		}
-		if !users.Pick {
-			return nil // asked for by number: sharing a range is the user's decision
-		}
-		users.Start = NextRange(s.plan.Settings.Machine, step)
-	}
-	return errors.New("no free range of users found in 100 tries")
-}
-
 func (s *Supervisor) writeMachine() error {
 	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
 	if err != nil {

@@ -165,7 +165,6 @@ func TestValues(t *testing.T) {
 		{"[Files]\nBind=:", "error: Bind=:: path  is not absolute"},
 		{"[Files]\nBind=/a:/", "error: Bind=/a:/: mounting over the root directory is not supported yet"},
 		{"[Files]\nTemporaryFileSystem=/", "error: TemporaryFileSystem=/: mounting over the root directory is not supported yet"},
-		{"[Files]\nPrivateUsersOwnership=chown", "error: PrivateUsersOwnership=chown: chown is not supported yet"},
 		{"[Network]\nZone=../x", "error: Zone=../x: not a valid zone name"},
 		{"[Network]\nZone=..", "error: Zone=..: not a valid zone name"},
 		{"[Network]\nZone=a\"b", "error: Zone=a\"b: not a valid zone name"},

@@ -181,9 +181,9 @@ func takeJ(c *CommandLine, v value) error {
 	return c.add(lookup("Exec", "LinkJournal"), value{"try-guest", v.origin})
 }
 
-// takeChown takes the old name of --private-users-ownership=auto.
+// takeChown takes the old name of --private-users-ownership=chown.
 func takeChown(c *CommandLine, v value) error {
-	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"chown", v.origin})
 }
 
 // takeLimit takes NAME=LIMIT of --rlimit=, with or without "RLIMIT_" before the name.

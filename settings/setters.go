@@ -184,20 +184,13 @@ func setOwnership(s *Settings, v value) error {
 	if boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "auto", "off") {
 		return nil
 	}
-	err := setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
-	if err == nil && (v.text == "chown" || v.text == "foreign") {
-		return unsupported(v.text)
-	}
-	return err
+	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
 }
 
 // setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.
 func setChown(s *Settings, v value) error {
 	if !boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "chown", "off") {
 		return errBool
-	}
-	if s.Exec.PrivateUsers.Ownership == "chown" {
-		return unsupported("chown")
 	}
 	return nil
 }

@@ -105,6 +105,29 @@ func (t Tree) MapIDs(userns *os.File, recursive bool) error {
 	return err
 }
 
+// CheckMapping returns an [UnmappableError] if the file system of the tree cannot be id-mapped. The tree stays as it is.
+func (t Tree) CheckMapping() error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(t.file.Fd()), &st); err != nil {
+		return &os.PathError{Op: "statfs", Path: t.file.Name(), Err: err}
+	}
+	switch st.Type {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
+		return nil // in all kernels that we run on: no need to try, which takes a process
+	}
+	users, err := NewIDMap(0, 1, 1)
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	tree, err := CloneTreeOf(t.file, false)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	return tree.MapIDs(users, false)
+}
+
 // UnmappableError says that the file system of a tree, or one mounted below it, cannot be id-mapped.
 type UnmappableError struct {
 	Path, FileSystem string

@@ -161,9 +161,10 @@ func (h *holder) waitEnd() (status syscall.WaitStatus, err error) {
 	}
 }
 
-// NewIDMap returns a user namespace for [Tree.MapIDs] that shows the owner from, and nobody else, as the host's user to.
-func NewIDMap(from, to uint32) (*os.File, error) {
-	holder, err := startHolder(0, to, from, 1)
+// NewIDMap returns a user namespace for [Tree.MapIDs] that shows count owners from the first on, and nobody else, as the host's
+// users from to on.
+func NewIDMap(from, to, count uint32) (*os.File, error) {
+	holder, err := startHolder(0, to, from, count)
 	if err != nil {
 		return nil, err
 	}
