@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,19 +137,23 @@ func (s *Supervisor) adjustOwnersOf(directory string) error {
 	if err != nil {
 		return err
 	}
-	if action == mapOrChown {
+	switch action {
+	case mapOrChown:
 		err := tree.CheckMapping()
 		if unmappable := (kernel.UnmappableError{}); !errors.As(err, &unmappable) {
 			return err
 		}
+		if problem := cmp.Or(checkChown(users), s.plan.checkUnchanged()); problem != nil {
+			return fmt.Errorf("%w, and %w", err, problem)
+		}
 		s.log(Info, fmt.Sprintf("%v, so the owners of its files are changed.", err))
-		users.OnDisk, action = users.Start, changeOwners
-	}
-	if action != changeOwners {
+		users.OnDisk = users.Start
+	case changeOwners:
+		if err := s.plan.checkUnchanged(); err != nil {
+			return err
+		}
+	default:
 		return nil
-	}
-	if err := errors.Join(checkChown(users), s.plan.checkUnchanged()); err != nil {
-		return err
 	}
 	return s.changeOwners(tree)
 }

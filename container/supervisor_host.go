@@ -107,9 +107,8 @@ func (s *Supervisor) openRootTree() (err error) {
 		return err
 	}
 	if s.plan.Users.mapped() {
-		err = s.mapFrom(s.plan.Users.OnDisk, s.root, true)
-		if err = s.explainMapping(err, "write --private-users-ownership=chown"); err != nil {
-			err = at(&s.plan.Settings, s.plan.ownershipKey(), err)
+		if err = s.mapFrom(s.plan.Users.OnDisk, s.root, true); err != nil {
+			err = at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%w; write --private-users-ownership=chown to change owners instead", err))
 		}
 	}
 	if err == nil && s.plan.Settings.Exec.PivotRoot.New != "" {

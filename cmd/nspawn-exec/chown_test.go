@@ -217,6 +217,29 @@ func TestChownKilled(t *testing.T) {
 	}
 }
 
+// A file from which a killed supervisor had taken something already.
+func TestChownGivesBack(t *testing.T) {
+	root := newMergedRoot(t, "web")
+	const sets = "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	file := root + "/usr/both"
+	must(t, os.WriteFile(file, nil, 0o755))
+	must(t, os.Chown(file, chownStart+5, chownStart+6))
+	must(t, unix.Lsetxattr(file, "trusted.nspawnkit.chown", []byte("\xed\x89\x00\x00"+sets), 0)) // a file of mode 4755
+	must(t, os.Chown(root, busyStart, busyStart))
+	shell(t, root, "true", chownTo(chownStart)...)
+	info, err := os.Stat(file)
+	must(t, err)
+	if uid, gid := ownerOf(t, file); info.Mode() != 0o755|fs.ModeSetuid || uid != chownStart+5 || gid != chownStart+6 {
+		t.Errorf("mode %v, owner %d:%d", info.Mode(), uid, gid)
+	}
+	if got := attributesOf(t, file, "security.capability"); !strings.HasSuffix(got, "00000a00") {
+		t.Errorf("capability %s", got)
+	}
+	if _, err := unix.Lgetxattr(file, "trusted.nspawnkit.chown", nil); !errors.Is(err, unix.ENODATA) {
+		t.Errorf("the note stays: %v", err)
+	}
+}
+
 func restoreMany(t *testing.T, root string) {
 	t.Helper()
 	shell(t, root, "true", chownTo(0)...)
