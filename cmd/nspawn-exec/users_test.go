@@ -261,3 +261,26 @@ func TestChownOfCopies(t *testing.T) {
 	}
 	clean(t, root)
 }
+
+// A share of the host whose file system cannot be id-mapped, as NFS: a bind of it works, and says why its owners are nobody's, and
+// what helps helps.
+func TestBindOfUnmappable(t *testing.T) {
+	root, share := newMergedRoot(t, "web"), t.TempDir()
+	mustMount(t, "ramfs", share)
+	writeFile(t, share+"/file", "of the share\n")
+	r := run(t, root, "--bind="+share+":/mnt", "/bin/cat", "/mnt/file")
+	want := fmt.Sprintf("--bind: %s belongs to the user 0 of the host, which shows up as nobody in the container, and the kernel cannot id-map its file system, ramfs; "+
+		"give the files to the container's users, %d to %d, or write %[1]s:/mnt:noidmap to leave them as they are\n", share, hashedWeb, hashedWeb+65535)
+	if r.stdout != "of the share\n" || r.stderr != want {
+		t.Errorf("status %d, output %q, said %q", r.status, r.stdout, r.stderr)
+	}
+	if r := run(t, root, "--bind="+share+":/mnt:noidmap", "/bin/cat", "/mnt/file"); r.stdout != "of the share\n" || r.stderr != "" {
+		t.Errorf("noidmap: %q, said %q", r.stdout, r.stderr)
+	}
+	refused(t, run(t, root, "--bind="+share+":/mnt:idmap", "/bin/echo", "payload runs"), "--bind: ", share, "file system ramfs", "write noidmap")
+	must(t, os.Chown(share, hashedWeb, hashedWeb))
+	if r := run(t, root, "--bind="+share+":/mnt", "/bin/sh", "-c", "touch /mnt/new && stat -c %u /mnt/new"); r.stdout != "0\n" || r.stderr != "" {
+		t.Errorf("its own: %q, said %q", r.stdout, r.stderr)
+	}
+	clean(t, root, share)
+}
