@@ -43,6 +43,7 @@ type Users struct {
 	Owner     uint32 // the range that the root directory was found to belong to
 	OnDisk    uint32 // whom the root directory belongs to; other than Start: it is id-mapped
 	Pick      bool   // Start is a candidate
+	Managed   bool   // Start comes from systemd-nsresourced(8)
 }
 
 // mapped reports whether the files of the root directory belong to others on disk than inside.

@@ -22,6 +22,7 @@ type Supervisor struct {
 	log  func(priority int, text string)
 
 	locks       []*kernel.Lock
+	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree

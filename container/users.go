@@ -1,11 +1,14 @@
 package container
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"nspawnkit/container/kernel"
+	"nspawnkit/machined"
 	"nspawnkit/settings"
 	"nspawnkit/siphash"
 )
@@ -86,8 +89,8 @@ func chooseUsers(wanted settings.PrivateUsers, root Root, machine string) (Users
 	case settings.UsersPick:
 		users.Pick = true
 		pickCandidates(machine, owner, func(start uint32) bool { users.Start = start; return true })
-	default:
-		return Users{}, fmt.Errorf("%q is not supported yet", wanted.Mode)
+	case settings.UsersManaged:
+		users.Start, users.Managed = HashedRange(machine), true // any, until it is known
 	}
 	_, err = decideOwnership(&users, wanted.Ownership, owner)
 	return users, err
@@ -96,6 +99,12 @@ func chooseUsers(wanted settings.PrivateUsers, root Root, machine string) (Users
 // pickUsers locks the range. systemd-nspawn looks at the same locks, so that neither picks a range of the other.
 func (s *Supervisor) pickUsers() error {
 	users := &s.plan.Users
+	if users.Managed {
+		if err := s.allocateUsers(); err != nil {
+			return at(&s.plan.Settings, "Exec.PrivateUsers", fmt.Errorf("managed: %w", err))
+		}
+		return nil
+	}
 	if !users.Pick {
 		// Sharing a range that was named is the user's decision.
 		lock, err := lockUsers(users.Start)
@@ -138,4 +147,34 @@ func (s *Supervisor) pickUsers() error {
 
 func lockUsers(start uint32) (*kernel.Lock, error) {
 	return kernel.LockFile(filepath.Join(usersDirectory, fmt.Sprint(start)), false)
+}
+
+// allocateUsers takes a range from systemd-nsresourced(8). It does not know who else picked one, but the locks do: what is in use
+// it keeps until there is a free one.
+func (s *Supervisor) allocateUsers() error {
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	for range 10 {
+		name := "nspawn-" + RandomSuffix()[:8]
+		userns, start, count, err := kernel.NewEmptyUserNamespace(func(userns *os.File) error {
+			return machined.NamespaceResource{}.AllocateUserRange(ctx, name, UserRange, userns)
+		})
+		if err != nil {
+			return err
+		}
+		s.reserved = append(s.reserved, userns)
+		if count != UserRange {
+			return fmt.Errorf("systemd-nsresourced gave %d users from %d on, not %d", count, start, UserRange)
+		}
+		lock, err := lockUsers(start)
+		if errors.Is(err, kernel.ErrBusy) {
+			continue
+		}
+		if err == nil {
+			s.plan.Users.Start = start
+			s.locks = append(s.locks, lock)
+		}
+		return err
+	}
+	return errors.New("all ranges that systemd-nsresourced gave are in use")
 }

@@ -71,6 +71,7 @@ func TestChooseUsers(t *testing.T) {
 		return Users{Namespace: true, Start: start, Count: UserRange, Owner: owner, OnDisk: onDisk}
 	}
 	pick := func(start, owner, onDisk uint32) Users { u := users(start, owner, onDisk); u.Pick = true; return u }
+	managed := func(owner uint32) Users { u := users(web, owner, owner); u.Managed = true; return u }
 	few := users(655360, 0, 655360)
 	few.Count = 1000
 	fewMapped := few
@@ -104,7 +105,8 @@ func TestChooseUsers(t *testing.T) {
 		"yes, half changed":  {wanted(settings.UsersYes, "chown"), busyUsers, Users{}, "was interrupted: name the range"},
 		"half changed":       {wanted(settings.UsersPick, "off"), busyUsers, Users{}, "finish it with"},
 		"half changed, auto": {wanted(settings.UsersPick, "auto"), busyUsers, pick(web, busyUsers, web), ""},
-		"managed":            {wanted("managed", ""), 0, Users{}, `"managed" is not supported yet`},
+		"managed":            {wanted(settings.UsersManaged, "auto"), 0, managed(0), ""},
+		"managed, foreign":   {wanted(settings.UsersManaged, "auto"), foreignUsers, managed(foreignUsers), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := chooseUsers(test.wanted, Root{OwnerUID: test.owner, OwnerGID: test.owner}, "web")
@@ -137,7 +139,8 @@ func TestChownOfReadOnly(t *testing.T) {
 func TestUsersErrorHasOrigin(t *testing.T) {
 	_, err := decide(t, func(s *settings.Settings, _ *Options, host *Host) {
 		set(s, "Exec.PrivateUsers")
-		s.Exec.PrivateUsers.Mode = "managed"
+		s.Exec.PrivateUsers.Mode = settings.UsersPick
+		host.Root.OwnerUID = 1 << 20
 	})
-	wantError(t, err, "web.nspawn:7: ", "/var/lib/machines/web", "managed")
+	wantError(t, err, "web.nspawn:7: ", "/var/lib/machines/web", "differ")
 }

@@ -186,6 +186,9 @@ func (s *Supervisor) Close() {
 		s.report(s.removeCopy())
 	}
 	s.report(s.temporaries.remove())
+	for _, userns := range s.reserved {
+		userns.Close()
+	}
 	for _, lock := range s.locks {
 		lock.Release()
 	}

@@ -42,7 +42,7 @@ var keys = [...]Key{
 	{Section: "Exec", Name: "MachineID", Type: "UUID", Privileged: true, Since: 226, Option: "uuid",
 		Help: "Set a specific machine UUID for the container", set: setMachineID},
 	{Section: "Exec", Name: "PrivateUsers", Type: "MODE|UID[:COUNT]", Default: "no", Privileged: true, Since: 230, Option: "private-users", Argument: OptionalArgument, Strict: true,
-		Help: "Run within user namespace: no, yes, pick, identity, or UID[:COUNT]", group: usersGroup, set: setPrivateUsers},
+		Help: "Run within user namespace: no, yes, pick, identity, managed, or UID[:COUNT]", group: usersGroup, set: setPrivateUsers},
 	{Section: "Exec", Name: "PrivateUsersDelegate", Type: "NUMBER", Default: "0", Privileged: true, Since: 260, Option: "private-users-delegate", Strict: true,
 		Help: "Delegate additional 64K UID/GID ranges for use by nested containers", pending: true,
 		set: setPrivateUsersDelegate},

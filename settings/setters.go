@@ -147,9 +147,6 @@ func setPrivateUsers(s *Settings, v value) error {
 		users.Mode = UsersFixed
 	}
 	s.Exec.PrivateUsers = users
-	if users.Mode == UsersManaged {
-		return unsupported("managed")
-	}
 	return nil
 }
 
@@ -157,7 +154,7 @@ func setPrivateUsers(s *Settings, v value) error {
 func parseRange(text string) (start, count uint32, err error) {
 	first, rest, hasCount := strings.Cut(text, ":")
 	if first == "" || first[0] == '0' && first != "0" || leading(first, "0123456789") != first {
-		return 0, 0, errors.New("not yes, no, pick, identity or UID[:COUNT]")
+		return 0, 0, errors.New("not yes, no, pick, identity, managed or UID[:COUNT]")
 	}
 	from, err := strconv.ParseUint(first, 10, 32)
 	if err != nil {

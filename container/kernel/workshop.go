@@ -128,10 +128,14 @@ func (w *Workshop) Take(namespaces Namespaces, paths ...string) ([]Tree, error) 
 // holder is a stopped process that is there only for its namespaces.
 type holder struct{ Child }
 
-// startHolder makes a user namespace in which the host's users from host on are those from inside on, and other new namespaces.
+// startHolder makes a user namespace in which count of the host's users from host on are those from inside on, and
+// other new namespaces.
 func startHolder(flags uintptr, host, inside, count uint32) (*holder, error) {
 	pidfd := -1
-	ids := []syscall.SysProcIDMap{{ContainerID: int(inside), HostID: int(host), Size: int(count)}}
+	var ids []syscall.SysProcIDMap
+	if count > 0 {
+		ids = []syscall.SysProcIDMap{{ContainerID: int(inside), HostID: int(host), Size: int(count)}}
+	}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{StageName}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{},
 		// Traced, it stops before its first instruction.
