@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -61,13 +62,27 @@ func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
 	if err != nil {
 		return tree, err
 	}
-	uid, gid, err := kernel.Owner(tree.File())
 	if info.IsDir() || info.Mode().IsRegular() {
-		if text := describeOwner(bind, mapping, uid, gid, s.plan.Users); text != "" {
-			s.log(Warning, fmt.Sprintf("%s: %s", bind.Origin, text))
-		}
+		err = s.warnOfOwner(bind, mapping, tree)
 	}
 	return tree, err
+}
+
+// warnOfOwner says once what is wrong with how a bind shows up inside.
+func (s *Supervisor) warnOfOwner(bind *settings.Bind, mapping string, tree kernel.Tree) error {
+	uid, gid, err := kernel.Owner(tree.File())
+	if err != nil {
+		return err
+	}
+	text := describeOwner(bind, mapping, uid, gid, s.plan.Users)
+	if text == "" {
+		return nil
+	}
+	if unmappable := (kernel.UnmappableError{}); mapping == "noidmap" && errors.As(tree.CheckMapping(), &unmappable) {
+		text = describeUnmappable(bind, unmappable.FileSystem, uid, s.plan.Users)
+	}
+	s.log(Warning, fmt.Sprintf("%s: %s", bind.Origin, text))
+	return nil
 }
 
 // openSource clones the mount at a path of the host, or, with "+", of the image.
@@ -317,7 +332,11 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	case "noidmap":
 		return nil
 	case "idmap":
-		return a.explainMapping(a.mapTree(m.tree, m.bind.Recursive), instead)
+		owner := uint32(0)
+		if strings.HasPrefix(m.bind.Source, "+") {
+			owner = a.plan.Users.OnDisk
+		}
+		return a.explainMapping(a.mapFrom(owner, m.tree, m.bind.Recursive), instead)
 	case "owneridmap":
 		var err error
 		if to, _, err = kernel.Owner(place); err != nil {
@@ -328,7 +347,7 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	if err != nil {
 		return err
 	}
-	users, err := kernel.NewIDMap(uid, to)
+	users, err := kernel.NewIDMap(uid, to, 1)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func bindMapping(bind *settings.Bind, byDefault string, users Users) string {
 	}
 	switch {
 	case mapping == "", mapping == "noidmap":
-		if inRoot && users.MapRoot {
+		if inRoot && users.mapped() {
 			return "idmap"
 		}
 		return "noidmap"
@@ -96,6 +96,13 @@ func describeOwner(bind *settings.Bind, mapping string, uid, gid uint32, users U
 	}
 	return fmt.Sprintf("%s belongs to the user %d of the host, which shows up as nobody in the container; write %s:%s:rootidmap to show it as root",
 		bind.Source, uid, bind.Source, bind.Destination)
+}
+
+// describeUnmappable is what [describeOwner] says where the file system cannot be id-mapped.
+func describeUnmappable(bind *settings.Bind, fileSystem string, uid uint32, users Users) string {
+	return fmt.Sprintf("%s belongs to the user %d of the host, which shows up as nobody in the container, and the kernel cannot id-map its file system, %s; "+
+		"give the files to the container's users, %d to %d, or write %s:%s:noidmap to leave them as they are",
+		bind.Source, uid, fileSystem, users.Start, uint64(users.Start)+uint64(users.Count)-1, bind.Source, bind.Destination)
 }
 
 // temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=; settings has added the mode. The users in them are the container's.

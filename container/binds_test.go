@@ -32,9 +32,9 @@ func TestOrderOfMounts(t *testing.T) {
 }
 
 func TestBindMapping(t *testing.T) {
-	shifted := Users{Namespace: true, Start: 1 << 20, Count: UserRange, MapRoot: true}
+	shifted := Users{Namespace: true, Start: 1 << 20, Count: UserRange}
 	chowned := shifted
-	chowned.MapRoot = false
+	chowned.OnDisk = chowned.Start
 	for _, test := range []struct {
 		source, option, byDefault string
 		users                     Users

@@ -110,7 +110,7 @@ func (s *Supervisor) populate(source, target string, skip func(string) bool) err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	progress := newProgress(s, source)
+	progress := newProgress(s, "Copying "+source)
 	if err := kernel.CopyTree(ctx, source, parent, name, skip, progress.report); err != nil {
 		progress.end()
 		return fmt.Errorf("copy %s: %w", source, err)
@@ -120,10 +120,10 @@ func (s *Supervisor) populate(source, target string, skip func(string) bool) err
 	return nil
 }
 
-// progress shows how far a copy is: on a terminal in one line, and to the service manager, which also waits longer.
+// progress shows how far a long operation is: on a terminal in one line, and to the service manager, which also waits longer.
 type progress struct {
 	supervisor *Supervisor
-	source     string
+	doing      string
 	terminal   bool
 	begun      time.Time
 	told       time.Time
@@ -131,17 +131,17 @@ type progress struct {
 	shown      bool
 }
 
-func newProgress(s *Supervisor, source string) *progress {
+func newProgress(s *Supervisor, doing string) *progress {
 	now := time.Now()
-	return &progress{supervisor: s, source: source, terminal: !s.plan.Options.Quiet && kernel.IsTerminal(os.Stderr), begun: now, told: now}
+	return &progress{supervisor: s, doing: doing, terminal: !s.plan.Options.Quiet && kernel.IsTerminal(os.Stderr), begun: now, told: now}
 }
 
-// report takes what was copied so far, and shows it once a second.
+// report takes what was done so far, and shows it once a second.
 func (p *progress) report(done kernel.Copied) {
 	p.done = done
 	if now := time.Now(); now.Sub(p.told) >= time.Second {
 		p.told = now
-		text := fmt.Sprintf("Copying %s: %s", p.source, p.text())
+		text := fmt.Sprintf("%s: %s", p.doing, p.text())
 		p.supervisor.tell(machined.Status(text), machined.ExtendTimeout(30*time.Second))
 		if p.terminal {
 			p.shown = true
@@ -158,6 +158,9 @@ func (p *progress) end() {
 }
 
 func (p *progress) text() string {
+	if p.done.Bytes == 0 {
+		return fmt.Sprintf("%d files in %.1f s", p.done.Files, time.Since(p.begun).Seconds())
+	}
 	return fmt.Sprintf("%d files, %.1f MiB in %.1f s", p.done.Files, float64(p.done.Bytes)/(1<<20), time.Since(p.begun).Seconds())
 }
 

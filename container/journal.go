@@ -150,10 +150,7 @@ func (s *Supervisor) makeGuestJournal(root *kernel.Root, name string) error {
 		}
 		return directory.Close()
 	}
-	owner := int(s.plan.Users.Start)
-	if s.plan.Users.MapRoot {
-		owner = 0
-	}
+	owner := int(s.plan.Users.OnDisk)
 	directory, err := root.MakeDirectories(name, 0o755, owner, owner)
 	if err != nil {
 		return err

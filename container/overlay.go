@@ -15,8 +15,9 @@ import (
 type layers struct {
 	lower []kernel.Tree // the uppermost first
 	upper *kernel.Upper // nil: read-only
-	// foreign: the uppermost belongs to none of the container's users, and is id-mapped.
+	// foreign: the uppermost belongs to none of the container's users but to owner, and is id-mapped.
 	foreign bool
+	owner   uint32
 }
 
 // openOverlay opens the layers of an overlay, and makes those that Overlay= makes.
@@ -83,10 +84,10 @@ func (s *Supervisor) openUpper(l *layers, upper string) error {
 		parent.Close()
 		return err
 	}
-	l.foreign = !s.plan.Users.has(uid)
+	l.foreign, l.owner = !s.plan.Users.has(uid), uid
 	owner := int(s.plan.Users.Start)
 	if l.foreign {
-		owner = 0 // which the id-mapped mount shows as the container's root
+		owner = int(rangeOnDisk(uid)) // which the id-mapped mount shows as the container's root
 	}
 	work := ".#" + name + RandomID()[:16]
 	if err := s.temporaries.make(s.plan.Settings.Machine, parent, work, 0o700, owner); err != nil {
@@ -97,7 +98,7 @@ func (s *Supervisor) openUpper(l *layers, upper string) error {
 	return err
 }
 
-// mapLayers shows layers that belong to users of the host as the container's: user 0 as its root, and so on. An overlay itself
+// mapLayers shows layers that belong to users of the host, or to those of shared images, as the container's: user 0 as its root, and so on. An overlay itself
 // cannot be id-mapped.
 func (s *Supervisor) mapLayers(l *layers) error {
 	for _, tree := range l.lower {
@@ -106,13 +107,13 @@ func (s *Supervisor) mapLayers(l *layers) error {
 			return err
 		}
 		if !s.plan.Users.has(uid) {
-			if err := s.mapTree(tree, false); err != nil {
+			if err := s.mapFrom(uid, tree, false); err != nil {
 				return s.explainMapping(err, "give its files to the container's users")
 			}
 		}
 	}
 	if l.upper != nil && l.foreign {
-		if err := s.mapTree(l.upper.Parent, false); err != nil {
+		if err := s.mapFrom(l.owner, l.upper.Parent, false); err != nil {
 			return s.explainMapping(err, "give its files to the container's users")
 		}
 	}

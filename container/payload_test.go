@@ -141,7 +141,7 @@ func TestPlanOfCommandLine(t *testing.T) {
 	if signal := plan.Settings.Exec.KillSignal; signal != 37 {
 		t.Errorf("kill signal %d, want SIGRTMIN+3", signal)
 	}
-	if plan.Users.Start != HashedRange("web") || !plan.Users.MapRoot || !plan.Inside.PrivateNetwork || plan.Machine.Links[0].Bridge != "vz-app" {
+	if plan.Users.Start != HashedRange("web") || !plan.Users.mapped() || !plan.Inside.PrivateNetwork || plan.Machine.Links[0].Bridge != "vz-app" {
 		t.Errorf("users %+v, machine %+v", plan.Users, plan.Machine)
 	}
 }

@@ -41,9 +41,14 @@ type Users struct {
 	Namespace bool
 	Start     uint32 // the host's user that is the container's root
 	Count     uint32
-	MapRoot   bool // the root directory is owned by user 0 and appears shifted
-	Pick      bool // Start is a candidate: take the first free range from there on
+	Owner     uint32 // the range that the root directory was found to belong to
+	OnDisk    uint32 // whom the root directory belongs to; other than Start: it is id-mapped
+	Pick      bool   // Start is a candidate
+	Managed   bool   // Start comes from systemd-nsresourced(8)
 }
+
+// mapped reports whether the files of the root directory belong to others on disk than inside.
+func (u Users) mapped() bool { return u.OnDisk != u.Start }
 
 // Plan is everything the start sequence does, decided.
 type Plan struct {

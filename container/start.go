@@ -29,6 +29,7 @@ func supervisor() []step[*Supervisor] {
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
+		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},

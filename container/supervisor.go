@@ -23,6 +23,7 @@ type Supervisor struct {
 	log  func(priority int, text string)
 
 	locks       []*kernel.Lock
+	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
 	dev, run    kernel.Tree
@@ -142,28 +143,6 @@ func lockSoon(path string, shared bool) (lock *kernel.Lock, err error) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return lock, err
-}
-
-func (s *Supervisor) pickUsers() error {
-	users := &s.plan.Users
-	for step := range uint64(100) {
-		lock, err := kernel.LockFile(filepath.Join("/run/systemd/nspawn-uid", fmt.Sprint(users.Start)), false)
-		free := err == nil && (!users.Pick || !kernel.UserKnown(users.Start))
-		switch {
-		case free:
-			s.locks = append(s.locks, lock)
-			return nil
-		case err == nil:
-			lock.Release()
-		case !errors.Is(err, kernel.ErrBusy):
-			return err
-		}
-		if !users.Pick {
-			return nil // asked for by number: sharing a range is the user's decision
-		}
-		users.Start = NextRange(s.plan.Settings.Machine, step)
-	}
-	return errors.New("no free range of users found in 100 tries")
 }
 
 func (s *Supervisor) writeMachine() error {

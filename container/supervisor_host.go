@@ -109,14 +109,29 @@ func (s *Supervisor) openRootTree() (err error) {
 	if s.root, err = kernel.CloneTree(s.plan.Settings.Directory, true); err != nil {
 		return err
 	}
-	if s.plan.Users.MapRoot {
-		err = s.mapTree(s.root, true)
+	if s.plan.Users.mapped() {
+		if err = s.mapFrom(s.plan.Users.OnDisk, s.root, true); err != nil {
+			err = at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%w; write --private-users-ownership=chown to change owners instead", err))
+		}
 	}
 	return err
 }
 
 func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
 	users, err := s.child.OpenNamespace("user")
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return tree.MapIDs(users, recursive)
+}
+
+// mapFrom maps a tree whose files belong to the range of the given owner, that of shared images or the host's own.
+func (s *Supervisor) mapFrom(owner uint32, tree kernel.Tree, recursive bool) error {
+	if rangeOnDisk(owner) != foreignUsers {
+		return s.mapTree(tree, recursive)
+	}
+	users, err := kernel.NewIDMap(foreignUsers, s.plan.Users.Start, s.plan.Users.Count)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,14 @@
 package container
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
+	"nspawnkit/container/kernel"
+	"nspawnkit/machined"
 	"nspawnkit/settings"
 	"nspawnkit/siphash"
 )
@@ -31,60 +37,144 @@ func NextRange(machine string, step uint64) uint32 {
 	return uint32(FirstPick + (hash%ranges)*UserRange)
 }
 
+// pickCandidates calls try with the ranges that --private-users=pick may take until it takes one: that of the owner of the
+// tree, the machine's own, then others.
+func pickCandidates(machine string, owner uint32, try func(start uint32) (taken bool)) bool {
+	if owner >= FirstPick && owner <= LastPick && try(owner) || try(HashedRange(machine)) {
+		return true
+	}
+	for step := range uint64(98) {
+		if try(NextRange(machine, step)) {
+			return true
+		}
+	}
+	return false
+}
+
 func decideUsers(p *Plan, host *Host) error {
 	s := &p.Settings
 	users, err := chooseUsers(s.Exec.PrivateUsers, host.Root, s.Machine)
 	if err != nil {
 		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", s.Directory, err))
 	}
+	if s.Exec.PrivateUsers.Ownership == "chown" && users.Namespace {
+		if err := p.checkUnchanged(); err != nil {
+			return at(s, p.ownershipKey(), fmt.Errorf("%s: %w", s.Directory, err))
+		}
+	}
 	p.Users = users
 	p.Inside.UserNamespace = users.Namespace
 	return nil
 }
 
-// chooseUsers follows --private-users= and --private-users-ownership= of systemd-nspawn(1). A tree that is owned by a shifted
-// range already, by an earlier --private-users-ownership=chown, keeps that range.
+// chooseUsers follows --private-users= of systemd-nspawn(1), and checks what --private-users-ownership= will have to do. The
+// range of "pick" is a candidate: see [pickCandidates].
 func chooseUsers(wanted settings.PrivateUsers, root Root, machine string) (Users, error) {
-	owner := root.OwnerUID &^ (UserRange - 1)
-	if owner != root.OwnerGID&^(UserRange-1) {
-		return Users{}, fmt.Errorf("the upper 16 bits of its owner (%d) and group (%d) differ", root.OwnerUID, root.OwnerGID)
-	}
-	users := Users{Namespace: true, Count: UserRange}
-	switch wanted.Mode {
-	case settings.UsersNo, "":
+	if wanted.Mode == settings.UsersNo || wanted.Mode == "" {
 		return Users{}, nil
+	}
+	owner, err := ownerRange(root.OwnerUID, root.OwnerGID)
+	if err != nil {
+		return Users{}, err
+	}
+	users := Users{Namespace: true, Count: UserRange, Owner: owner}
+	switch wanted.Mode {
 	case settings.UsersIdentity:
-		return users, nil
 	case settings.UsersFixed:
 		users.Start, users.Count = wanted.Start, wanted.Count
 	case settings.UsersYes:
-		users.Start = owner
-		return users, nil
-	case settings.UsersPick:
-		users.Start, users.Pick = HashedRange(machine), true
-		if owner >= FirstPick && owner <= LastPick {
-			users.Start, users.Pick = owner, false
+		if users.Start = owner; owner == busyUsers {
+			return users, errors.New("a change of its owners was interrupted: name the range, or write pick")
 		}
-	default:
-		return Users{}, fmt.Errorf("%q is not supported yet", wanted.Mode)
+	case settings.UsersPick:
+		users.Pick = true
+		pickCandidates(machine, owner, func(start uint32) bool { users.Start = start; return true })
+	case settings.UsersManaged:
+		users.Start, users.Managed = HashedRange(machine), true // any, until it is known
 	}
-	return mapOwnership(users, wanted.Ownership, owner)
+	_, err = decideOwnership(&users, wanted.Ownership, owner)
+	return users, err
 }
 
-func mapOwnership(users Users, ownership string, owner uint32) (Users, error) {
-	switch ownership {
-	case "off":
-	case "map", "auto", "":
-		switch {
-		case owner == 0:
-			users.MapRoot = users.Start != 0
-		case owner != users.Start:
-			return Users{}, fmt.Errorf("it is owned by the user range %d, neither 0 nor the container's %d", owner, users.Start)
-		case ownership == "map":
-			return Users{}, fmt.Errorf("it is owned by the user range %d: mapping needs an owner of 0", owner)
+// pickUsers locks the range. systemd-nspawn looks at the same locks, so that neither picks a range of the other.
+func (s *Supervisor) pickUsers() error {
+	users := &s.plan.Users
+	if users.Managed {
+		if err := s.allocateUsers(); err != nil {
+			return at(&s.plan.Settings, "Exec.PrivateUsers", fmt.Errorf("managed: %w", err))
 		}
-	default:
-		return Users{}, fmt.Errorf("ownership %q is not supported yet", ownership)
+		return nil
 	}
-	return users, nil
+	if !users.Pick {
+		// Sharing a range that was named is the user's decision.
+		lock, err := lockUsers(users.Start)
+		if errors.Is(err, kernel.ErrBusy) {
+			return nil
+		}
+		if err == nil {
+			s.locks = append(s.locks, lock)
+		}
+		return err
+	}
+	var problem error
+	owner := users.Owner
+	taken := pickCandidates(s.plan.Settings.Machine, owner, func(start uint32) bool {
+		lock, err := lockUsers(start)
+		if errors.Is(err, kernel.ErrBusy) {
+			return false
+		}
+		known := false
+		if err == nil {
+			known, err = kernel.RangeKnown(start)
+		}
+		switch {
+		case err != nil:
+			problem = err
+		case known:
+			lock.Release()
+			return false
+		default:
+			users.Start = start
+			s.locks = append(s.locks, lock)
+		}
+		return true
+	})
+	if !taken {
+		return errors.New("no free range of users found in 100 tries")
+	}
+	return problem
+}
+
+func lockUsers(start uint32) (*kernel.Lock, error) {
+	return kernel.LockFile(filepath.Join(usersDirectory, fmt.Sprint(start)), false)
+}
+
+// allocateUsers takes a range from systemd-nsresourced(8). It does not know who else picked one, but the locks do: what is in use
+// it keeps until there is a free one.
+func (s *Supervisor) allocateUsers() error {
+	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	defer cancel()
+	for range 10 {
+		name := "nspawn-" + RandomSuffix()[:8]
+		userns, start, count, err := kernel.NewEmptyUserNamespace(func(userns *os.File) error {
+			return machined.NamespaceResource{}.AllocateUserRange(ctx, name, UserRange, userns)
+		})
+		if err != nil {
+			return err
+		}
+		s.reserved = append(s.reserved, userns)
+		if count != UserRange {
+			return fmt.Errorf("systemd-nsresourced gave %d users from %d on, not %d", count, start, UserRange)
+		}
+		lock, err := lockUsers(start)
+		if errors.Is(err, kernel.ErrBusy) {
+			continue
+		}
+		if err == nil {
+			s.plan.Users.Start = start
+			s.locks = append(s.locks, lock)
+		}
+		return err
+	}
+	return errors.New("all ranges that systemd-nsresourced gave are in use")
 }

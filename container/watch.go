@@ -190,6 +190,9 @@ func (s *Supervisor) Close() {
 		s.report(removeTree(s.copy)) // or the half of one that a failed start made
 	}
 	s.report(s.temporaries.remove())
+	for _, userns := range s.reserved {
+		userns.Close()
+	}
 	for _, lock := range s.locks {
 		lock.Release()
 	}

@@ -3,12 +3,14 @@ package machined
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -28,12 +30,13 @@ type varlinkReply struct {
 	Parameters json.RawMessage `json:"parameters"`
 }
 
-// callVarlink calls a method and decodes its answer into reply unless that is nil.
+// callVarlink calls a method of systemd-machined and decodes its answer into reply unless that is nil.
 func (c Client) callVarlink(ctx context.Context, method string, parameters, reply any) error {
-	socket := c.Socket
-	if socket == "" {
-		socket = defaultSocket
-	}
+	return callVarlink(ctx, cmp.Or(c.Socket, defaultSocket), method, parameters, reply)
+}
+
+// callVarlink calls a method of the service at a socket, passing files on.
+func callVarlink(ctx context.Context, socket, method string, parameters, reply any, files ...*os.File) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return varlinkError(err)
@@ -41,7 +44,7 @@ func (c Client) callVarlink(ctx context.Context, method string, parameters, repl
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // ends reads and writes
 
-	answer, err := exchange(conn, method, parameters)
+	answer, err := exchange(fileSender{conn.(*net.UnixConn), files}, method, parameters)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", method, context.Cause(ctx))
@@ -56,6 +59,24 @@ func (c Client) callVarlink(ctx context.Context, method string, parameters, repl
 		return fmt.Errorf("%s: decode answer: %w", method, err)
 	}
 	return nil
+}
+
+// fileSender passes files on with what is written.
+type fileSender struct {
+	*net.UnixConn
+	files []*os.File
+}
+
+func (s fileSender) Write(data []byte) (int, error) {
+	if len(s.files) == 0 {
+		return s.UnixConn.Write(data)
+	}
+	var descriptors []int
+	for _, file := range s.files {
+		descriptors = append(descriptors, int(file.Fd()))
+	}
+	n, _, err := s.WriteMsgUnix(data, syscall.UnixRights(descriptors...), nil)
+	return n, err
 }
 
 // exchange sends one call and reads its answer; both are JSON objects that end in a NUL byte.

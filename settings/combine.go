@@ -121,7 +121,7 @@ func (c *combination) complete() {
 	switch users := &e.PrivateUsers; {
 	case users.Mode == UsersNo:
 		*users = PrivateUsers{Mode: UsersNo, Ownership: "off"}
-	case users.Ownership == "" && users.Mode == UsersPick:
+	case users.Ownership == "" && (users.Mode == UsersPick || users.Mode == UsersManaged):
 		users.Ownership = "auto"
 	case users.Ownership == "":
 		users.Ownership = "off"

@@ -56,6 +56,7 @@ func TestImplied(t *testing.T) {
 		{"[Network]\nVirtualEthernetExtra=a\n", "Network.VirtualEthernet", ""},
 		{"[Network]\nPrivate=no\n", "Network.Private", ""},
 		{"[Exec]\nPrivateUsers=pick\n", "Files.PrivateUsersOwnership", "auto"},
+		{"[Exec]\nPrivateUsers=managed\n", "Files.PrivateUsersOwnership", "auto"},
 		{"[Exec]\nPrivateUsers=no\n", "Files.PrivateUsersOwnership", ""},
 		{"", "Exec.KillSignal", ""},
 		{"[Exec]\nBoot=yes\n", "Exec.KillSignal", "SIGRTMIN+3"},

@@ -94,7 +94,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"--user", "--user is not supported yet"},
 		{"--network-macvlan=eth0", "--network-macvlan is not supported yet"},
 		{"--network-macvlan=a/b", "--network-macvlan=a/b: interface name a/b has bad characters"},
-		{"--private-users=managed", "--private-users=managed: managed is not supported yet"},
+		{"--private-users=managed", ""},
 		{"-M a_b", "--machine=a_b: invalid machine name"},
 		{"--settings=maybe", "--settings=maybe: not a boolean, override or trusted"},
 		{"--console=tty", "--console=tty: not one of interactive, read-only, passive, pipe, autopipe"},

@@ -42,7 +42,7 @@ var keys = [...]Key{
 	{Section: "Exec", Name: "MachineID", Type: "UUID", Privileged: true, Since: 226, Option: "uuid",
 		Help: "Set a specific machine UUID for the container", set: setMachineID},
 	{Section: "Exec", Name: "PrivateUsers", Type: "MODE|UID[:COUNT]", Default: "no", Privileged: true, Since: 230, Option: "private-users", Argument: OptionalArgument, Strict: true,
-		Help: "Run within user namespace: no, yes, pick, identity, or UID[:COUNT]", group: usersGroup, set: setPrivateUsers},
+		Help: "Run within user namespace: no, yes, pick, identity, managed, or UID[:COUNT]", group: usersGroup, set: setPrivateUsers},
 	{Section: "Exec", Name: "PrivateUsersDelegate", Type: "NUMBER", Default: "0", Privileged: true, Since: 260, Option: "private-users-delegate", Strict: true,
 		Help: "Delegate additional 64K UID/GID ranges for use by nested containers", pending: true,
 		set: setPrivateUsersDelegate},
@@ -132,7 +132,7 @@ var keys = [...]Key{
 		Help: "Similar, but creates a read-only overlay mount", group: mountGroup,
 		set: func(s *Settings, v value) error { return addOverlay(s, v, true) }},
 	{Section: "Files", Name: "PrivateUsersOwnership", Type: "MODE", Default: "off", Privileged: true, Since: 249, Option: "private-users-ownership", Strict: true,
-		Help: "Adjust ownership of the directory tree to the private UID/GID range: off, map, auto", group: usersGroup, follows: true, set: setOwnership},
+		Help: "Adjust ownership of the directory tree to the private UID/GID range: off, chown, map, foreign, auto", group: usersGroup, follows: true, set: setOwnership},
 	{Section: "Files", Name: "PrivateUsersChown", Type: "BOOL", Privileged: true, Since: 230, Strict: true, group: usersGroup, follows: true, set: setChown}, // before 249, no longer in the manual
 
 	{Section: "Network", Name: "Private", Type: "BOOL", Default: "no", Privileged: true, Since: 226, Option: "private-network", Argument: NoArgument, Strict: true, Empty: EmptyResets,

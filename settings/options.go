@@ -185,9 +185,9 @@ func takeJ(c *CommandLine, v value) error {
 	return c.add(lookup("Exec", "LinkJournal"), value{"try-guest", v.origin})
 }
 
-// takeChown takes the old name of --private-users-ownership=auto.
+// takeChown takes the old name of --private-users-ownership=chown.
 func takeChown(c *CommandLine, v value) error {
-	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"auto", v.origin})
+	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"chown", v.origin})
 }
 
 // takeBindUserGroup takes the name of a group that the users of --bind-user= are members of.

@@ -147,9 +147,6 @@ func setPrivateUsers(s *Settings, v value) error {
 		users.Mode = UsersFixed
 	}
 	s.Exec.PrivateUsers = users
-	if users.Mode == UsersManaged {
-		return unsupported("managed")
-	}
 	return nil
 }
 
@@ -157,7 +154,7 @@ func setPrivateUsers(s *Settings, v value) error {
 func parseRange(text string) (start, count uint32, err error) {
 	first, rest, hasCount := strings.Cut(text, ":")
 	if first == "" || first[0] == '0' && first != "0" || leading(first, "0123456789") != first {
-		return 0, 0, errors.New("not yes, no, pick, identity or UID[:COUNT]")
+		return 0, 0, errors.New("not yes, no, pick, identity, managed or UID[:COUNT]")
 	}
 	from, err := strconv.ParseUint(first, 10, 32)
 	if err != nil {
@@ -184,20 +181,13 @@ func setOwnership(s *Settings, v value) error {
 	if boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "auto", "off") {
 		return nil
 	}
-	err := setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
-	if err == nil && (v.text == "chown" || v.text == "foreign") {
-		return unsupported(v.text)
-	}
-	return err
+	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
 }
 
 // setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.
 func setChown(s *Settings, v value) error {
 	if !boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "chown", "off") {
 		return errBool
-	}
-	if s.Exec.PrivateUsers.Ownership == "chown" {
-		return unsupported("chown")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,9 +101,69 @@ func (t Tree) MapIDs(userns *os.File, recursive bool) error {
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns.Fd())}
 	err := t.setattr("id-map", attr, recursive)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) {
-		return UnmappableError{t.file.Name(), fileSystemName(t.file), err}
+		return t.findUnmappable(userns, recursive, err)
 	}
 	return err
+}
+
+// findUnmappable names the mount that cannot be id-mapped: the tree, or one below the place that it is a copy of.
+func (t Tree) findUnmappable(userns *os.File, recursive bool, err error) error {
+	whole := UnmappableError{t.file.Name(), fileSystemName(t.file), err}
+	if !recursive {
+		return whole
+	}
+	places, listErr := mountsBelow(t.file.Name())
+	if listErr != nil {
+		return whole
+	}
+	for _, place := range places {
+		copied, cloneErr := CloneTree(place, false)
+		if cloneErr != nil {
+			continue
+		}
+		unmappable := UnmappableError{}
+		found := errors.As(copied.MapIDs(userns, false), &unmappable)
+		copied.Close()
+		if found {
+			return unmappable
+		}
+	}
+	return whole
+}
+
+// mountsBelow lists the mount points of this mount namespace at a path or below it.
+func mountsBelow(path string) (places []string, err error) {
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
+	for line := range strings.Lines(string(table)) {
+		place := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(strings.Fields(line)[4])
+		if place == path || strings.HasPrefix(place, strings.TrimSuffix(path, "/")+"/") {
+			places = append(places, place)
+		}
+	}
+	return places, err
+}
+
+// CheckMapping returns an [UnmappableError] if the file system of the tree cannot be id-mapped. The tree stays as it is.
+func (t Tree) CheckMapping() error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(t.file.Fd()), &st); err != nil {
+		return &os.PathError{Op: "statfs", Path: t.file.Name(), Err: err}
+	}
+	switch st.Type {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
+		return nil // in all kernels that we run on: no need to try, which takes a process
+	}
+	users, err := NewIDMap(0, 1, 1)
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	tree, err := CloneTreeOf(t.file, false)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	return tree.MapIDs(users, false)
 }
 
 // UnmappableError says that the file system of a tree, or one mounted below it, cannot be id-mapped.
@@ -113,9 +174,9 @@ type UnmappableError struct {
 
 func (e UnmappableError) Error() string {
 	if errors.Is(e.Err, unix.EPERM) {
-		return fmt.Sprintf("%s (file system %s) is or holds a mount that is id-mapped already, or cannot be", e.Path, e.FileSystem)
+		return fmt.Sprintf("%s (file system %s) is id-mapped already, or cannot be", e.Path, e.FileSystem)
 	}
-	return fmt.Sprintf("the kernel cannot id-map %s (file system %s) or what is mounted below it", e.Path, e.FileSystem)
+	return fmt.Sprintf("the kernel cannot id-map %s (file system %s)", e.Path, e.FileSystem)
 }
 
 func (e UnmappableError) Unwrap() error { return e.Err }

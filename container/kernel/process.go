@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -159,14 +157,4 @@ func ProcessExists(pid int) bool {
 	defer unix.Close(fd)
 	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 	return err != nil || ended == 0
-}
-
-// UserKnown reports whether the host's user or group database has an entry of that number.
-func UserKnown(id uint32) bool {
-	number := strconv.FormatUint(uint64(id), 10)
-	if _, err := user.LookupId(number); err == nil {
-		return true
-	}
-	_, err := user.LookupGroupId(number)
-	return err == nil
 }

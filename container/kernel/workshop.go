@@ -187,10 +187,11 @@ func (h *holder) waitEnd() (status syscall.WaitStatus, err error) {
 	}
 }
 
-// NewIDMap returns a user namespace for [Tree.MapIDs] that shows the owner from, and nobody else, as the host's user to.
-func NewIDMap(from, to uint32) (*os.File, error) {
-	owner := []IDExtent{{From: from, To: to, Count: 1}}
-	return NewIDMaps(owner, owner)
+// NewIDMap returns a user namespace for [Tree.MapIDs] that shows count owners from the first on, and nobody else, as the host's
+// users from to on.
+func NewIDMap(from, to, count uint32) (*os.File, error) {
+	owners := []IDExtent{{From: from, To: to, Count: count}}
+	return NewIDMaps(owners, owners)
 }
 
 // NewIDMaps returns a user namespace for [Tree.MapIDs] that shows users and groups as the host's that the extents say, and no others.

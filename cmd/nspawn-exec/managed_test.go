@@ -1,0 +1,141 @@
+package main_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const nsresourced = "/run/systemd/io.systemd.NamespaceResource"
+
+// serveUsers stands for systemd-nsresourced: it maps one of the ranges after the other, the last ones again and again, into the
+// user namespaces that it is given.
+func serveUsers(t *testing.T, starts ...uint32) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(nsresourced), 0o755))
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: nsresourced, Net: "unix"})
+	must(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.AcceptUnix()
+			if err != nil {
+				return
+			}
+			answer := "{\"parameters\":{}}\x00"
+			if err := mapUsers(conn, starts[0]); err != nil {
+				answer = fmt.Sprintf("{\"error\":\"io.systemd.System\",\"parameters\":{\"why\":%q}}\x00", err)
+			}
+			if len(starts) > 1 {
+				starts = starts[1:]
+			}
+			_, _ = conn.Write([]byte(answer))
+			conn.Close()
+		}
+	}()
+}
+
+func mapUsers(conn *net.UnixConn, start uint32) error {
+	message, oob := make([]byte, 4096), make([]byte, 64)
+	_, oobn, _, _, err := conn.ReadMsgUnix(message, oob)
+	if err != nil {
+		return err
+	}
+	if start == 0 {
+		return fmt.Errorf("no range is free")
+	}
+	messages, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		return fmt.Errorf("%d control messages: %w", len(messages), err)
+	}
+	files, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(files[0])
+	wanted, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", files[0]))
+	if err != nil {
+		return err
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return err
+	}
+	for _, process := range processes {
+		if namespace, _ := os.Readlink(process + "/ns/user"); namespace == wanted {
+			text := fmt.Sprintf("0 %d 65536\n", start)
+			if err := os.WriteFile(process+"/gid_map", []byte(text), 0); err != nil {
+				return err
+			}
+			return os.WriteFile(process+"/uid_map", []byte(text), 0)
+		}
+	}
+	return fmt.Errorf("nobody is in the user namespace")
+}
+
+// The range comes from the service, whatever the tree belongs to, and is kept as long as the container runs.
+func TestManagedUsers(t *testing.T) {
+	needKernel(t)
+	const start = 0x300000
+	for name, test := range map[string]struct {
+		make    func(*testing.T) string
+		options string
+		onDisk  uint32 // owner afterwards
+	}{
+		"host's": {func(t *testing.T) string { return newMergedRoot(t, "web") }, "", 0},
+		"shared": {foreignRoot, "", 0x7FFE0000},
+		"chown":  {func(t *testing.T) string { return newMergedRoot(t, "web") }, "--private-users-ownership=chown", start},
+	} {
+		t.Run(name, func(t *testing.T) {
+			serveUsers(t, start)
+			root := test.make(t)
+			options := append([]string{"--private-users=managed"}, strings.Fields(test.options)...)
+			c := launch(t, nspawn(root, append(options, "/bin/sh", "-c", "cat /proc/self/uid_map /proc/self/gid_map; stat -c %u /; echo up; exec sleep 1000")...))
+			for range 2 {
+				if got := strings.Join(strings.Fields(<-c.lines), " "); got != fmt.Sprintf("0 %d 65536", start) {
+					t.Errorf("users %q", got)
+				}
+			}
+			c.expect("0")
+			c.expect("up")
+			held := 0
+			links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", c.cmd.Process.Pid))
+			for _, link := range links {
+				if target, _ := os.Readlink(link); strings.HasPrefix(target, "user:") {
+					held++
+				}
+			}
+			if held != 1 {
+				t.Errorf("the supervisor holds %d user namespaces", held)
+			}
+			if uid, _ := ownerOf(t, root); uid != test.onDisk {
+				t.Errorf("the tree belongs to %d", uid)
+			}
+			c.signal(syscall.SIGTERM)
+			_ = c.cmd.Process.Signal(syscall.SIGTERM)
+			c.wait()
+			clean(t, root)
+		})
+	}
+}
+
+// A range that another container has picked is not taken.
+func TestManagedUsersInUse(t *testing.T) {
+	begin(t, newMergedRoot(t, "other"), append([]string{"--private-users=3145728"}, sleeper...)...)
+	serveUsers(t, 3145728, 3211264)
+	if got := strings.Fields(shell(t, newMergedRoot(t, "web"), "cat /proc/self/uid_map", "--private-users=managed")); got[1] != "3211264" {
+		t.Errorf("users %q", got)
+	}
+}
+
+func TestManagedUsersRefused(t *testing.T) {
+	root := newMergedRoot(t, "web")
+	refused(t, run(t, root, "--private-users=managed", "/bin/echo", "payload runs"), "--private-users: managed: ", "systemd-nsresourced.service is not available", nsresourced)
+	serveUsers(t, 0)
+	refused(t, run(t, root, "--private-users=managed", "/bin/echo", "payload runs"), "--private-users: managed: ", "io.systemd.NamespaceResource.AllocateUserRange", "no range is free")
+	clean(t, root)
+}

@@ -1,0 +1,106 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// RangeKnown reports whether the host's user or group database knows the first or the last but one of the 65536 numbers from
+// start on: what systemd-nspawn looks at before it takes a range.
+func RangeKnown(start uint32) (bool, error) {
+	first, last := strconv.FormatUint(uint64(start), 10), strconv.FormatUint(uint64(start)+0xFFFE, 10)
+	for _, id := range []string{first, last} {
+		if _, err := user.LookupId(id); err == nil {
+			return true, nil
+		}
+		if _, err := user.LookupGroupId(id); err == nil {
+			return true, nil
+		}
+	}
+	services, err := os.ReadFile("/etc/nsswitch.conf")
+	if errors.Is(err, os.ErrNotExist) || err == nil && onlyFiles(string(services)) {
+		return false, nil
+	}
+	return askNameServices(first, last)
+}
+
+// onlyFiles reports whether nsswitch.conf(5) has users and groups in /etc/passwd and /etc/group alone.
+func onlyFiles(nsswitch string) bool {
+	for line := range strings.Lines(nsswitch) {
+		line, _, _ = strings.Cut(line, "#")
+		database, services, _ := strings.Cut(line, ":")
+		if database = strings.TrimSpace(database); database != "passwd" && database != "group" {
+			continue
+		}
+		if strings.TrimSpace(services) != "files" {
+			return false
+		}
+	}
+	return true
+}
+
+// askNameServices asks all services of nsswitch.conf(5), systemd's user database among them. They are libraries of C: getent(1)
+// is the way to them.
+func askNameServices(ids ...string) (known bool, err error) {
+	var answers [2]strings.Builder
+	var commands [2]*exec.Cmd
+	for i, database := range []string{"passwd", "group"} {
+		commands[i] = exec.Command("getent", append([]string{database}, ids...)...)
+		commands[i].Stdout = &answers[i]
+		if err := commands[i].Start(); err != nil {
+			return false, fmt.Errorf("ask the %s database: %w", database, err)
+		}
+	}
+	for i := range commands {
+		err = errors.Join(err, notFound(commands[i].Wait()))
+		known = known || answers[i].Len() > 0
+	}
+	return known, err
+}
+
+// notFound leaves out that getent found nothing, or not all.
+func notFound(err error) error {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 2 {
+		return nil
+	}
+	return err
+}
+
+// NewEmptyUserNamespace makes a user namespace without users and calls fill, which has somebody map some. It returns the
+// namespace and the first of the host's users that are mapped.
+func NewEmptyUserNamespace(fill func(userns *os.File) error) (userns *os.File, start, count uint32, err error) {
+	holder, err := startHolder(0, nil, nil)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	defer holder.end()
+	if userns, err = holder.OpenNamespace("user"); err != nil {
+		return nil, 0, 0, err
+	}
+	if err = fill(userns); err == nil {
+		start, count, err = mappedUsers(holder.PID)
+	}
+	if err != nil {
+		userns.Close()
+	}
+	return userns, start, count, err
+}
+
+// mappedUsers reads the one range of users, from 0 on inside, of a process.
+func mappedUsers(pid int) (start, count uint32, err error) {
+	name := fmt.Sprintf("/proc/%d/uid_map", pid)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	var inside uint32
+	if _, err := fmt.Sscan(string(data), &inside, &start, &count); err != nil || inside != 0 {
+		return 0, 0, fmt.Errorf("%s maps no users from 0 on: %q", name, data)
+	}
+	return start, count, nil
+}
