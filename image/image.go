@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 )
 
 // searchPath is where machinectl(1) looks for images, "Files and Directories".
@@ -16,15 +17,18 @@ func searchPath() []string {
 // New returns where the root directory of a new machine goes.
 func New(machine string) string { return path.Join("/var/lib/machines", machine) }
 
-// Find returns the root directory of a machine below the host's root fsys. A disk image of that name is an error of its own,
-// since it would be wrong to say that there is none.
+// Find returns the root directory of a machine below the host's root fsys, of a versioned directory NAME.v the newest version. A
+// disk image of that name is an error of its own, since it would be wrong to say that there is none.
 func Find(fsys fs.FS, machine string) (directory string, err error) {
 	for _, folder := range searchPath() {
 		candidate := path.Join(folder, machine)
 		if info, err := fs.Stat(fsys, candidate[1:]); err == nil && info.IsDir() {
 			return candidate, nil
 		}
-		for _, suffix := range []string{".raw", ".v", ".mstack"} {
+		if directory, err := findVersioned(fsys, candidate, Directories(), runtime.GOARCH); directory != "" || err != nil {
+			return directory, err
+		}
+		for _, suffix := range []string{".raw", ".mstack"} {
 			if _, err := fs.Stat(fsys, candidate[1:]+suffix); err == nil {
 				return "", fmt.Errorf("image %s%s: images of this kind are not supported yet, only directories", candidate, suffix)
 			} else if !errors.Is(err, fs.ErrNotExist) {

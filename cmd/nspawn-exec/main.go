@@ -69,8 +69,8 @@ func run() int {
 	case os.Geteuid() != 0:
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
-		directory, _ := directoryOf(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), treeOf(directory)); err != nil {
+		tree := treeToClean(&cmd)
+		if err := container.Cleanup(cmd.MachineName(), tree); err != nil {
 			return fail(err)
 		}
 		return 0
@@ -144,6 +144,9 @@ func findTemplate(cmd *settings.CommandLine, directory string) (template string,
 }
 
 func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
+	if err := pickVersions(cmd); err != nil {
+		return nil, err
+	}
 	directory, directoryErr := directoryOf(cmd)
 	named := cmd.Machine != ""
 	if directoryErr == nil {
