@@ -56,6 +56,9 @@ func (s *Supervisor) makeUpper(upper string) error {
 	if !inRoot {
 		return os.MkdirAll(upper, 0o755)
 	}
+	if s.plan.Options.Stack != nil {
+		return errNotInStack
+	}
 	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
 	if err != nil {
 		return err

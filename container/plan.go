@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"nspawnkit/container/capability"
+	"nspawnkit/image"
 	"nspawnkit/network"
 	"nspawnkit/settings"
 )
@@ -69,6 +70,9 @@ type Options struct {
 	Suffix     string // of the copy that an ephemeral container runs from
 	Template   string // that the root directory is made from if it is missing
 	Populate   bool   // it is missing
+
+	Stack         *image.Stack // --mstack=; nil: the root directory is a directory
+	StackReadOnly bool         // all of it, not only what has no writable layer
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }

@@ -28,6 +28,7 @@ type Supervisor struct {
 	shared      sharedDirectories
 	credentials *kernel.Tree
 	root        kernel.Tree
+	stack       openedStack // that root is made of
 	custom      []openedMount
 	late        []TreeMount // what of custom the first process mounts, and the trees of it
 	lateTrees   []kernel.Tree

@@ -14,17 +14,20 @@ import (
 
 // pickVersions replaces versioned directories on the command line by what is newest in them, see systemd.v(7).
 func pickVersions(cmd *settings.CommandLine) error {
-	err := pickVersion("--directory", &cmd.Directory)
+	if err := pickVersion("--mstack", &cmd.Stack, image.Stacks()); err != nil {
+		return err
+	}
+	err := pickVersion("--directory", &cmd.Directory, image.Directories())
 	if errors.Is(err, fs.ErrNotExist) && cmd.Template != "" {
 		err = fmt.Errorf("--directory=%s: a versioned directory is not made from a template; name the version to make", cmd.Directory)
 	}
 	if err != nil {
 		return err
 	}
-	return pickVersion("--template", &cmd.Template)
+	return pickVersion("--template", &cmd.Template, image.Directories())
 }
 
-func pickVersion(option string, name *string) error {
+func pickVersion(option string, name *string, kind image.Kind) error {
 	if !image.IsVersioned(*name) {
 		return nil
 	}
@@ -32,7 +35,7 @@ func pickVersion(option string, name *string) error {
 	if err != nil {
 		return err
 	}
-	newest, err := image.Newest(os.DirFS("/"), absolute, image.Directories(), runtime.GOARCH)
+	newest, err := image.Newest(os.DirFS("/"), absolute, kind, runtime.GOARCH)
 	if err != nil {
 		return fmt.Errorf("%s=%s: %w", option, *name, err)
 	}
@@ -52,4 +55,19 @@ func treeToClean(cmd *settings.CommandLine) string {
 		return none.Any()
 	}
 	return treeOf(directory)
+}
+
+// readStack reads the mount stack that the container runs from, if it does.
+func readStack(cmd *settings.CommandLine) (*image.Stack, error) {
+	if cmd.Stack == "" {
+		return nil, nil
+	}
+	if cmd.Template != "" {
+		return nil, fmt.Errorf("--template: machine %s is the mount stack %s", cmd.Machine, cmd.Stack)
+	}
+	stack, err := image.ReadStack(os.DirFS("/"), cmd.Stack, runtime.GOARCH)
+	if err != nil {
+		return nil, fmt.Errorf("--mstack: %w", err)
+	}
+	return stack, nil
 }
