@@ -23,10 +23,14 @@ type openedMount struct {
 }
 
 // openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
-func (s *Supervisor) openMounts() error {
+func (s *Supervisor) openMounts() (err error) {
+	if s.plan.Options.Stack != nil {
+		if s.stack, err = openStack(s.plan.Options.Stack); err != nil {
+			return fmt.Errorf("--mstack: %w", err)
+		}
+	}
 	for _, m := range customMounts(&s.plan.Settings.Files) {
 		opened := openedMount{customMount: m}
-		var err error
 		switch m.kind {
 		case bindMount:
 			opened.tree, err = s.openBind(m.bind)
@@ -143,11 +147,17 @@ type assembly struct {
 // gets it: there it is locked. What belongs below file systems that the first process makes is passed to it and mounted there.
 func (s *Supervisor) assemble() error {
 	pivot, temporary := s.plan.Settings.Exec.PivotRoot.New != "", isVolatile(&s.plan.Settings)
-	if len(s.custom) == 0 && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
+	stack := s.plan.Options.Stack != nil
+	if len(s.custom) == 0 && !stack && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
 		return nil
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
 		a := &assembly{Supervisor: s, workshop: w}
+		if stack {
+			if err := a.buildStack(); err != nil {
+				return fmt.Errorf("--mstack: %w", err)
+			}
+		}
 		if pivot {
 			if err := a.pivot(); err != nil {
 				return at(&s.plan.Settings, "Exec.PivotRoot", err)

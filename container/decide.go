@@ -15,7 +15,8 @@ import (
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
-		checkRoot, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideBindUsers, decideIdentity, decideCapabilities, decideFilter,
+		checkRoot, decideStack, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideBindUsers, decideIdentity,
+		decideCapabilities, decideFilter,
 		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
 	}
 	for _, step := range steps {

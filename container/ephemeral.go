@@ -197,12 +197,12 @@ func sweepCopies(directory string) error {
 	var problems []error
 	seen := make(map[string]bool)
 	for _, entry := range entries {
-		suffix, ok := copies.Suffix(entry.Name())
-		if !ok || seen[suffix] {
+		copy, suffix, ok := copies.Copy(entry.Name())
+		if !ok || seen[copy] {
 			continue
 		}
-		seen[suffix] = true
-		problems = append(problems, sweepCopy(filepath.Join(copies.Parent, copies.Name(suffix)), EphemeralMachine(MachineName(directory), suffix)))
+		seen[copy] = true
+		problems = append(problems, sweepCopy(filepath.Join(copies.Parent, copy), EphemeralMachine(MachineName(directory), suffix)))
 	}
 	return errors.Join(problems...)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"nspawnkit/container/kernel"
+	"nspawnkit/image"
 	"nspawnkit/settings"
 )
 
@@ -19,8 +20,8 @@ import (
 const maxSmallFile = 64 << 10
 
 // Gather finds out what [Decide] needs to know of the host and of the root directory, which is that of the settings or the
-// template that it will be made from.
-func Gather(s *settings.Settings, directory string) (Host, error) {
+// template that it will be made from, or a mount stack's.
+func Gather(s *settings.Settings, directory string, stack *image.Stack) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
 		Term:         os.Getenv("TERM"),
@@ -52,17 +53,31 @@ func Gather(s *settings.Settings, directory string) (Host, error) {
 		}
 		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
 	}
-	host.Root, err = gatherRoot(s, directory)
+	host.Root, err = gatherRoot(s, directory, stack)
 	return host, err
 }
 
-func gatherRoot(s *settings.Settings, directory string) (Root, error) {
-	image, err := kernel.OpenRoot(directory)
-	if err != nil {
-		return Root{}, err
+func gatherRoot(s *settings.Settings, directory string, stack *image.Stack) (root Root, err error) {
+	if stack != nil {
+		err = gatherStack(stack, func(opened *kernel.Root) error {
+			root, err = lookInto(s, directory, opened)
+			return err
+		})
+		if err != nil {
+			err = fmt.Errorf("--mstack=%s: %w", directory, err)
+		}
+		return root, err
 	}
-	defer image.Close()
-	var root Root
+	opened, err := kernel.OpenRoot(directory)
+	if err != nil {
+		return root, err
+	}
+	defer opened.Close()
+	return lookInto(s, directory, opened)
+}
+
+// lookInto finds out about a root directory.
+func lookInto(s *settings.Settings, directory string, image *kernel.Root) (root Root, err error) {
 	if root.OwnerUID, root.OwnerGID, err = kernel.Owner(image.File()); err != nil {
 		return root, err
 	}

@@ -38,6 +38,9 @@ func (s *Supervisor) linkJournal(mode string) error {
 	if isVolatile(&s.plan.Settings) {
 		return notLinked{errors.New("a volatile container has no journal on disk")}
 	}
+	if s.plan.Options.Stack != nil {
+		return notLinked{errors.New("the journal of a mount stack is in no directory of the host")}
+	}
 	root, _, err := s.openInImage("/")
 	if err != nil {
 		return err

@@ -46,8 +46,13 @@ func (a *assembly) pivot() error {
 	return a.attachOnRoot(pivot.Old, oldRoot)
 }
 
+var errNotInStack = errors.New("a path in the image, behind \"+\", is not supported with --mstack yet")
+
 // openInImage opens a path of the container's root directory, as "+" before the source of a bind means it, on the host's side.
 func (s *Supervisor) openInImage(name string) (*kernel.Root, string, error) {
+	if s.plan.Options.Stack != nil {
+		return nil, "", errNotInStack
+	}
 	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
 	pivot := s.plan.Settings.Exec.PivotRoot
 	if err != nil || pivot.New == "" {

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"nspawnkit/container/capability"
+	"nspawnkit/image"
 	"nspawnkit/network"
 	"nspawnkit/settings"
 )
@@ -75,6 +76,9 @@ type Options struct {
 	Suffix     string // of the copy that an ephemeral container runs from
 	Template   string // that the root directory is made from if it is missing
 	Populate   bool   // it is missing
+
+	Stack         *image.Stack // --mstack=; nil: the root directory is a directory
+	StackReadOnly bool         // all of it, not only what has no writable layer
 
 	ForwardJournal settings.ForwardJournal
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of

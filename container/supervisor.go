@@ -32,6 +32,7 @@ type Supervisor struct {
 	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
+	stack       openedStack // that root is made of
 	custom      []openedMount
 	late        []TreeMount // what of custom the first process mounts, and the trees of it
 	lateTrees   []kernel.Tree

@@ -106,6 +106,9 @@ func (s *Supervisor) registration() machined.Registration {
 
 // openRootTree makes the detached mount that becomes the container's root.
 func (s *Supervisor) openRootTree() (err error) {
+	if s.plan.Options.Stack != nil {
+		return nil // its directories are opened where they are put together
+	}
 	if s.root, err = kernel.CloneTree(s.plan.Settings.Directory, true); err != nil {
 		return err
 	}

@@ -104,30 +104,36 @@ func (a *assembly) volatileState() error {
 // volatileOverlay shows the image with a temporary layer over it, which takes all changes.
 func (a *assembly) volatileOverlay() error {
 	image := a.Supervisor.root
-	info, err := image.File().Stat()
-	if err != nil {
-		return err
-	}
-	uid, gid, err := kernel.Owner(image.File())
-	if err != nil {
-		return err
-	}
 	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
 		return err
 	}
 	defer temporary.Close()
-	// Mode and owner of "/" are those of the upper layer.
-	nodes := []kernel.Node{{Path: "upper", Mode: kernel.Directory | uint32(info.Mode().Perm())}, {Path: "work", Mode: kernel.Directory | 0o755}}
-	if err := temporary.MakeNodes(nodes, int(uid), int(gid)); err != nil {
+	upper, err := upperLike(temporary, image)
+	if err != nil {
 		return err
 	}
-	overlay, err := a.workshop.Overlay([]kernel.Tree{image}, &kernel.Upper{Parent: temporary, Name: "upper", Work: "work"})
+	overlay, err := a.workshop.Overlay([]kernel.Tree{image}, upper)
 	if err != nil {
 		return err
 	}
 	a.useRoot(overlay)
 	return nil
+}
+
+// upperLike makes an upper layer in a temporary file system. Mode and owner of the root directory, which are those of the upper
+// layer, stay those of the layer below.
+func upperLike(temporary, below kernel.Tree) (*kernel.Upper, error) {
+	info, err := below.File().Stat()
+	if err != nil {
+		return nil, err
+	}
+	uid, gid, err := kernel.Owner(below.File())
+	if err != nil {
+		return nil, err
+	}
+	nodes := []kernel.Node{{Path: "upper", Mode: kernel.Directory | uint32(info.Mode().Perm())}, {Path: "work", Mode: kernel.Directory | 0o755}}
+	return &kernel.Upper{Parent: temporary, Name: "upper", Work: "work"}, temporary.MakeNodes(nodes, int(uid), int(gid))
 }
 
 // skeleton is what an empty root needs around /usr so that an operating system starts: the table of systemd's

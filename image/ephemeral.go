@@ -29,17 +29,28 @@ func CopiesOf(directory string, isMount bool) Copies {
 // Name returns the name of the copy with a suffix: ".#machine.web0123456789abcdef".
 func (c Copies) Name(suffix string) string { return copyPrefix + c.base + suffix }
 
-// Suffix returns the suffix of a name in Parent that is a copy of this directory or the lock file of one.
-func (c Copies) Suffix(name string) (suffix string, ok bool) {
+// Copy returns name and suffix of the copy that a name in Parent is, or is the lock file of. In a versioned directory
+// (systemd.v(7)) those of all versions count, also of those that are gone.
+func (c Copies) Copy(name string) (copy, suffix string, ok bool) {
 	if locked, isLock := strings.CutPrefix(name, ".#"+copyPrefix); isLock {
 		var ends bool
 		if locked, ends = strings.CutSuffix(locked, ".lck"); !ends {
-			return "", false
+			return "", "", false
 		}
 		name = copyPrefix + locked
 	}
-	suffix, ok = strings.CutPrefix(name, copyPrefix+c.base)
-	return suffix, ok && ValidSuffix(suffix)
+	base := c.base
+	if at := strings.IndexByte(base, '_'); at >= 0 && strings.HasSuffix(c.Parent, versionedSuffix) {
+		base = base[:at+1]
+		rest, ok := strings.CutPrefix(name, copyPrefix+base)
+		if !ok || len(rest) < suffixLength {
+			return "", "", false
+		}
+		suffix = rest[len(rest)-suffixLength:]
+		return name, suffix, ValidSuffix(suffix)
+	}
+	suffix, ok = strings.CutPrefix(name, copyPrefix+base)
+	return name, suffix, ok && ValidSuffix(suffix)
 }
 
 // ValidSuffix reports whether a text is 16 hexadecimal digits, as the suffix of a copy.

@@ -31,6 +31,7 @@ type CommandLine struct {
 	Machine   string // --machine=, a valid machine name, or empty
 	Directory string // --directory=, possibly relative to the working directory, or empty
 	Template  string // --template=, possibly relative to the working directory, or empty
+	Stack     string // --mstack=, possibly relative to the working directory, or empty
 	Settings  Mode   // --settings=
 	Quiet     bool   // --quiet
 	KeepUnit  bool   // --keep-unit
@@ -58,6 +59,9 @@ type CommandLine struct {
 func (c *CommandLine) MachineName() string {
 	if c.Machine != "" {
 		return c.Machine
+	}
+	if c.Stack != "" {
+		return machineNameOf(strings.TrimSuffix(strings.TrimSuffix(path.Clean(c.Stack), ".v"), ".mstack"))
 	}
 	return machineNameOf(c.Directory)
 }
@@ -193,10 +197,14 @@ func (c *CommandLine) check() error {
 		return errors.New("--boot and --as-pid2 may not be combined")
 	case c.processTwo:
 		return unsupported("--as-pid2")
+	case c.Stack != "" && c.Directory != "":
+		return errors.New("--mstack and --directory may not be combined")
+	case c.Stack != "" && c.Template != "":
+		return errors.New("--mstack and --template may not be combined")
 	case c.Template != "" && c.Machine == "" && c.Directory == "":
 		return errors.New("--template needs --directory= or --machine=")
-	case c.Cleanup && c.Machine == "" && c.Directory == "":
-		return errors.New("--cleanup needs --machine= or --directory=")
+	case c.Cleanup && c.Machine == "" && c.Directory == "" && c.Stack == "":
+		return errors.New("--cleanup needs --machine=, --directory= or --mstack=")
 	}
 	return nil
 }

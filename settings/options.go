@@ -46,7 +46,7 @@ var options = [...]option{
 	{long: "template", meta: "PATH", help: "Initialize root directory from template directory, if missing", set: takeTemplate},
 	{long: "image", short: 'i'},
 	{long: "image-policy"},
-	{long: "mstack"},
+	{long: "mstack", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
 	{long: "oci-bundle"},
 	{long: "root-hash"},
 	{long: "root-hash-sig"},
@@ -131,6 +131,14 @@ func takeTemplate(c *CommandLine, v value) error {
 		return errors.New("path is empty")
 	}
 	c.Template = v.text
+	return checkText(v.text)
+}
+
+func takeStack(c *CommandLine, v value) error {
+	if v.text == "" {
+		return errors.New("path is empty")
+	}
+	c.Stack = v.text
 	return checkText(v.text)
 }
 

@@ -190,13 +190,18 @@ func ValidMachineName(name string) bool {
 	return true
 }
 
-// machineNameOf makes a machine name of the last component of a directory by leaving out what cannot be in one.
+// machineNameOf makes a machine name of the last component of a directory by leaving out what cannot be in one. Of a versioned
+// directory (systemd.v(7)), and of what is in one, the version is left out.
 func machineNameOf(directory string) string {
 	if directory == "" || directory == "/" {
 		return ""
 	}
+	base, versioned := strings.CutSuffix(path.Base(directory), ".v")
+	if versioned || strings.HasSuffix(path.Dir(directory), ".v") {
+		base, _, _ = strings.Cut(base, "_")
+	}
 	var labels []string
-	for label := range strings.SplitSeq(path.Base(directory), ".") {
+	for label := range strings.SplitSeq(base, ".") {
 		label = strings.Map(func(r rune) rune {
 			if r < utf8.RuneSelf && (isLetterOrDigit(byte(r)) || r == '-') {
 				return r

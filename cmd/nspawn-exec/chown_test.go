@@ -46,7 +46,7 @@ func forgetOracle(t *testing.T) {
 	must(t, os.RemoveAll("/run/cgroup"))
 }
 
-func attributesOf(t *testing.T, path, name string) string {
+func attributeOf(t *testing.T, path, name string) string {
 	t.Helper()
 	buffer := make([]byte, 1000)
 	n, err := unix.Lgetxattr(path, name, buffer)
@@ -82,7 +82,7 @@ func TestChown(t *testing.T) {
 			if uid, gid := ownerOf(t, root+"/srv/dangling"); uid != chownStart+5 || gid != chownStart+6 {
 				t.Errorf("a link belongs to %d:%d", uid, gid)
 			}
-			if got, want := attributesOf(t, root+"/usr/capable", "security.capability"), "0100000300200000000000000000000000000000"+"00000a00"; got != want {
+			if got, want := attributeOf(t, root+"/usr/capable", "security.capability"), "0100000300200000000000000000000000000000"+"00000a00"; got != want {
 				t.Errorf("capability %s, want %s", got, want)
 			}
 			ours := fullDigest(t, root)
@@ -232,7 +232,7 @@ func TestChownGivesBack(t *testing.T) {
 	if uid, gid := ownerOf(t, file); info.Mode() != 0o755|fs.ModeSetuid || uid != chownStart+5 || gid != chownStart+6 {
 		t.Errorf("mode %v, owner %d:%d", info.Mode(), uid, gid)
 	}
-	if got := attributesOf(t, file, "security.capability"); !strings.HasSuffix(got, "00000a00") {
+	if got := attributeOf(t, file, "security.capability"); !strings.HasSuffix(got, "00000a00") {
 		t.Errorf("capability %s", got)
 	}
 	if _, err := unix.Lgetxattr(file, "trusted.nspawnkit.chown", nil); !errors.Is(err, unix.ENODATA) {

@@ -69,8 +69,8 @@ func run() int {
 	case os.Geteuid() != 0:
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
-		directory, _ := directoryOf(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), treeOf(directory)); err != nil {
+		tree := treeToClean(&cmd)
+		if err := container.Cleanup(cmd.MachineName(), tree); err != nil {
 			return fail(err)
 		}
 		return 0
@@ -90,7 +90,8 @@ func run() int {
 	return status
 }
 
-// directoryOf finds the container's root: --directory=, the machine's image, or the working directory.
+// directoryOf finds the container's root: --directory=, --mstack=, the machine's image, or the working directory. A mount stack
+// becomes that of the command line.
 func directoryOf(cmd *settings.CommandLine) (string, error) {
 	switch {
 	case cmd.Directory != "":
@@ -100,12 +101,22 @@ func directoryOf(cmd *settings.CommandLine) (string, error) {
 			return filepath.Join(parent, filepath.Base(cmd.Directory)), err
 		}
 		return directory, err
+	case cmd.Stack != "":
+		stack, err := resolve(cmd.Stack)
+		if err != nil {
+			return "", fmt.Errorf("--mstack: %w", err)
+		}
+		cmd.Stack = stack
+		return stack, nil
 	case cmd.Machine != "":
-		directory, err := image.Find(os.DirFS("/"), cmd.Machine)
+		found, err := image.Find(os.DirFS("/"), cmd.Machine)
 		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
 			return image.New(cmd.Machine), nil
 		}
-		return directory, err
+		if found.Stack {
+			cmd.Stack = found.Path
+		}
+		return found.Path, err
 	}
 	return os.Getwd()
 }
@@ -144,6 +155,9 @@ func findTemplate(cmd *settings.CommandLine, directory string) (template string,
 }
 
 func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
+	if err := pickVersions(cmd); err != nil {
+		return nil, err
+	}
 	directory, directoryErr := directoryOf(cmd)
 	named := cmd.Machine != ""
 	if directoryErr == nil {
@@ -188,14 +202,18 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	} else if template != "" {
 		log.print(container.Info, fmt.Sprintf("Directory %s already exists, not populating from template %s.", directory, template))
 	}
-	host, err := container.Gather(&effective, source)
+	stack, err := readStack(cmd)
+	if err != nil {
+		return nil, err
+	}
+	host, err := container.Gather(&effective, source, stack)
 	if err != nil {
 		return nil, err
 	}
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
-		Credentials: cmd.Credentials, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+		Stack: stack, Credentials: cmd.Credentials, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {

@@ -19,6 +19,9 @@ func TreeFromFile(file *os.File) Tree { return Tree{file} }
 // File returns the descriptor, to be passed on.
 func (t Tree) File() *os.File { return t.file }
 
+// Root returns the tree as a directory that paths are resolved inside of. It is closed with the tree.
+func (t Tree) Root() *Root { return &Root{t.file} }
+
 // Close drops the tree; a tree that was attached stays where it is.
 func (t Tree) Close() error { return t.file.Close() }
 

@@ -16,12 +16,15 @@ type Upper struct {
 	Work   string // of the working directory of the file system
 }
 
+// UserAttributes is the option of an overlay to keep its notes in extended attributes "user.overlay.", as systemd's mount stacks do.
+const UserAttributes = "userxattr"
+
 // Overlay makes an overlay file system (https://docs.kernel.org/filesystems/overlayfs.html) of trees, the uppermost first; upper
 // (nil: none, it is read-only) is above them. The layers may be id-mapped: then files that the container makes get the owner on
-// disk that they are shown with inside.
+// disk that they are shown with inside. extra are further options of the file system.
 //
 // Descriptors as layers need Linux 6.13, more than 4096 bytes of options a newer mount than mount(2): relative paths do both.
-func (w *Workshop) Overlay(lower []Tree, upper *Upper) (Tree, error) {
+func (w *Workshop) Overlay(lower []Tree, upper *Upper, extra ...string) (Tree, error) {
 	var names []string
 	for _, tree := range lower {
 		place, err := w.Place(tree, true)
@@ -44,7 +47,7 @@ func (w *Workshop) Overlay(lower []Tree, upper *Upper) (Tree, error) {
 		flags = 0
 		options += fmt.Sprintf(",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", directories[0].Fd(), directories[1].Fd())
 	}
-	return w.mountOverlay(options, flags)
+	return w.mountOverlay(strings.Join(append([]string{options}, extra...), ","), flags)
 }
 
 // open opens both directories on one mount, which the file system demands, and through no link.

@@ -78,13 +78,14 @@ func load(host Host, folders *settings.Folders, cmd settings.CommandLine, name s
 	return file, container, unique(slices.Concat(problems, wrong, units.Check(container, host.Root)))
 }
 
-// imageOf returns the root directory of a machine with links followed, or nothing: beside it there may be a .nspawn file.
+// imageOf returns the root directory or mount stack of a machine with links followed, or nothing: beside it there may be a .nspawn file.
 func imageOf(root fs.FS, name string) string {
-	directory, err := image.Find(root, name)
+	found, err := image.Find(root, name)
+	if err != nil {
+		return ""
+	}
+	directory := found.Path
 	for range 40 {
-		if err != nil {
-			return ""
-		}
 		info, err := fs.Lstat(root, directory[1:])
 		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 			return directory

@@ -1,0 +1,298 @@
+package container
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"nspawnkit/container/kernel"
+	"nspawnkit/image"
+)
+
+// stackBuilder puts a mount stack together in a workshop, see systemd.mstack(7).
+type stackBuilder struct {
+	stack    *image.Stack
+	workshop *kernel.Workshop
+	owner    int                     // of the host, that what is made belongs to
+	adopt    func(kernel.Tree) error // shows the files of the host's users as the container's
+	opened   openedStack
+	readOnly bool // for the container
+	spare    bool // nothing on disk is changed, not even to make mount points
+	look     bool // only to look at it: a bind without mount point is left out
+}
+
+// openedStack are the directories of a mount stack, by their paths. They are opened in sight of the host's mounts.
+type openedStack map[string]kernel.Tree
+
+func openStack(stack *image.Stack) (openedStack, error) {
+	sources := slices.Concat(stack.Layers, []string{stack.Writable, stack.Root})
+	for _, bind := range stack.Binds {
+		sources = append(sources, bind.Source)
+	}
+	opened := make(openedStack)
+	for _, source := range sources {
+		if source == "" {
+			continue
+		}
+		tree, err := kernel.CloneTree(source, false)
+		if err != nil {
+			opened.close()
+			return nil, err
+		}
+		opened[source] = tree
+	}
+	return opened, nil
+}
+
+func (o openedStack) close() {
+	for _, tree := range o {
+		tree.Close()
+	}
+}
+
+// The directories of the writable layer. They are made when they are missing, and stay.
+const (
+	stackData = "data"
+	stackWork = "work"
+)
+
+// build returns the root directory with all that is mounted below it.
+func (b *stackBuilder) build() (kernel.Tree, error) {
+	root, err := b.rootTree()
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer root.Close()
+	directory, err := b.workshop.PlaceRoot(root)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer directory.Close()
+	if b.stack.Root != "" && b.stack.HasOverlay() {
+		if err := b.mountUsr(directory); err != nil {
+			return kernel.Tree{}, err
+		}
+	}
+	for i := range b.stack.Binds {
+		if bind := &b.stack.Binds[i]; bind != b.stack.RootBind() {
+			if err := b.mountBind(directory, bind); err != nil && !(b.look && errors.Is(err, kernel.ErrReadOnlyFileSystem)) {
+				return kernel.Tree{}, fmt.Errorf("%s: %w", bind.Source, err)
+			}
+		}
+	}
+	tree, err := kernel.CloneTreeOf(directory.File(), true)
+	if err == nil && b.readOnly {
+		err = tree.SetAttributes(kernel.ReadOnly, true)
+	}
+	return tree, err
+}
+
+// rootTree is what everything else is mounted below: a directory, the overlay, or, where there is neither, an empty one.
+func (b *stackBuilder) rootTree() (kernel.Tree, error) {
+	source := b.stack.Root
+	switch bind := b.stack.RootBind(); {
+	case bind != nil:
+		source = bind.Source
+	case source == "" && b.stack.HasOverlay():
+		return b.overlay()
+	}
+	if source != "" {
+		tree, err := b.open(source)
+		if err == nil && b.spare {
+			tree, err = b.temporaryOverlay([]kernel.Tree{tree})
+		}
+		return tree, err
+	}
+	owner := fmt.Sprint(b.owner)
+	return kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, options("mode", "0755", "size", "10%", "nr_inodes", "400k", "uid", owner, "gid", owner)...)
+}
+
+// open returns the tree of a directory of the stack.
+func (b *stackBuilder) open(source string) (kernel.Tree, error) {
+	tree := b.opened[source]
+	return tree, b.adopt(tree)
+}
+
+// overlay mounts the layers over each other. Where nothing may be written there is a temporary layer above them, so that
+// mount points can be made.
+func (b *stackBuilder) overlay() (kernel.Tree, error) {
+	var lower []kernel.Tree
+	for _, source := range b.stack.Layers {
+		tree, err := b.open(source)
+		if err != nil {
+			return tree, err
+		}
+		lower = append([]kernel.Tree{tree}, lower...)
+	}
+	if b.stack.Writable == "" {
+		return b.temporaryOverlay(lower)
+	}
+	writable, err := b.open(b.stack.Writable)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	if b.readOnly || b.spare {
+		switch data, err := b.writableData(writable); {
+		case err == nil:
+			lower = append([]kernel.Tree{data}, lower...)
+		case !errors.Is(err, os.ErrNotExist) || len(lower) == 0:
+			return kernel.Tree{}, err
+		}
+		return b.temporaryOverlay(lower)
+	}
+	for _, name := range []string{stackData, stackWork} {
+		directory, err := writable.Root().MakeDirectories(name, 0o755, b.owner, b.owner)
+		if err != nil {
+			return kernel.Tree{}, fmt.Errorf("%s: %w", b.stack.Writable, err)
+		}
+		directory.Close()
+	}
+	if len(lower) == 0 {
+		return b.writableData(writable)
+	}
+	return b.workshop.Overlay(lower, &kernel.Upper{Parent: writable, Name: stackData, Work: stackWork}, kernel.UserAttributes)
+}
+
+// writableData returns what was written, as a tree of its own.
+func (b *stackBuilder) writableData(writable kernel.Tree) (kernel.Tree, error) {
+	data, err := b.below(writable, stackData)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", b.stack.Writable, err)
+	}
+	return data, err
+}
+
+// below returns a directory of a tree as a tree of its own. Kernels before 6.15 do that only where the tree is attached.
+func (b *stackBuilder) below(tree kernel.Tree, name string) (kernel.Tree, error) {
+	root, err := b.workshop.PlaceRoot(tree)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer root.Close()
+	directory, err := root.OpenPlainDirectory(name)
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	defer directory.Close()
+	return kernel.CloneTreeOf(directory.File(), false)
+}
+
+func (b *stackBuilder) temporaryOverlay(lower []kernel.Tree) (kernel.Tree, error) {
+	owner := fmt.Sprint(b.owner)
+	temporary, err := kernel.NewFileSystem("tmpfs", 0, options("mode", "0755", "size", "4m", "nr_inodes", "4k", "uid", owner, "gid", owner)...)
+	if err != nil {
+		return temporary, err
+	}
+	defer temporary.Close()
+	upper, err := upperLike(temporary, lower[0])
+	if err != nil {
+		return kernel.Tree{}, err
+	}
+	return b.workshop.Overlay(lower, upper, kernel.UserAttributes)
+}
+
+// mountUsr mounts /usr of the overlay in a root directory of its own.
+func (b *stackBuilder) mountUsr(root *kernel.Root) error {
+	overlay, err := b.overlay()
+	if err != nil {
+		return err
+	}
+	defer overlay.Close()
+	usr, err := b.below(overlay, "usr")
+	if err != nil {
+		return err
+	}
+	defer usr.Close()
+	if b.stack.Writable == "" {
+		if err := usr.SetAttributes(kernel.ReadOnly, false); err != nil {
+			return err
+		}
+	}
+	return b.attach(root, "usr", usr)
+}
+
+func (b *stackBuilder) mountBind(root *kernel.Root, bind *image.StackBind) error {
+	tree, err := b.open(bind.Source)
+	if err != nil {
+		return err
+	}
+	if bind.ReadOnly || b.spare {
+		if err := tree.SetAttributes(kernel.ReadOnly, false); err != nil {
+			return err
+		}
+	}
+	return b.attach(root, bind.Destination, tree)
+}
+
+// attach mounts a tree at a path, which is made if it is missing, and in which no link is followed.
+func (b *stackBuilder) attach(root *kernel.Root, destination string, tree kernel.Tree) error {
+	place, err := root.MakeDirectories(destination, 0o755, b.owner, b.owner)
+	if err != nil {
+		return fmt.Errorf("make mount point %s: %w", destination, err)
+	}
+	defer place.Close()
+	return tree.Attach(place)
+}
+
+// decideStack says what the container finds of its mount stack.
+func decideStack(p *Plan, _ *Host) error {
+	stack := p.Options.Stack
+	if stack == nil {
+		return nil
+	}
+	s := &p.Settings
+	if s.Exec.Ephemeral {
+		return at(s, "Exec.Ephemeral", errors.New("may not be combined with --mstack"))
+	}
+	p.Options.StackReadOnly = s.Files.ReadOnly
+	s.Files.ReadOnly = s.Files.ReadOnly || !stack.RootWritable()
+	return nil
+}
+
+// buildStack makes the mount stack the root directory.
+func (a *assembly) buildStack() error {
+	builder := &stackBuilder{
+		stack: a.plan.Options.Stack, workshop: a.workshop, owner: int(a.plan.Users.Start), adopt: a.adoptTree, opened: a.stack,
+		readOnly: a.plan.Options.StackReadOnly, spare: isVolatile(&a.plan.Settings),
+	}
+	defer a.stack.close()
+	tree, err := builder.build()
+	if err != nil {
+		return err
+	}
+	a.useRoot(tree)
+	return nil
+}
+
+// adoptTree id-maps what belongs to users of the host, unless the settings say that ownership is off.
+func (a *assembly) adoptTree(tree kernel.Tree) error {
+	uid, _, err := kernel.Owner(tree.File())
+	if err != nil || a.plan.Users.has(uid) || a.plan.Settings.Exec.PrivateUsers.Ownership == "off" {
+		return err
+	}
+	return a.explainMapping(a.mapTree(tree, false), "give its files to the container's users")
+}
+
+// gatherStack finds out about the root directory that a mount stack gives. Nothing is written.
+func gatherStack(stack *image.Stack, look func(*kernel.Root) error) error {
+	opened, err := openStack(stack)
+	if err != nil {
+		return err
+	}
+	defer opened.close()
+	return kernel.InWorkshop(0, func(w *kernel.Workshop) error {
+		builder := &stackBuilder{stack: stack, workshop: w, adopt: func(kernel.Tree) error { return nil }, opened: opened, spare: true, look: true}
+		tree, err := builder.build()
+		if err != nil {
+			return err
+		}
+		defer tree.Close()
+		root, err := w.PlaceRoot(tree)
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		return look(root)
+	})
+}
