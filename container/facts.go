@@ -36,6 +36,9 @@ func Gather(s *settings.Settings, directory string) (Host, error) {
 			break
 		}
 	}
+	if _, err := os.Stat("/proc/self/uid_map"); errors.Is(err, os.ErrNotExist) {
+		host.NoUserNamespaces = true
+	}
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {

@@ -21,6 +21,8 @@ type Host struct {
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
+	// NoUserNamespaces says that the kernel was built without.
+	NoUserNamespaces bool
 
 	Root Root
 }
