@@ -38,6 +38,9 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack) (Host, e
 			break
 		}
 	}
+	if _, err := os.Stat("/proc/self/uid_map"); errors.Is(err, os.ErrNotExist) {
+		host.NoUserNamespaces = true
+	}
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {

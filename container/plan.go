@@ -23,6 +23,8 @@ type Host struct {
 	HasResolvConf   bool // there is an /etc/resolv.conf
 	AnyTree         bool // $SYSTEMD_NSPAWN_CHECK_OS_RELEASE says that what boots needs no os-release file
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
+	// NoUserNamespaces says that the kernel was built without.
+	NoUserNamespaces bool
 
 	Root Root
 }

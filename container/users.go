@@ -53,6 +53,12 @@ func pickCandidates(machine string, owner uint32, try func(start uint32) (taken 
 
 func decideUsers(p *Plan, host *Host) error {
 	s := &p.Settings
+	if wanted := &s.Exec.PrivateUsers; host.NoUserNamespaces && wanted.Mode != settings.UsersNo {
+		if s.Origin("Exec.PrivateUsers").Option != "-U" { // which is for kernels with and without
+			return at(s, "Exec.PrivateUsers", errors.New("the kernel has no user namespaces"))
+		}
+		wanted.Mode = settings.UsersNo
+	}
 	users, err := chooseUsers(s.Exec.PrivateUsers, host.Root, s.Machine)
 	if err != nil {
 		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", s.Directory, err))

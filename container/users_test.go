@@ -144,3 +144,23 @@ func TestUsersErrorHasOrigin(t *testing.T) {
 	})
 	wantError(t, err, "web.nspawn:7: ", "/var/lib/machines/web", "differ")
 }
+
+func TestKernelWithoutUserNamespaces(t *testing.T) {
+	origin := settings.Origin{Option: "-U"}
+	start := func(mode settings.UserMode) (*Plan, error) {
+		return decide(t, func(s *settings.Settings, _ *Options, host *Host) {
+			s.Exec.PrivateUsers = settings.PrivateUsers{Mode: mode, Ownership: "auto"}
+			s.Set["Exec.PrivateUsers"] = origin
+			host.NoUserNamespaces = true
+		})
+	}
+	if plan, err := start(settings.UsersPick); err != nil || plan.Users.Namespace || plan.Inside.UserNamespace {
+		t.Errorf("-U: %+v, %v", plan, err)
+	}
+	origin = settings.Origin{Option: "--private-users"}
+	_, err := start(settings.UsersPick)
+	wantError(t, err, "--private-users: ", "no user namespaces")
+	if _, err := start(settings.UsersNo); err != nil {
+		t.Errorf("no: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"encoding/hex"
 	"testing"
 )
@@ -72,4 +73,20 @@ func unhex(t *testing.T, text string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// Whatever an image has there: nothing fails, lengths stay, and twice is once.
+func FuzzShift(f *testing.F) {
+	f.Add([]byte{}, uint32(0))
+	f.Fuzz(func(t *testing.T, value []byte, start uint32) {
+		start &^= idMask
+		once := ShiftACL(value, start)
+		if len(once) != len(value) || !bytes.Equal(ShiftACL(once, start), once) {
+			t.Errorf("ACL %x: %x", value, once)
+		}
+		once = ShiftCapability(value, start)
+		if !bytes.Equal(ShiftCapability(once, start), once) {
+			t.Errorf("capability %x: %x", value, once)
+		}
+	})
 }

@@ -49,13 +49,18 @@ func onlyFiles(nsswitch string) bool {
 func askNameServices(ids ...string) (known bool, err error) {
 	var answers [2]strings.Builder
 	var commands [2]*exec.Cmd
+	program, err := exec.LookPath("getent")
+	if err != nil {
+		program = "/usr/bin/getent" // where there is no $PATH
+	}
 	for i, database := range []string{"passwd", "group"} {
-		commands[i] = exec.Command("getent", append([]string{database}, ids...)...)
+		commands[i] = exec.Command(program, append([]string{database}, ids...)...)
 		commands[i].Stdout = &answers[i]
 		if err := commands[i].Start(); err != nil {
 			return false, fmt.Errorf("ask the %s database: %w", database, err)
 		}
 	}
+	err = nil
 	for i := range commands {
 		err = errors.Join(err, notFound(commands[i].Wait()))
 		known = known || answers[i].Len() > 0

@@ -1,0 +1,84 @@
+# User namespaces where the kernel cannot id-map: a share and a root directory on NFS. And users that systemd-nsresourced picks.
+
+file=/etc/systemd/nspawn/tiny.nspawn
+share=/mnt/share
+said() { contains "$(unit_journal "${1:-tiny}")" "$2"; }
+users() { awk '{print $2}' "/proc/$(leader "$1")/uid_map"; }
+owner() { stat -c %u "$1"; }
+again() { stop tiny 2>/dev/null; systemctl reset-failed "$(unit tiny)" 2>/dev/null; systemctl daemon-reload; }
+
+# serve_share exports a folder of this host over NFS to itself.
+serve_share() {
+    mkdir -p /srv/share $share /var/lib/nfs/v4recovery
+    echo "of the share" >/srv/share/file
+    modprobe nfsd && mount -t nfsd nfsd /proc/fs/nfsd || mountpoint -q /proc/fs/nfsd || return 1
+    exportfs -i -o rw,no_root_squash,no_subtree_check,insecure,fsid=0 127.0.0.1:/srv/share || return 1
+    rpc.mountd -N 3 && rpc.nfsd -N 3 -G 10 -L 10 2 || return 1
+    echo Y >/proc/fs/nfsd/v4_end_grace 2>/dev/null
+    mount -t nfs4 127.0.0.1:/ $share
+}
+
+if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-nspawn says nothing of it"; exit 0; fi
+serve_share || { check "a share is mounted over NFS" false; exit 1; }
+
+printf '[Files]\nBind=%s:/srv\n' $share | nspawn_file tiny
+again
+require "a container with a bind of the share starts" tiny_up tiny
+check "it reads the share" equal "$(inside tiny busybox cat /srv/file)" "of the share"
+check "the journal says why its owner is nobody" eventually 10 said tiny "the kernel cannot id-map its file system, nfs"
+check "with file and line" said tiny "$file:2"
+printf '[Files]\nBind=%s:/srv:idmap\n' $share >$file
+again
+check "asked to id-map the share, it does not start" not start tiny
+check "and says that NFS cannot" eventually 10 said tiny "$share (file system nfs)"
+first=$((1 << 20))
+chown $first:$first $share $share/file
+printf '[Exec]\nPrivateUsers=%s\n[Files]\nBind=%s:/srv\n' $first $share >$file
+again
+require "with users of its own on the share it starts" tiny_up tiny
+check "and writes to it" inside tiny busybox sh -c 'echo new >/srv/new'
+check "as its root" equal "$(owner $share/new)" $first
+stop tiny
+
+mkdir -p $share/machines
+cp -a /var/lib/machines/tiny $share/machines/tree
+ln -s $share/machines/tree /var/lib/machines/shared
+printf '[Files]\nPrivateUsersOwnership=map\n[Exec]\nPrivateUsers=pick\n' | nspawn_file shared
+systemctl daemon-reload
+check "a root directory on NFS cannot be mapped" not start shared
+check "and that is said" eventually 10 said shared "$share/machines/tree (file system nfs)"
+printf '[Exec]\nPrivateUsers=pick\n' >/etc/systemd/nspawn/shared.nspawn
+systemctl reset-failed "$(unit shared)"
+systemctl daemon-reload
+require "automatically, it starts" tiny_up shared
+check "its owners were changed" equal "$(owner $share/machines/tree/bin/busybox)" "$(users shared)"
+check "one line says so" eventually 10 said shared "Changed the owners in $share/machines/tree"
+check "inside they are as they were" equal "$(inside shared busybox stat -c %u /bin/busybox)" 0
+stop shared
+check "the second start changes nothing" tiny_up shared
+check "and says nothing" not said shared "Changed the owners"
+stop shared
+rm -f /var/lib/machines/shared /etc/systemd/nspawn/shared.nspawn
+check "nothing holds the share" eventually 20 umount $share
+
+printf '[Exec]\nPrivateUsers=managed\n' >$file
+again
+if [ -e /usr/lib/systemd/systemd-nsresourced ]; then
+    note "users of systemd-nsresourced"
+    systemctl start systemd-nsresourced.socket
+    require "users of systemd-nsresourced: it starts" tiny_up tiny
+    picked=$(users tiny)
+    check "with a range" equal "$((picked % 65536 == 0 && picked > 0))" 1
+    check "that is reserved" test -e /run/systemd/nsresource/registry/u$picked.userns
+    check "and locked" test -e /run/systemd/nspawn-uid/$picked
+    check "its files are its own" equal "$(inside tiny busybox stat -c %u /bin/busybox)" 0
+    check "and the host's on disk" equal "$(owner /var/lib/machines/tiny/bin/busybox)" 0
+    stop tiny
+    check "the range is given back" eventually 20 not test -e /run/systemd/nspawn-uid/$picked
+    systemctl stop systemd-nsresourced.socket systemd-nsresourced.service
+    again
+fi
+check "without systemd-nsresourced it does not start" not start tiny
+check "and says what is missing" eventually 10 said tiny "systemd-nsresourced.service is not available"
+rm -f $file
+again
