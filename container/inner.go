@@ -246,7 +246,7 @@ func (f *first) mountHostFiles() error {
 			return err
 		}
 	}
-	if err := f.attachFile(f.passed.incoming, "/run/host/incoming"); err != nil {
+	if err := f.attachFile(f.passed.incoming, incomingInside); err != nil {
 		return err
 	}
 	if f.passed.credentials != nil {
@@ -255,6 +255,14 @@ func (f *first) mountHostFiles() error {
 		}
 	}
 	return f.attachFile(f.passed.export, "/run/host/unix-export")
+}
+
+// shareMounts leaves out where systemd-machined moves mounts from: "machinectl bind".
+func shareMounts() error {
+	if err := kernel.ShareMounts(); err != nil {
+		return err
+	}
+	return kernel.MakeSlave(incomingInside)
 }
 
 func (f *first) attachFile(tree kernel.Tree, target string) error {

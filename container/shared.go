@@ -17,6 +17,9 @@ type sharedDirectories struct {
 	export kernel.Tree
 }
 
+// incomingInside is where the container sees its incoming directory.
+const incomingInside = "/run/host/incoming"
+
 func incomingDirectory(machine string) string {
 	return filepath.Join("/run/systemd/nspawn/propagate", machine)
 }
@@ -73,5 +76,19 @@ func removeSharedDirectories(machine string) error {
 	if _, err := os.Lstat(export); err == nil {
 		problems = append(problems, kernel.UnmountAll(export))
 	}
-	return errors.Join(append(problems, removeMissingOk(export), removeMissingOk(incomingDirectory(machine)))...)
+	return errors.Join(append(problems, removeMissingOk(export), removeIncoming(incomingDirectory(machine)))...)
+}
+
+// removeIncoming also takes away what systemd-machined left in the directory, if it ended amid a bind: mounts and what they are on.
+func removeIncoming(directory string) error {
+	entries, err := os.ReadDir(directory)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	problems := []error{err}
+	for _, entry := range entries {
+		place := filepath.Join(directory, entry.Name())
+		problems = append(problems, kernel.UnmountAll(place), removeMissingOk(place))
+	}
+	return errors.Join(append(problems, removeMissingOk(directory))...)
 }

@@ -83,7 +83,7 @@ func inner() []step[*first] {
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
 		{"protect /proc", nil, (*first).protectProc},
-		{"share mounts", nil, func(*first) error { return kernel.ShareMounts() }}, // last: before, mounts would appear twice
+		{"share mounts", nil, func(*first) error { return shareMounts() }}, // last: before, mounts would appear twice
 		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2

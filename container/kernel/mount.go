@@ -218,6 +218,15 @@ func LeaveHostMounts() error { return setPropagation(unix.MS_SLAVE) }
 // ShareMounts makes mounts propagate to mount namespaces that the payload's services create.
 func ShareMounts() error { return setPropagation(unix.MS_SHARED) }
 
+// MakeSlave lets a mount get what is mounted below it outside, and pass nothing on. What appears there can be moved elsewhere,
+// which the kernel permits of mounts below one that is not shared only.
+func MakeSlave(path string) error {
+	if err := unix.Mount("", path, "", unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("change propagation of %s: %w", path, err)
+	}
+	return nil
+}
+
 // PivotRoot makes the tree the root of this mount namespace and drops all mounts of the host from it, see pivot_root(2).
 func PivotRoot(tree Tree) error {
 	// Any directory will do to hang the tree on: the whole tree around it is dropped below. /run is there on every host.
