@@ -80,7 +80,7 @@ inside_creds() {
         "${program:-nspawn-exec}" --quiet --register=no --keep-unit --pipe -D /var/lib/machines/db --load-credential=passed:given \
         --load-credential=file:$share/secret --set-credential=said:words "$@"
 }
-check "credentials: systemd-creds list" equal "$(inside_creds systemd-creds list --no-legend | awk '{print $1}' | xargs)" "file passed said"
+check "credentials: systemd-creds list" equal "$(inside_creds systemd-creds list --no-legend | awk '{print $1}' | sort | xargs)" "file passed said"
 check "credentials: one of the unit's" equal "$(inside_creds systemd-creds cat passed)" secret
 check "credentials: one of a file" equal "$(inside_creds systemd-creds cat file)" secret
 check "credentials: one of the command line" equal "$(inside_creds systemd-creds cat said)" words
