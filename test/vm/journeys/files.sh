@@ -11,7 +11,9 @@ echo secret >$share/secret
 cp -a /etc/localtime $share/localtime 2>/dev/null
 printf 'TZif2' >$zone
 ln -sf $zone /etc/localtime
-# To other users systemd-nspawn shows overlays as nobody's, and maybe the journal.
+# To other users systemd-nspawn shows overlays and journals as nobody's, and to the host's it maps no ids.
+idmap=:idmap
+[ -z "$ORACLE" ] || idmap=
 nspawn_file db <<FILE
 [Exec]
 ${ORACLE:+PrivateUsers=no}
@@ -20,8 +22,8 @@ Timezone=copy
 LinkJournal=host
 
 [Files]
-Bind=/srv/share/bound:/mnt/bound:idmap
-BindReadOnly=/srv/share/bound:/mnt/fixed:idmap
+Bind=/srv/share/bound:/mnt/bound$idmap
+BindReadOnly=/srv/share/bound:/mnt/fixed$idmap
 Bind=+/usr/lib/systemd:/mnt/of-the-image
 Bind=:/mnt/empty
 TemporaryFileSystem=/mnt/memory:size=1M
