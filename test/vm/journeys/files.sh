@@ -11,7 +11,7 @@ echo secret >$share/secret
 cp -a /etc/localtime $share/localtime 2>/dev/null
 printf 'TZif2' >$zone
 ln -sf $zone /etc/localtime
-# To other users systemd-nspawn shows overlays and journals as nobody's, and to the host's it maps no ids.
+# To other users systemd-nspawn shows overlays as nobody's; without them it maps no ids.
 idmap=:idmap
 [ -z "$ORACLE" ] || idmap=
 nspawn_file db <<FILE
