@@ -11,7 +11,9 @@ echo secret >$share/secret
 cp -a /etc/localtime $share/localtime 2>/dev/null
 printf 'TZif2' >$zone
 ln -sf $zone /etc/localtime
-# To other users systemd-nspawn shows overlays as nobody's, and maybe the journal.
+# To other users systemd-nspawn shows overlays as nobody's; without them it maps no ids.
+idmap=:idmap
+[ -z "$ORACLE" ] || idmap=
 nspawn_file db <<FILE
 [Exec]
 ${ORACLE:+PrivateUsers=no}
@@ -20,8 +22,8 @@ Timezone=copy
 LinkJournal=host
 
 [Files]
-Bind=/srv/share/bound:/mnt/bound:idmap
-BindReadOnly=/srv/share/bound:/mnt/fixed:idmap
+Bind=/srv/share/bound:/mnt/bound$idmap
+BindReadOnly=/srv/share/bound:/mnt/fixed$idmap
 Bind=+/usr/lib/systemd:/mnt/of-the-image
 Bind=:/mnt/empty
 TemporaryFileSystem=/mnt/memory:size=1M
@@ -80,7 +82,7 @@ inside_creds() {
         "${program:-nspawn-exec}" --quiet --register=no --keep-unit --pipe -D /var/lib/machines/db --load-credential=passed:given \
         --load-credential=file:$share/secret --set-credential=said:words "$@"
 }
-check "credentials: systemd-creds list" equal "$(inside_creds systemd-creds list --no-legend | awk '{print $1}' | xargs)" "file passed said"
+check "credentials: systemd-creds list" equal "$(inside_creds systemd-creds list --no-legend | awk '{print $1}' | sort | xargs)" "file passed said"
 check "credentials: one of the unit's" equal "$(inside_creds systemd-creds cat passed)" secret
 check "credentials: one of a file" equal "$(inside_creds systemd-creds cat file)" secret
 check "credentials: one of the command line" equal "$(inside_creds systemd-creds cat said)" words
