@@ -72,6 +72,7 @@ func gatherRoot(s *settings.Settings, directory string) (Root, error) {
 	defer opened.Close()
 	root.HasOSRelease = opened.Exists("etc/os-release") || opened.Exists("usr/lib/os-release")
 	root.HasUsr = opened.Exists("usr")
+	root.ReadOnly = kernel.MarkedReadOnly(directory)
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}

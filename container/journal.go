@@ -51,6 +51,9 @@ func (s *Supervisor) linkJournal(mode string) error {
 	if err := s.checkJournalPlaces(root, host); err != nil {
 		return notLinked{err}
 	}
+	if mode == "guest" && s.image != nil {
+		return notLinked{errors.New("the host has no path into a disk image that it could link to")}
+	}
 	guest := filepath.Join(s.plan.Settings.Directory, s.plan.Settings.Exec.PivotRoot.New, host)
 	switch target, err := os.Readlink(host); {
 	case err == nil && target == guest && mode != "host":

@@ -36,7 +36,7 @@ func (s *Supervisor) clearStale() error {
 	if err := removeStaleTemporaries(s.plan.Settings.Machine); err != nil {
 		return err
 	}
-	if err := sweepCopies(s.plan.Settings.Directory); err != nil {
+	if err := sweepCopies(s.plan.place()); err != nil {
 		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
 	}
 	if len(s.plan.Machine.Links) == 0 {
@@ -97,6 +97,9 @@ func (s *Supervisor) registration() machined.Registration {
 		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
 	}
+	if s.image != nil {
+		r.RootDirectory = "" // only this process sees it
+	}
 	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))
 	return r
 }
@@ -114,6 +117,9 @@ func (s *Supervisor) openRootTree() (err error) {
 	}
 	if err == nil && isVolatile(&s.plan.Settings) {
 		s.root, err = s.makeVolatile(s.root)
+		if err == nil && s.image != nil {
+			s.root, err = s.remountPartitions(s.root)
+		}
 	}
 	return err
 }

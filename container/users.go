@@ -35,7 +35,7 @@ func decideUsers(p *Plan, host *Host) error {
 	s := &p.Settings
 	users, err := chooseUsers(s.Exec.PrivateUsers, host.Root, s.Machine)
 	if err != nil {
-		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", s.Directory, err))
+		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", p.place(), err))
 	}
 	p.Users = users
 	p.Inside.UserNamespace = users.Namespace

@@ -27,9 +27,9 @@ func decideVolatile(p *Plan, host *Host) error {
 	switch bin := host.Root.Bin; {
 	case bin == nil || bin.Type() == os.ModeSymlink:
 	case bin.IsDir():
-		return at(s, "Files.Volatile", fmt.Errorf("%s has not merged /bin, /sbin and /lib into /usr: that needs --volatile=overlay or state", s.Directory))
+		return at(s, "Files.Volatile", fmt.Errorf("%s has not merged /bin, /sbin and /lib into /usr: that needs --volatile=overlay or state", p.place()))
 	default:
-		return at(s, "Files.Volatile", fmt.Errorf("/bin of %s is neither missing nor a symbolic link into /usr", s.Directory))
+		return at(s, "Files.Volatile", fmt.Errorf("/bin of %s is neither missing nor a symbolic link into /usr", p.place()))
 	}
 	host.Root.MachineID = "" // it is in /etc, which starts empty
 	return nil

@@ -1,4 +1,4 @@
-// Package image finds the root of a container. For now that is a directory; disk images follow the same search.
+// Package image finds the root of a container: a directory, or a disk image.
 package image
 
 import (
@@ -16,21 +16,26 @@ func searchPath() []string {
 // New returns where the root directory of a new machine goes.
 func New(machine string) string { return path.Join("/var/lib/machines", machine) }
 
-// Find returns the root directory of a machine below the host's root fsys. A disk image of that name is an error of its own,
-// since it would be wrong to say that there is none.
-func Find(fsys fs.FS, machine string) (directory string, err error) {
+// Find returns the root of a machine below the host's root fsys: a directory, or a disk image, which is a file with the suffix
+// .raw or a block device. An image of another kind is an error of its own, since it would be wrong to say that there is none.
+func Find(fsys fs.FS, machine string) (root string, isDisk bool, err error) {
 	for _, folder := range searchPath() {
 		candidate := path.Join(folder, machine)
 		if info, err := fs.Stat(fsys, candidate[1:]); err == nil && info.IsDir() {
-			return candidate, nil
+			return candidate, false, nil
+		} else if err == nil && info.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+			return candidate, true, nil
 		}
-		for _, suffix := range []string{".raw", ".v", ".mstack"} {
+		if info, err := fs.Stat(fsys, candidate[1:]+".raw"); err == nil && info.Mode().IsRegular() {
+			return candidate + ".raw", true, nil
+		}
+		for _, suffix := range []string{".v", ".mstack"} {
 			if _, err := fs.Stat(fsys, candidate[1:]+suffix); err == nil {
-				return "", fmt.Errorf("image %s%s: images of this kind are not supported yet, only directories", candidate, suffix)
+				return "", false, fmt.Errorf("image %s%s: images of this kind are not supported yet, only directories and .raw files", candidate, suffix)
 			} else if !errors.Is(err, fs.ErrNotExist) {
-				return "", fmt.Errorf("find image of machine %s: %w", machine, err)
+				return "", false, fmt.Errorf("find image of machine %s: %w", machine, err)
 			}
 		}
 	}
-	return "", fmt.Errorf("no image for machine %s: /var/lib/machines/%[1]s is missing, and so are the other places of machinectl(1): %w", machine, fs.ErrNotExist)
+	return "", false, fmt.Errorf("no image for machine %s: /var/lib/machines/%[1]s is missing, and so are the other places of machinectl(1): %w", machine, fs.ErrNotExist)
 }

@@ -28,15 +28,17 @@ type CommandLine struct {
 	DryRun           bool // --dry-run: print the steps, start nothing
 	Cleanup          bool // --cleanup: remove what an earlier run left behind, start nothing
 
-	Machine   string // --machine=, a valid machine name, or empty
-	Directory string // --directory=, possibly relative to the working directory, or empty
-	Template  string // --template=, possibly relative to the working directory, or empty
-	Settings  Mode   // --settings=
-	Quiet     bool   // --quiet
-	KeepUnit  bool   // --keep-unit
-	Register  string // --register=: "yes", "no" or "auto"
-	Slice     string // --slice=, or empty: machine.slice
-	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+	Machine       string // --machine=, a valid machine name, or empty
+	Directory     string // --directory=, possibly relative to the working directory, or empty
+	Template      string // --template=, possibly relative to the working directory, or empty
+	Image         DiskImage
+	Settings      Mode   // --settings=
+	Quiet         bool   // --quiet
+	KeepUnit      bool   // --keep-unit
+	Register      string // --register=: "yes", "no" or "auto"
+	Slice         string // --slice=, or empty: machine.slice
+	NoAskPassword bool   // --no-ask-password
+	Console       string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
 
 	Credentials []Credential // --set-credential=, --load-credential=, each ID once
 
@@ -49,20 +51,20 @@ type CommandLine struct {
 	processTwo  bool     // -a was given
 }
 
-// MachineName returns the name of the container: that of --machine=, or one made of the last component of Directory, or
-// nothing if there is neither (then the working directory is meant) or the directory is "/".
+// MachineName returns the name of the container: that of --machine=, or one made of the last component of Directory
+// or the image, or nothing if there is neither (then the working directory is meant) or the directory is "/".
 func (c *CommandLine) MachineName() string {
 	if c.Machine != "" {
 		return c.Machine
 	}
-	return machineNameOf(c.Directory)
+	return c.placeName()
 }
 
 // machinesDirectory is where machinectl(1) keeps images.
 const machinesDirectory = "/var/lib/machines"
 
 // Load reads the .nspawn file of the container as --settings= says; [SettingsNo] gives an empty File. An absolute
-// Directory tells where the file beside the image is, /var/lib/machines without it.
+// Directory or image tells where the file beside the image is, /var/lib/machines without it.
 func (c *CommandLine) Load(fsys fs.FS) (*File, []Problem) {
 	if c.Settings == SettingsNo {
 		return &File{}, nil
@@ -76,8 +78,8 @@ func (c *CommandLine) LoadFrom(folders *Folders) (*File, []Problem) {
 		return &File{}, nil
 	}
 	imageDir := machinesDirectory
-	if path.IsAbs(c.Directory) {
-		imageDir = path.Dir(path.Clean(c.Directory))
+	if place := c.place(); path.IsAbs(place) {
+		imageDir = path.Dir(path.Clean(place))
 	}
 	return folders.load(c.MachineName(), imageDir, c.Settings == SettingsTrusted)
 }
@@ -186,10 +188,14 @@ func (c *CommandLine) check() error {
 		return errors.New("--boot and --as-pid2 may not be combined")
 	case c.processTwo:
 		return unsupported("--as-pid2")
+	case c.Image.Path != "" && c.Directory != "":
+		return errors.New("--image and --directory may not be combined")
+	case c.Image.Path != "" && c.Template != "":
+		return errors.New("--image and --template may not be combined")
 	case c.Template != "" && c.Machine == "" && c.Directory == "":
 		return errors.New("--template needs --directory= or --machine=")
-	case c.Cleanup && c.Machine == "" && c.Directory == "":
-		return errors.New("--cleanup needs --machine= or --directory=")
+	case c.Cleanup && c.Machine == "" && c.place() == "":
+		return errors.New("--cleanup needs --machine=, --directory= or --image=")
 	}
 	return nil
 }

@@ -69,13 +69,16 @@ func run() int {
 	case os.Geteuid() != 0:
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
-		directory, _ := directoryOf(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), treeOf(directory)); err != nil {
+		place, _ := placeOf(&cmd)
+		if err := container.Cleanup(cmd.MachineName(), treeOf(place)); err != nil {
 			return fail(err)
 		}
 		return 0
 	}
-	plan, err := makePlan(&cmd, log)
+	plan, image, err := makePlan(&cmd, notifier, log)
+	if err != nil || cmd.DryRun {
+		err = errors.Join(err, closeImage(image))
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -83,16 +86,23 @@ func run() int {
 		printSteps(plan)
 		return 0
 	}
-	status, err := runContainer(plan, notifier, log)
+	status, err := runContainer(plan, image, notifier, log)
 	if err != nil {
 		return max(fail(err), status)
 	}
 	return status
 }
 
-// directoryOf finds the container's root: --directory=, the machine's image, or the working directory.
-func directoryOf(cmd *settings.CommandLine) (string, error) {
+// placeOf finds the container's root: --directory=, --image=, the machine's image, or the working directory. A disk image
+// becomes that of the command line.
+func placeOf(cmd *settings.CommandLine) (place string, err error) {
 	switch {
+	case cmd.Image.Path != "":
+		if place, err = resolve(cmd.Image.Path); err != nil {
+			return "", fmt.Errorf("--image: %w", err)
+		}
+		cmd.Image.Path = place
+		return place, nil
 	case cmd.Directory != "":
 		directory, err := resolve(cmd.Directory)
 		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
@@ -101,11 +111,14 @@ func directoryOf(cmd *settings.CommandLine) (string, error) {
 		}
 		return directory, err
 	case cmd.Machine != "":
-		directory, err := image.Find(os.DirFS("/"), cmd.Machine)
+		place, isDisk, err := image.Find(os.DirFS("/"), cmd.Machine)
 		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
 			return image.New(cmd.Machine), nil
 		}
-		return directory, err
+		if isDisk {
+			cmd.Image.Path = place
+		}
+		return place, err
 	}
 	return os.Getwd()
 }
@@ -143,13 +156,36 @@ func findTemplate(cmd *settings.CommandLine, directory string) (template string,
 	return template, errors.Is(err, fs.ErrNotExist), nil
 }
 
-func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
-	directory, directoryErr := directoryOf(cmd)
+// makePlan decides what to do. A disk image is open then, also after an error.
+func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Image, error) {
+	r, err := readRequest(cmd, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	image, err := r.openImage(notifier, log)
+	if err != nil {
+		return nil, image, err
+	}
+	plan, err := r.decide(image, log)
+	return plan, image, err
+}
+
+// request is what the command line and the settings ask for.
+type request struct {
+	cmd      *settings.CommandLine
+	settings settings.Settings
+	record   settings.Record
+	place    string // the directory or disk image, without links
+	suffix   string // of the copy of an ephemeral container
+}
+
+func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
+	place, placeErr := placeOf(cmd)
 	named := cmd.Machine != ""
-	if directoryErr == nil {
-		cmd.Directory = directory
-		if !named && directory == "/" {
-			cmd.Machine = container.MachineName(directory)
+	if placeErr == nil && cmd.Image.Path == "" {
+		cmd.Directory = place
+		if !named && place == "/" {
+			cmd.Machine = container.MachineName(place)
 		}
 	}
 	file, problems := cmd.Load(readRoot())
@@ -168,40 +204,73 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	if err := log.problems(problems); err != nil {
 		return nil, err
 	}
-	if directoryErr != nil {
-		return nil, directoryErr
+	if placeErr != nil {
+		return nil, placeErr
 	}
-	directory = treeOf(directory) // a machine may be a link; its file is beside the link, its lock beside the tree
-	effective.Directory = directory
-	suffix := copySuffix()
+	// A machine may be a link; its file is beside the link, its lock beside the tree.
+	r := &request{cmd: cmd, settings: effective, record: record, place: treeOf(place), suffix: copySuffix()}
 	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
-		effective.Machine = container.EphemeralMachine(effective.Machine, suffix)
-		record.Name = effective.Machine
+		r.settings.Machine = container.EphemeralMachine(effective.Machine, r.suffix)
+		r.record.Name = r.settings.Machine
 	}
-	template, missing, err := findTemplate(cmd, directory)
-	if err != nil {
-		return nil, err
+	return r, nil
+}
+
+// openImage opens the disk image that the container runs from, if it does.
+func (r *request) openImage(notifier machined.Notifier, log *logger) (*container.Image, error) {
+	if r.cmd.Image.Path == "" {
+		if option := r.cmd.Image.Option(); option != "" {
+			return nil, fmt.Errorf("%s is for disk images, but %s is a directory", option, r.place)
+		}
+		return nil, nil
 	}
-	source := directory
-	if missing {
-		source = template
-	} else if template != "" {
-		log.print(container.Info, fmt.Sprintf("Directory %s already exists, not populating from template %s.", directory, template))
+	volatile := r.settings.Files.Volatile
+	return container.OpenImage(container.ImageOptions{
+		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
+		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix,
+	}, log.print, func(lines ...string) {
+		if err := notifier.Notify(lines...); err != nil {
+			log.print(container.Warning, err.Error())
+		}
+	})
+}
+
+func closeImage(image *container.Image) error {
+	if image == nil {
+		return nil
 	}
-	host, err := container.Gather(&effective, source)
-	if err != nil {
-		return nil, err
-	}
+	return image.Close()
+}
+
+func (r *request) decide(image *container.Image, log *logger) (*container.Plan, error) {
+	cmd := r.cmd
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
-		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
-		Credentials: cmd.Credentials,
+		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
 	}
-	plan, err := container.Decide(effective, options, host)
+	r.settings.Directory = r.place
+	if image != nil {
+		options.Image, r.settings.Directory = r.place, image.Directory()
+	}
+	source := r.settings.Directory
+	var err error
+	if options.Template, options.Populate, err = findTemplate(cmd, source); err != nil {
+		return nil, err
+	}
+	if options.Populate {
+		source = options.Template
+	} else if options.Template != "" {
+		log.print(container.Info, fmt.Sprintf("%s already exists, not populating from template %s.", r.place, options.Template))
+	}
+	host, err := container.Gather(&r.settings, source)
 	if err != nil {
 		return nil, err
 	}
-	plan.Record = record
+	plan, err := container.Decide(r.settings, options, host)
+	if err != nil {
+		return nil, err
+	}
+	plan.Record = r.record
 	for _, warning := range plan.Warnings {
 		log.print(container.Warning, warning)
 	}
@@ -231,11 +300,11 @@ func readRoot() fs.FS {
 	return os.DirFS("/")
 }
 
-func runContainer(plan *container.Plan, notifier machined.Notifier, log *logger) (int, error) {
+func runContainer(plan *container.Plan, image *container.Image, notifier machined.Notifier, log *logger) (int, error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGWINCH)
 	signal.Ignore(syscall.SIGPIPE)
-	supervisor := container.NewSupervisor(plan, notifier, log.print)
+	supervisor := container.NewSupervisor(plan, image, notifier, log.print)
 	if err := supervisor.Start(); err != nil {
 		supervisor.Close()
 		return 1, err
@@ -252,11 +321,11 @@ func runContainer(plan *container.Plan, notifier machined.Notifier, log *logger)
 }
 
 func printSteps(plan *container.Plan) {
-	supervisor, outer, inner := plan.Steps()
+	image, supervisor, outer, inner := plan.Steps()
 	for _, list := range []struct {
 		title string
 		names []string
-	}{{"supervisor", supervisor}, {"outer", outer}, {"inner", inner}} {
+	}{{"image", image}, {"supervisor", supervisor}, {"outer", outer}, {"inner", inner}} {
 		for _, name := range list.names {
 			fmt.Printf("%-10s %s\n", list.title, name)
 		}

@@ -78,9 +78,9 @@ func load(host Host, folders *settings.Folders, cmd settings.CommandLine, name s
 	return file, container, unique(slices.Concat(problems, wrong, units.Check(container, host.Root)))
 }
 
-// imageOf returns the root directory of a machine with links followed, or nothing: beside it there may be a .nspawn file.
+// imageOf returns the root directory or disk image of a machine with links followed, or nothing: beside it there may be a .nspawn file.
 func imageOf(root fs.FS, name string) string {
-	directory, err := image.Find(root, name)
+	directory, _, err := image.Find(root, name)
 	for range 40 {
 		if err != nil {
 			return ""
