@@ -22,6 +22,7 @@ func Cleanup(machine, directory string) error {
 		cleanMachine(machine),
 		removeStaleTemporaries(machine),
 		kernel.RemoveStaleLocks(usersDirectory),
+		kernel.RemoveStaleMappings(),
 	}
 	if directory != "" {
 		problems = append(problems, sweepCopies(directory), kernel.RemoveStaleLock(kernel.TreeLock(directory)))

@@ -25,6 +25,7 @@ type ImageOptions struct {
 	DryRun    bool // only look: nothing is locked, copied or written to
 	Quiet     bool
 	Suffix    string // of the copy of an ephemeral container
+	AskNobody bool   // for a password
 }
 
 // Image is a disk image that a container runs from, mounted in a mount namespace of the main thread: it is a directory for all
@@ -39,6 +40,8 @@ type Image struct {
 	policy     dissect.Policy
 	layout     *dissect.Image
 	partitions []imagePartition
+	verityData string   // file with hashes, empty: they are in the image
+	key        []byte   // that opened an encrypted partition
 	mounted    []string // where partitions are mounted, the root first
 }
 
@@ -134,16 +137,17 @@ func (i *Image) dissect() error {
 		return fmt.Errorf("--image-policy: %w", err)
 	}
 	i.policy = policy
-	i.layout, err = dissect.Dissect(i.file, i.size, dissect.Options{Architecture: runtime.GOARCH, Policy: policy})
+	verity, err := i.readVerity()
+	if err != nil {
+		return err
+	}
+	i.layout, err = dissect.Dissect(i.file, i.size, dissect.Options{Architecture: runtime.GOARCH, Policy: policy, Verity: verity})
 	return err
 }
 
 // attach makes a block device of each partition. The kernel need not read the partition table.
 func (i *Image) attach() error {
 	for _, p := range i.layout.Partitions {
-		if p.FileSystem == dissect.LUKS {
-			return fmt.Errorf("partition %s is encrypted, which is not supported yet", p.Designator)
-		}
 		p.ReadOnly = p.ReadOnly || i.options.ReadOnly
 		device, err := kernel.AttachLoop(i.file, p.Offset, p.Size, i.layout.SectorSize, p.ReadOnly)
 		if err != nil {

@@ -29,6 +29,7 @@ func imageSteps() []step[*Image] {
 		{"copy image", ephemeral, (*Image).copy},
 		{"read partition table", nil, (*Image).dissect},
 		{"attach partitions", nil, (*Image).attach},
+		{"open verified and encrypted partitions", nil, (*Image).unlock},
 		{"check file systems", nil, (*Image).repair},
 		{"mount partitions", nil, (*Image).mount},
 	}

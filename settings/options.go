@@ -47,9 +47,9 @@ var options = [...]option{
 	{long: "image-policy", meta: "POLICY", help: "Specify disk image dissection policy", set: takeImagePolicy},
 	{long: "mstack"},
 	{long: "oci-bundle"},
-	{long: "root-hash"},
-	{long: "root-hash-sig"},
-	{long: "verity-data"},
+	{long: "root-hash", meta: "HASH", help: "Specify verity root hash for root disk image", set: takeRootHash},
+	{long: "root-hash-sig", meta: "SIG", help: "Specify pkcs7 signature of root hash for verity (a path or base64:DATA)", set: takeRootHashSignature},
+	{long: "verity-data", meta: "PATH", help: "Specify hash device for verity", set: takeVerityData},
 
 	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
 	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},

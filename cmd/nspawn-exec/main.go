@@ -227,7 +227,7 @@ func (r *request) openImage(notifier machined.Notifier, log *logger) (*container
 	volatile := r.settings.Files.Volatile
 	return container.OpenImage(container.ImageOptions{
 		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
-		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix,
+		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix, AskNobody: r.cmd.NoAskPassword,
 	}, log.print, func(lines ...string) {
 		if err := notifier.Notify(lines...); err != nil {
 			log.print(container.Warning, err.Error())

@@ -244,6 +244,15 @@ func MarkedReadOnly(path string) bool {
 	return err == nil && attributes&unix.STATX_ATTR_IMMUTABLE != 0 // the same bit in both interfaces
 }
 
+// Attribute returns the value of an extended attribute of a file, nothing if it has none or cannot have one.
+func Attribute(path, name string) (string, error) {
+	value, err := readGrowing(func(buffer []byte) (int, error) { return unix.Getxattr(path, name, buffer) })
+	if errors.Is(err, unix.ENODATA) || errors.Is(err, unix.EOPNOTSUPP) {
+		return "", nil
+	}
+	return string(value), err
+}
+
 // CopyImage returns a copy of an open image in a file without a name, beside the one at path, which so goes with its last user.
 func CopyImage(ctx context.Context, image *os.File, size int64, path string, report func(Copied)) (*os.File, error) {
 	directory := filepath.Dir(path)

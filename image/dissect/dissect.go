@@ -134,6 +134,9 @@ func (c *choice) choose() error {
 	}
 	for _, d := range []string{Root, Usr} {
 		_, data := c.found[d]
+		if c.Verity.RootHash != nil && c.Verity.covers(d) && !data && !c.ignored[d] {
+			return errors.New("no partition has the UUID that belongs to the root hash")
+		}
 		_, hashes := c.found[d+verityOf]
 		_, signature := c.found[d+signatureOf]
 		if (hashes || signature) && !data && !c.ignored[d] || signature && !hashes {
@@ -154,8 +157,6 @@ func (c *choice) choose() error {
 // takeGeneric falls back to a partition that is not marked as root, if there is one alone.
 func (c *choice) takeGeneric() error {
 	switch {
-	case c.Verity.RootHash != nil:
-		return errors.New("no partition has the UUID that belongs to the root hash")
 	case c.ignored[Root] || c.ignored[Usr]:
 		return errors.New("image policy: the root partition is not to be used")
 	case len(c.generic) > 1 && c.table.kind == "dos":
