@@ -20,6 +20,7 @@ func TestSteps(t *testing.T) {
 			s.Network.Private, s.Network.VirtualEthernet = true, true
 		},
 		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
+		"image":     func(s *settings.Settings, o *Options, _ *Host) { s.Exec.Ephemeral, o.Image = true, "/web.raw" },
 		"template":  func(_ *settings.Settings, o *Options, _ *Host) { o.Template, o.Populate = "/template", true },
 		"everything": func(s *settings.Settings, o *Options, _ *Host) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
@@ -29,8 +30,12 @@ func TestSteps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			_, supervisor, outer, inner := mustDecide(t, change).Steps()
-			for _, list := range [][]string{supervisor, outer, inner} {
+			image, supervisor, outer, inner := mustDecide(t, change).Steps()
+			lists := [][]string{supervisor, outer, inner}
+			if image != nil {
+				lists = slices.Insert(lists, 0, image)
+			}
+			for _, list := range lists {
 				if sorted := slices.Sorted(slices.Values(list)); len(slices.Compact(sorted)) != len(list) {
 					t.Errorf("a name twice in %q", list)
 				}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // emptyDisk makes a file of a size in MiB.
@@ -430,6 +432,44 @@ func TestEphemeralImages(t *testing.T) {
 			t.Errorf("left over: %q", entries)
 		}
 	}
+}
+
+// The supervisor is killed at any moment of the start. The next start works at once, and nothing stays attached.
+func TestImageKilledDuringStart(t *testing.T) {
+	root, data := newTrees(t)
+	image := newDisk(t, filepath.Join(t.TempDir(), "web.raw"), "gpt", section{rootX86, "ext4", root}, section{homePart, "ext4", data})
+	runs := 30
+	if os.Getenv(longTests) != "" {
+		runs = 500
+	}
+	for i := range runs {
+		delay := time.Duration(rand.IntN(80_000)) * time.Microsecond
+		cmd := onImage(nspawn("", sleeper...), image)
+		if i%3 == 0 {
+			cmd.Args = slices.Insert(cmd.Args, 1, "--ephemeral", "--machine=web")
+		}
+		must(t, cmd.Start())
+		time.Sleep(delay)
+		init := childOf(cmd.Process.Pid)
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		if init != 0 {
+			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
+		}
+		if r := runImage(t, image, "--machine=web", "/bin/sh", "-c", "cat /home/data; touch /new"); r.stdout != "data\n" || r.status != 0 {
+			t.Fatalf("killed after %v: %q %s", delay, r.stdout, r.stderr)
+		}
+	}
+	for _, machine := range []string{"web", "disk"} {
+		if r := finish(t, exec.Command(program("nspawn-exec"), "--cleanup", "--image="+image, "--machine="+machine)); r.status != 0 {
+			t.Errorf("--cleanup: %s", r.stderr)
+		}
+	}
+	cleanImage(t, image)
+	if entries, err := os.ReadDir(filepath.Dir(image)); err != nil || len(entries) != 1 {
+		t.Errorf("left over: %q", entries)
+	}
+	command(t, "sh", "-c", "dd if="+image+" bs=1M skip=1 count=24 of="+image+".part status=none && fsck.ext4 -fn "+image+".part")
 }
 
 // A file system is mended before it is written to.
