@@ -39,6 +39,23 @@ func (s *Supervisor) openMounts() error {
 	return nil
 }
 
+// closeMounts gives back what the container has, or never got, of the image.
+func (s *Supervisor) closeMounts() {
+	trees := append([]kernel.Tree{s.root}, s.lateTrees...)
+	for _, m := range s.custom {
+		trees = append(trees, m.tree)
+		if m.layers != nil {
+			trees = append(trees, m.layers.lower...)
+			if m.layers.upper != nil {
+				trees = append(trees, m.layers.upper.Parent)
+			}
+		}
+	}
+	for _, tree := range trees {
+		_ = tree.Close() // most are closed
+	}
+}
+
 func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
 	mapping := bindMapping(bind, s.plan.Settings.Files.IDMapBinds, s.plan.Users)
 	if bind.Source == "" {

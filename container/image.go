@@ -40,8 +40,9 @@ type Image struct {
 	policy     dissect.Policy
 	layout     *dissect.Image
 	partitions []imagePartition
-	verityData string   // file with hashes, empty: they are in the image
-	key        []byte   // that opened an encrypted partition
+	verityData string // file with hashes, empty: they are in the image
+	key        []byte // that opened an encrypted partition
+	mounts     *kernel.PrivateMounts
 	mounted    []string // where partitions are mounted, the root first
 }
 
@@ -176,7 +177,8 @@ func (i *Image) mount() error {
 	if err := os.MkdirAll(imageRoot, 0o755); err != nil {
 		return err
 	}
-	if err := kernel.EnterPrivateMounts(); err != nil {
+	var err error
+	if i.mounts, err = kernel.EnterPrivateMounts(); err != nil {
 		return err
 	}
 	if i.layout.Find(dissect.Root) == nil {
@@ -347,20 +349,17 @@ func (s *Supervisor) clonePartition(root *kernel.Root, target string) (kernel.Tr
 	return tree, err
 }
 
-// Close unmounts the image, and waits until the kernel has written everything to it. No process may have it any more.
+// Close unmounts the image, so that the kernel writes everything to it. No process of the container may have it any more.
 func (i *Image) Close() error {
 	var problems []error
-	if len(i.mounted) > 0 {
-		problems = append(problems, kernel.UnmountAll(imageRoot))
+	if i.mounts != nil {
+		problems = append(problems, kernel.UnmountAll(imageRoot), i.mounts.Leave())
 	}
 	for _, p := range i.partitions {
 		p.device.Close()
 	}
 	if i.file != nil {
 		i.file.Close()
-		if !i.options.ReadOnly && !i.options.Ephemeral {
-			problems = append(problems, kernel.WaitDetached(i.options.Path, detachPatience))
-		}
 	}
 	for _, lock := range i.locks {
 		lock.Release()

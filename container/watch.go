@@ -185,13 +185,14 @@ func (s *Supervisor) Close() {
 	if s.copy != "" {
 		s.report(s.removeCopy())
 	}
+	s.report(s.temporaries.remove())
 	if s.image != nil {
 		if s.child != nil {
 			_, _ = s.child.Wait() // of a start that failed: nobody has the image any more
 		}
+		s.closeMounts()
 		s.report(s.image.Close())
 	}
-	s.report(s.temporaries.remove())
 	for _, lock := range s.locks {
 		lock.Release()
 	}

@@ -434,6 +434,26 @@ func TestEphemeralImages(t *testing.T) {
 	}
 }
 
+// A reboot finds the same image again, also by a relative path, and what the host is to see is on the host again.
+func TestImageReboot(t *testing.T) {
+	image := newImage(t, "ext4", "web.raw")
+	cmd := exec.Command(program("nspawn-exec"), "--quiet", "--register=no", "--console=pipe", "--private-network", "--image=web.raw",
+		"/bin/sh", "-c", "test -e /second && { echo up; exec sleep 1000; }; touch /second; exec /bin/payload reboot")
+	cmd.Dir = filepath.Dir(image)
+	c := launch(t, cmd)
+	c.expect("up")
+	if mounts := mountPoints(t); !slices.Contains(mounts, "/run/systemd/nspawn/unix-export/web") {
+		t.Errorf("mounted: %q", mounts)
+	}
+	if got := loopsOf(t, filepath.Dir(image)); len(got) != 1 {
+		t.Errorf("loop devices: %q", got)
+	}
+	c.signal(syscall.SIGTERM)
+	c.signal(syscall.SIGTERM)
+	c.wait()
+	cleanImage(t, image)
+}
+
 // The supervisor is killed at any moment of the start. The next start works at once, and nothing stays attached.
 func TestImageKilledDuringStart(t *testing.T) {
 	root, data := newTrees(t)

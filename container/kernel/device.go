@@ -196,13 +196,36 @@ func GrowFileSystem(tree Tree, fstype string, device *BlockDevice) error {
 	return nil
 }
 
-// EnterPrivateMounts gives the thread a mount namespace of its own, into which mounts of the host come and out of which none go.
-// Only the main thread, which all steps run on, must do so; see [OnHost] for what the host is to see.
-func EnterPrivateMounts() error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("make mount namespace: %w", err)
+// PrivateMounts are a mount namespace of the main thread, into which mounts of the host come and out of which none go.
+type PrivateMounts struct{ host, directory *os.File }
+
+// EnterPrivateMounts gives the thread mounts of its own. Only the main thread, which all steps run on, must do so; see [OnHost]
+// for what the host is to see.
+func EnterPrivateMounts() (mounts *PrivateMounts, err error) {
+	mounts = &PrivateMounts{}
+	if mounts.host, err = os.Open("/proc/thread-self/ns/mnt"); err != nil {
+		return nil, err
 	}
-	return LeaveHostMounts()
+	if mounts.directory, err = os.OpenFile(".", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return nil, err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return nil, fmt.Errorf("make mount namespace: %w", err)
+	}
+	return mounts, LeaveHostMounts()
+}
+
+// Leave brings the thread back to the mounts of the host and its working directory. The namespace goes, and its mounts with it.
+func (m *PrivateMounts) Leave() error {
+	defer m.host.Close()
+	defer m.directory.Close()
+	if err := unix.Setns(int(m.host.Fd()), unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("return to the mount namespace of the host: %w", err)
+	}
+	if err := unix.Fchdir(int(m.directory.Fd())); err != nil {
+		return fmt.Errorf("return to the working directory: %w", err)
+	}
+	return nil
 }
 
 // OnHost calls do on another thread than the main one: where that has mounts of its own, what do mounts is nevertheless on the
