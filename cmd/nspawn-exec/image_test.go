@@ -286,27 +286,31 @@ func TestImageOptions(t *testing.T) {
 	for name, test := range map[string]struct {
 		options      []string
 		script, want string
+		protected    bool // nothing is written to the image
 	}{
-		"read-only":       {[]string{"--read-only"}, "touch /new /home/new; cat /home/data", "data"},
-		"bind":            {[]string{"--bind=+/home:/mnt"}, "touch /mnt/bound && ls /home; rm /mnt/bound", "bound\ndata\nlost+found"},
-		"overlay":         {[]string{"--overlay=+/etc::/mnt"}, "touch /mnt/new; cat /mnt/inside; ls /etc/new", "of the image"},
-		"volatile":        {[]string{"--volatile=overlay"}, "touch /etc/new && touch /home/new; cat /home/data", "data"},
-		"volatile state":  {[]string{"--volatile=state"}, "touch /var/new && touch /etc/new; cat /home/data", "data"},
-		"pivot":           {[]string{"--pivot-root=/:/mnt"}, "cat /mnt/etc/inside /mnt/home/data", "of the image\ndata"},
-		"ephemeral":       {[]string{"--ephemeral"}, "touch /etc/new /home/new && cat /home/data", "data"},
-		"machine":         {nil, "hostname", "disk"},
-		"journal of host": {[]string{"--link-journal=auto"}, "ls -d /var/log/journal", "/var/log/journal"},
-		"inaccessible":    {[]string{"--inaccessible=/home"}, "ls /home 2>&1 | grep -c data", "0"},
+		"read-only":       {[]string{"--read-only"}, "touch /new /home/new; cat /home/data", "data", true},
+		"bind":            {[]string{"--bind=+/home:/mnt"}, "touch /mnt/bound && ls /home; rm /mnt/bound", "bound\ndata\nlost+found", false},
+		"overlay":         {[]string{"--overlay=+/etc::/mnt"}, "touch /mnt/new; cat /mnt/inside; ls /etc/new", "of the image", false},
+		"volatile":        {[]string{"--volatile=overlay"}, "touch /etc/new && touch /home/new; cat /home/data", "data", true},
+		"volatile state":  {[]string{"--volatile=state"}, "touch /var/new && touch /etc/new; cat /home/data", "data", true},
+		"pivot":           {[]string{"--pivot-root=/:/mnt"}, "cat /mnt/etc/inside /mnt/home/data", "of the image\ndata", false},
+		"ephemeral":       {[]string{"--ephemeral"}, "touch /etc/new /home/new && cat /home/data", "data", true},
+		"machine":         {nil, "hostname", "disk", false},
+		"journal of host": {[]string{"--link-journal=auto"}, "ls -d /var/log/journal", "/var/log/journal", false},
+		"inaccessible":    {[]string{"--inaccessible=/home"}, "ls /home 2>&1 | grep -c data", "0", false},
 	} {
 		for _, users := range []string{"no", "pick"} {
 			t.Run(name+"/"+users, func(t *testing.T) {
-				before := contentOf(t, image)
+				before := ""
+				if test.protected {
+					before = contentOf(t, image)
+				}
 				r := runImage(t, image, append(test.options, "--private-users="+users, "/bin/sh", "-c", test.script)...)
 				if strings.TrimSpace(r.stdout) != test.want {
 					t.Errorf("%q %s, want %q", r.stdout, r.stderr, test.want)
 				}
 				cleanImage(t, image)
-				if after := contentOf(t, image); name != "bind" && name != "machine" && name != "pivot" && name != "inaccessible" && name != "overlay" && name != "journal of host" && after != before {
+				if test.protected && contentOf(t, image) != before {
 					t.Error("the image changed")
 				}
 			})
@@ -371,6 +375,30 @@ func TestImageByMachine(t *testing.T) {
 	if r := finish(t, cmd); r.stdout != "set\nof the image\n" {
 		t.Errorf("%q %s", r.stdout, r.stderr)
 	}
+	waitNoLoops(t, "/run/machines/web.raw")
+}
+
+// A disk with partitions works as a file does; one that is read-only or in use is not written to.
+func TestBlockDevice(t *testing.T) {
+	root, data := newTrees(t)
+	image := newDisk(t, filepath.Join(t.TempDir(), "web.raw"), "gpt", section{rootX86, "ext4", root}, section{homePart, "ext4", data})
+	const script = "cat /home/data; touch /new 2>/dev/null || echo protected"
+	for option, want := range map[string]string{"": "data\n", "--read-only": "data\nprotected\n"} {
+		device := strings.TrimSpace(command(t, "sh", "-c", "losetup --find --show "+option+" "+image))
+		if r := runImage(t, device, "--machine=web", "/bin/sh", "-c", script); r.stdout != want {
+			t.Errorf("%s: %q %s", option, r.stdout, r.stderr)
+		}
+		refused(t, runImage(t, device, "--machine=web", "--ephemeral", "/bin/true"), "a block device is not copied")
+		command(t, "losetup", "--detach", device)
+	}
+	whole := newImage(t, "ext4", "whole.raw")
+	device := strings.TrimSpace(command(t, "losetup", "--find", "--show", whole))
+	defer command(t, "losetup", "--detach", device)
+	place := t.TempDir()
+	command(t, "mount", device, place)
+	refused(t, runImage(t, device, "--machine=web", "/bin/true"), "open image", device, "busy")
+	command(t, "umount", place)
+	clean(t, image)
 }
 
 // An image belongs to one container, unless that only reads; nothing of it is left however the container ends.
@@ -506,6 +534,22 @@ func TestImageRepair(t *testing.T) {
 	command(t, "debugfs", "-w", "-R", "set_super_value state 2", image)
 	refused(t, runImage(t, image, "/bin/true"), "check file systems", image, "partition root", "file system ext4 is damaged")
 	cleanImage(t, image)
+}
+
+// A read-only mount does not even play back the journal.
+func TestReadOnlyImage(t *testing.T) {
+	image := newImage(t, "ext4", "web.raw")
+	command(t, "debugfs", "-w", "-R", "feature +needs_recovery", image)
+	before := contentOf(t, image)
+	for _, option := range []string{"--read-only", "--volatile=state", "--ephemeral"} {
+		if r := runImage(t, image, option, "/bin/cat", "/etc/inside"); r.stdout != "of the image\n" {
+			t.Errorf("%s: %q %s", option, r.stdout, r.stderr)
+		}
+		if contentOf(t, image) != before {
+			t.Errorf("%s: the image changed", option)
+		}
+		cleanImage(t, image)
+	}
 }
 
 // A file system fills its partition where the partition says so.

@@ -54,6 +54,10 @@ func OpenImage(path string, readOnly bool) (file *os.File, size int64, isReadOnl
 		}
 		file, err = os.OpenFile(path, unix.O_RDWR|flags|exclusive, 0)
 		readOnly = errors.Is(err, unix.EROFS) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)
+		if err == nil && isDevice && isReadOnlyDevice(file) { // the kernel only refuses to write
+			readOnly = true
+			file.Close()
+		}
 	}
 	if readOnly {
 		file, err = os.OpenFile(path, unix.O_RDONLY|flags, 0)
@@ -71,6 +75,11 @@ func OpenImage(path string, readOnly bool) (file *os.File, size int64, isReadOnl
 		}
 	}
 	return file, size, readOnly, err
+}
+
+func isReadOnlyDevice(device *os.File) bool {
+	state, err := unix.IoctlGetInt(int(device.Fd()), unix.BLKROGET)
+	return err == nil && state != 0
 }
 
 // loopGetFree is LOOP_CTL_GET_FREE of linux/loop.h.

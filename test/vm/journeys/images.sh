@@ -4,7 +4,7 @@ machines=/var/lib/machines
 tree=$machines/tiny
 size=24 # MiB, of a file system with the tree
 
-attached() { losetup --list --noheadings --output NAME,BACK-FILE | grep "$machines" | tr '\n' ';'; ls /dev/mapper | grep nspawnkit; }
+attached() { losetup --list --noheadings --output NAME,BACK-FILE | grep "$machines" | tr '\n' ';'; ls /sys/block | grep ^dm-; }
 nothing_attached() { equal "$(attached)" ""; }
 mounted() { inside "$1" busybox grep " $2 " /proc/mounts; }
 # ended stops a container and removes its image and what is beside it.
@@ -66,7 +66,8 @@ ext4 /tmp/parts/2 /tmp/parts/root && ext4 /tmp/parts/3 /tmp/parts/home
 for part in 1:1 2:41 3:65; do dd if=/tmp/parts/${part%:*} of=$machines/parts.raw bs=1M seek=${part#*:} conv=notrunc status=none; done
 check "parts: starts" tiny_up parts
 check "parts: has its home" equal "$(inside parts busybox cat /home/file)" hello
-check "parts: has its EFI system partition" contains "$(mounted parts /efi)" "vfat rw,nosuid,nodev,noexec"
+check "parts: has its EFI system partition" contains "$(mounted parts /efi)" vfat
+[ -n "$ORACLE" ] || check "parts: with nothing in it to execute" contains "$(mounted parts /efi)" "vfat rw,nosuid,nodev,noexec"
 check "parts: which belongs to root" equal "$(inside parts busybox stat -c '%u %a' /efi)" "0 700"
 ended parts
 rm -r /tmp/parts
@@ -77,7 +78,7 @@ file_for checked
 require "an image to be checked" ext4 $machines/checked.raw $tree
 veritysetup format $machines/checked.raw $machines/checked.verity | awk '/^Root hash/ {print $3}' >$machines/checked.roothash
 check "checked: starts" tiny_up checked
-check "checked: through the device mapper" contains "$(mounted checked /)" "/dev/mapper/"
+check "checked: through the device mapper" contains "$(attached)" dm-
 check "checked: read-only" contains "$(mounted checked /)" "ext4 ro"
 stop checked
 check "checked: nothing stays attached when it stopped" eventually 15 nothing_attached
@@ -103,7 +104,7 @@ encrypted() {
 file_for secret $'[Service]\nSetCredential=dissect.passphrase:secret'
 require "an encrypted image" encrypted secret secret
 check "secret: starts with the password as credential" tiny_up secret
-check "secret: through the device mapper" contains "$(mounted secret /)" "/dev/mapper/"
+check "secret: through the device mapper" contains "$(attached)" dm-
 inside secret busybox touch /root/written
 if [ -z "$ORACLE" ]; then
     systemctl kill -s KILL "$(unit secret)"
