@@ -157,8 +157,11 @@ func MountDevice(device *BlockDevice, fstype string, readOnly bool, attributes u
 		options = append(options, Option{Name: "ro"})
 	}
 	tree, err := newFileSystem(fstype, device.Path(), attributes, options)
-	if errors.Is(err, unix.ENODEV) {
-		return tree, fmt.Errorf("the kernel has no file system %s: %w", fstype, err)
+	switch {
+	case errors.Is(err, unix.ENODEV):
+		err = fmt.Errorf("the kernel has no file system %s: %w", fstype, err)
+	case errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EUCLEAN): // which can be anything
+		err = fmt.Errorf("%w; the kernel's log (dmesg) says why", err)
 	}
 	return tree, err
 }

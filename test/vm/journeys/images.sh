@@ -14,7 +14,7 @@ ended() {
     rm -f "$machines/$1".* "/etc/systemd/nspawn/$1.nspawn"
     systemctl daemon-reload
 }
-ext4() { truncate -s "${3:-$size}M" "$1" && mkfs.ext4 -q -F -d "$2" "$1"; }
+ext4() { truncate -s "${3:-$size}M" "$1" && mkfs.ext4 -q -F -b 4096 -d "$2" "$1"; } # dm-verity has blocks of 4096 bytes
 file_for() { printf '[Network]\nPrivate=yes\n%s\n' "${2:-}" | nspawn_file "$1"; systemctl daemon-reload; }
 
 require "tools" which mkfs.ext4 mkfs.vfat mksquashfs sfdisk cryptsetup veritysetup
