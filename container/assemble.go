@@ -45,6 +45,23 @@ func (s *Supervisor) openMounts() (err error) {
 	return s.openHomes()
 }
 
+// closeMounts gives back what the container has, or never got, of the image.
+func (s *Supervisor) closeMounts() {
+	trees := append([]kernel.Tree{s.root}, s.lateTrees...)
+	for _, m := range s.custom {
+		trees = append(trees, m.tree)
+		if m.layers != nil {
+			trees = append(trees, m.layers.lower...)
+			if m.layers.upper != nil {
+				trees = append(trees, m.layers.upper.Parent)
+			}
+		}
+	}
+	for _, tree := range trees {
+		_ = tree.Close() // most are closed
+	}
+}
+
 func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
 	mapping := bindMapping(bind, s.plan.Settings.Files.IDMapBinds, s.plan.Users)
 	if bind.Source == "" {
@@ -138,8 +155,9 @@ type assembly struct {
 	*Supervisor
 	workshop *kernel.Workshop
 	root     *kernel.Root
-	masks    string   // the directory of inaccessible files; empty: not made yet
-	paths    []string // of the late mounts
+	masks    string             // the directory of inaccessible files; empty: not made yet
+	hidden   []mountedPartition // by a volatile root
+	paths    []string           // of the late mounts
 	late     []TreeMount
 }
 
@@ -151,8 +169,17 @@ func (s *Supervisor) assemble() error {
 	if len(s.custom) == 0 && !stack && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
 		return nil
 	}
+	hidden, err := s.openHiddenPartitions()
+	defer func() {
+		for _, partition := range hidden {
+			partition.tree.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
-		a := &assembly{Supervisor: s, workshop: w}
+		a := &assembly{Supervisor: s, workshop: w, hidden: hidden}
 		if stack {
 			if err := a.buildStack(); err != nil {
 				return fmt.Errorf("--mstack: %w", err)

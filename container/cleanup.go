@@ -21,6 +21,7 @@ func Cleanup(machine, directory string) error {
 	problems := []error{
 		cleanMachine(machine),
 		kernel.RemoveStaleLocks(usersDirectory),
+		kernel.RemoveStaleMappings(),
 	}
 	if directory != "" {
 		problems = append(problems, sweepCopies(directory), kernel.RemoveStaleLock(kernel.TreeLock(directory)))

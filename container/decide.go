@@ -15,8 +15,8 @@ import (
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
-		checkRoot, decideStack, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideBindUsers, decideIdentity,
-		decideCapabilities, decideFilter,
+		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideBindUsers,
+		decideIdentity, decideCapabilities, decideFilter,
 		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
 	}
 	for _, step := range steps {
@@ -37,7 +37,7 @@ func at(s *settings.Settings, key string, err error) error {
 }
 
 func checkRoot(p *Plan, host *Host) error {
-	directory := p.Settings.Directory
+	directory := p.place()
 	switch {
 	case p.Settings.Exec.Ephemeral && p.Options.Template != "":
 		return at(&p.Settings, "Exec.Ephemeral", errors.New("may not be combined with --template"))
@@ -54,6 +54,22 @@ func checkRoot(p *Plan, host *Host) error {
 		p.warn("directory %s is missing an os-release file, continuing anyway", directory)
 	}
 	return nil
+}
+
+// decideReadOnly implies --read-only for what is marked read-only, see there in systemd-nspawn(1).
+func decideReadOnly(p *Plan, host *Host) error {
+	if host.Root.ReadOnly && p.Options.Stack == nil && (!p.Settings.Exec.Ephemeral || p.Options.Image != "") && !p.Options.Populate {
+		p.Settings.Files.ReadOnly = true
+	}
+	return nil
+}
+
+// place returns what the container runs from, for people: a directory or a disk image.
+func (p *Plan) place() string {
+	if p.Options.Image != "" {
+		return p.Options.Image
+	}
+	return p.Settings.Directory
 }
 
 func decideConsole(p *Plan, host *Host) error {
@@ -86,7 +102,7 @@ func decideIdentity(p *Plan, host *Host) error {
 	}
 	p.Inside.ForwardJournal = p.Options.ForwardJournal.Path != ""
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
-	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate
+	p.Inside.Ephemeral, p.Inside.Populate, p.Inside.Image = s.Exec.Ephemeral, p.Options.Populate, p.Options.Image != ""
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {
@@ -101,7 +117,7 @@ func decideIdentity(p *Plan, host *Host) error {
 		if !s.Exec.LinkJournal.Try && s.Exec.LinkJournal.Mode != "auto" {
 			return at(s, "Exec.LinkJournal", errors.New("host and container machine ids are equal, refusing to link journals"))
 		}
-		p.warn("%s: host and container machine ids are equal, journals are not linked", s.Directory)
+		p.warn("%s: host and container machine ids are equal, journals are not linked", p.place())
 		s.Exec.LinkJournal.Mode = "no"
 	}
 	return nil

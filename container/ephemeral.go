@@ -36,6 +36,9 @@ func MachineName(directory string) string {
 		name, _ := os.Hostname()
 		return name
 	}
+	if info, err := os.Stat(directory); err == nil && !info.IsDir() { // a disk image
+		return (&settings.CommandLine{Image: settings.DiskImage{Path: directory}}).MachineName()
+	}
 	return (&settings.CommandLine{Directory: directory}).MachineName()
 }
 
@@ -110,7 +113,7 @@ func (s *Supervisor) populate(source, target string, skip func(string) bool) err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	progress := newProgress(s, "Copying "+source)
+	progress := newProgress("Copying "+source, s.plan.Options.Quiet, s.tell)
 	if err := kernel.CopyTree(ctx, source, parent, name, skip, progress.report); err != nil {
 		progress.end()
 		return fmt.Errorf("copy %s: %w", source, err)
@@ -122,18 +125,18 @@ func (s *Supervisor) populate(source, target string, skip func(string) bool) err
 
 // progress shows how far a long operation is: on a terminal in one line, and to the service manager, which also waits longer.
 type progress struct {
-	supervisor *Supervisor
-	doing      string
-	terminal   bool
-	begun      time.Time
-	told       time.Time
-	done       kernel.Copied
-	shown      bool
+	doing    string
+	tell     func(lines ...string)
+	terminal bool
+	begun    time.Time
+	told     time.Time
+	done     kernel.Copied
+	shown    bool
 }
 
-func newProgress(s *Supervisor, doing string) *progress {
+func newProgress(doing string, quiet bool, tell func(lines ...string)) *progress {
 	now := time.Now()
-	return &progress{supervisor: s, doing: doing, terminal: !s.plan.Options.Quiet && kernel.IsTerminal(os.Stderr), begun: now, told: now}
+	return &progress{doing: doing, tell: tell, terminal: !quiet && kernel.IsTerminal(os.Stderr), begun: now, told: now}
 }
 
 // report takes what was done so far, and shows it once a second.
@@ -142,7 +145,7 @@ func (p *progress) report(done kernel.Copied) {
 	if now := time.Now(); now.Sub(p.told) >= time.Second {
 		p.told = now
 		text := fmt.Sprintf("%s: %s", p.doing, p.text())
-		p.supervisor.tell(machined.Status(text), machined.ExtendTimeout(30*time.Second))
+		p.tell(machined.Status(text), machined.ExtendTimeout(30*time.Second))
 		if p.terminal {
 			p.shown = true
 			fmt.Fprintf(os.Stderr, "\r\x1b[K%s", text)

@@ -94,6 +94,7 @@ func lookInto(s *settings.Settings, directory string, image *kernel.Root) (root 
 		root.HasUsr = true
 		usr.Close()
 	}
+	root.ReadOnly = kernel.MarkedReadOnly(directory)
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}

@@ -163,7 +163,7 @@ func (s *Supervisor) changeOwners(tree kernel.Tree) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	directory := s.plan.Settings.Directory
-	progress := newProgress(s, "Changing the owners in "+directory)
+	progress := newProgress("Changing the owners in "+directory, s.plan.Options.Quiet, s.tell)
 	err := kernel.ChownTree(ctx, tree, s.plan.Users.Start, busyUsers, progress.report)
 	progress.end()
 	if err != nil {

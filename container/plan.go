@@ -34,6 +34,7 @@ type Root struct {
 	OwnerUID, OwnerGID uint32
 	HasOSRelease       bool
 	HasUsr             bool         // a directory
+	ReadOnly           bool         // nothing can be written to it, or it is marked so
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
@@ -75,6 +76,7 @@ type Options struct {
 	Console    string // "interactive", "read-only", "passive", "pipe"
 	Slice      string
 	Quiet      bool
+	Image      string // the disk image that is mounted at the root directory; empty: there is none
 	Suffix     string // of the copy that an ephemeral container runs from
 	Template   string // that the root directory is made from if it is missing
 	Populate   bool   // it is missing
@@ -97,6 +99,7 @@ type Inside struct {
 	PrivateNetwork bool
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
+	Image          bool // runs from a disk image
 	Populate       bool // runs from a directory that is made first
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session

@@ -57,16 +57,13 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 	if err := os.MkdirAll(export, 0o755); err != nil {
 		return err
 	}
-	place, err := os.OpenFile(export, kernel.PathOnly, 0)
-	if err != nil {
+	return kernel.OnHost(func() (err error) {
+		if err := tree.AttachTo(export); err != nil {
+			return err
+		}
+		s.shared.export, err = kernel.CloneTree(export, false)
 		return err
-	}
-	defer place.Close()
-	if err := tree.Attach(place); err != nil {
-		return err
-	}
-	s.shared.export, err = kernel.CloneTree(export, false)
-	return err
+	})
 }
 
 // removeSharedDirectories takes away what makeSharedDirectories made, also for a supervisor that was killed.
@@ -74,7 +71,7 @@ func removeSharedDirectories(machine string) error {
 	export := exportDirectory(machine)
 	var problems []error
 	if _, err := os.Lstat(export); err == nil {
-		problems = append(problems, kernel.UnmountAll(export))
+		problems = append(problems, kernel.OnHost(func() error { return kernel.UnmountAll(export) }))
 	}
 	return errors.Join(append(problems, removeMissingOk(export), removeIncoming(incomingDirectory(machine)))...)
 }

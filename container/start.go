@@ -20,6 +20,21 @@ func named(name string, err error) error {
 	return nil
 }
 
+// imageSteps run in the host's namespaces, but from "mount" on in a mount namespace of their own, before anything is decided: what is
+// in a disk image counts for that.
+func imageSteps() []step[*Image] {
+	return []step[*Image]{
+		{"lock image", nil, (*Image).lock},
+		{"open image", nil, (*Image).open},
+		{"copy image", ephemeral, (*Image).copy},
+		{"read partition table", nil, (*Image).dissect},
+		{"attach partitions", nil, (*Image).attach},
+		{"open verified and encrypted partitions", nil, (*Image).unlock},
+		{"check file systems", nil, (*Image).repair},
+		{"mount partitions", nil, (*Image).mount},
+	}
+}
+
 // supervisor runs in the host's namespaces, before there is a container.
 func supervisor() []step[*Supervisor] {
 	return []step[*Supervisor]{
@@ -28,7 +43,7 @@ func supervisor() []step[*Supervisor] {
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
-		{"copy directory tree", ephemeral, (*Supervisor).copyTree},
+		{"copy directory tree", func(in *Inside) bool { return in.Ephemeral && !in.Image }, (*Supervisor).copyTree},
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
@@ -108,8 +123,11 @@ func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezon
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.
-func (p *Plan) Steps() (supervisorSteps, outerSteps, innerSteps []string) {
-	return stepNames(supervisor(), &p.Inside), stepNames(outer(), &p.Inside), stepNames(inner(), &p.Inside)
+func (p *Plan) Steps() (imageStepNames, supervisorSteps, outerSteps, innerSteps []string) {
+	if p.Options.Image != "" {
+		imageStepNames = stepNames(imageSteps(), &p.Inside)
+	}
+	return imageStepNames, stepNames(supervisor(), &p.Inside), stepNames(outer(), &p.Inside), stepNames(inner(), &p.Inside)
 }
 
 func stepNames[State any](steps []step[State], in *Inside) []string {

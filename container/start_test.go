@@ -20,6 +20,7 @@ func TestSteps(t *testing.T) {
 			s.Network.Private, s.Network.VirtualEthernet = true, true
 		},
 		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
+		"image":     func(s *settings.Settings, o *Options, _ *Host) { s.Exec.Ephemeral, o.Image = true, "/web.raw" },
 		"template":  func(_ *settings.Settings, o *Options, _ *Host) { o.Template, o.Populate = "/template", true },
 		"everything": func(s *settings.Settings, o *Options, _ *Host) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
@@ -29,8 +30,12 @@ func TestSteps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			supervisor, outer, inner := mustDecide(t, change).Steps()
-			for _, list := range [][]string{supervisor, outer, inner} {
+			image, supervisor, outer, inner := mustDecide(t, change).Steps()
+			lists := [][]string{supervisor, outer, inner}
+			if image != nil {
+				lists = slices.Insert(lists, 0, image)
+			}
+			for _, list := range lists {
 				if sorted := slices.Sorted(slices.Values(list)); len(slices.Compact(sorted)) != len(list) {
 					t.Errorf("a name twice in %q", list)
 				}
@@ -44,7 +49,7 @@ func TestSteps(t *testing.T) {
 
 // The order that the isolation depends on: nothing may run between the filter and the payload, and no_new_privs comes first.
 func TestLastStepsOfInner(t *testing.T) {
-	_, _, inner := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.NoNewPrivileges = true }).Steps()
+	_, _, _, inner := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.NoNewPrivileges = true }).Steps()
 	want := []string{"die with the supervisor", "close descriptors", "set no_new_privs", "limit capabilities", "filter system calls", "execute payload"}
 	if got := inner[len(inner)-len(want):]; strings.Join(got, ";") != strings.Join(want, ";") {
 		t.Errorf("the last steps are %q, want %q", got, want)

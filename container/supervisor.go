@@ -22,6 +22,7 @@ type Supervisor struct {
 	plan *Plan
 	log  func(priority int, text string)
 
+	image       *Image // nil: it runs from a directory
 	locks       []*kernel.Lock
 	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
@@ -49,9 +50,10 @@ type Supervisor struct {
 	made        bool // the directories shared with the host
 }
 
-// NewSupervisor prepares for a plan. log takes a syslog(3) priority.
-func NewSupervisor(plan *Plan, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	return &Supervisor{plan: plan, notifier: notifier, log: log}
+// NewSupervisor prepares for a plan. image is what the container runs from, nil for a directory; it is closed at the end. log takes
+// a syslog(3) priority.
+func NewSupervisor(plan *Plan, image *Image, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
+	return &Supervisor{plan: plan, image: image, notifier: notifier, log: log}
 }
 
 // Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
@@ -107,6 +109,9 @@ func (s *Supervisor) lockTree() error {
 	if os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
 		return nil
 	}
+	if s.plan.Options.Image != "" {
+		return nil // its steps have locked it
+	}
 	if s.plan.Inside.Ephemeral {
 		return s.lockCopy()
 	}
@@ -116,23 +121,33 @@ func (s *Supervisor) lockTree() error {
 	if s.plan.Settings.Directory == "/" {
 		return nil // the host runs from it; the container, which is volatile then, only reads
 	}
-	byName, byInode, err := kernel.TreeLocks(s.plan.Settings.Directory)
+	locks, err := lockPlace(s.plan.Settings.Directory, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
+	s.locks = append(s.locks, locks...)
+	return err
+}
+
+// lockPlace takes the locks of a directory tree or a disk image.
+func lockPlace(place string, shared bool) (locks []*kernel.Lock, err error) {
+	byName, byInode, err := kernel.TreeLocks(place)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, path := range []string{byName, byInode} {
-		lock, err := lockSoon(path, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
+		if path == "" {
+			continue
+		}
+		lock, err := lockSoon(path, shared)
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
-			return fmt.Errorf("directory tree %s is currently busy: another container runs from it", s.plan.Settings.Directory)
+			return locks, fmt.Errorf("directory tree %s is currently busy: another container runs from it", place)
 		case errors.Is(err, kernel.ErrReadOnlyFileSystem):
 			continue // nobody can have it there either
 		case err != nil:
-			return err
+			return locks, err
 		}
-		s.locks = append(s.locks, lock)
+		locks = append(locks, lock)
 	}
-	return nil
+	return locks, nil
 }
 
 // lockSoon is [kernel.LockFile] with some patience: a child of a supervisor that was killed has its locks until it is dead, too.

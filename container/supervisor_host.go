@@ -39,7 +39,7 @@ func (s *Supervisor) clearStale() error {
 	if err := removeReceiverSockets(s.plan.Settings.Machine); err != nil {
 		return err
 	}
-	if err := sweepCopies(s.plan.Settings.Directory); err != nil {
+	if err := sweepCopies(s.plan.place()); err != nil {
 		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
 	}
 	if len(s.plan.Machine.Links) == 0 {
@@ -99,6 +99,9 @@ func (s *Supervisor) registration() machined.Registration {
 	r := machined.Registration{
 		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
+	}
+	if s.image != nil {
+		r.RootDirectory = "" // only this process sees it
 	}
 	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))
 	return r

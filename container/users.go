@@ -61,7 +61,7 @@ func decideUsers(p *Plan, host *Host) error {
 	}
 	users, err := chooseUsers(s.Exec.PrivateUsers, host.Root, s.Machine)
 	if err != nil {
-		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", s.Directory, err))
+		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", p.place(), err))
 	}
 	if s.Exec.PrivateUsers.Ownership == "chown" && users.Namespace {
 		if err := p.checkUnchanged(); err != nil {

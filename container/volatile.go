@@ -27,9 +27,9 @@ func decideVolatile(p *Plan, host *Host) error {
 	switch bin := host.Root.Bin; {
 	case bin == nil || bin.Type() == os.ModeSymlink:
 	case bin.IsDir():
-		return at(s, "Files.Volatile", fmt.Errorf("%s has not merged /bin, /sbin and /lib into /usr: that needs --volatile=overlay or state", s.Directory))
+		return at(s, "Files.Volatile", fmt.Errorf("%s has not merged /bin, /sbin and /lib into /usr: that needs --volatile=overlay or state", p.place()))
 	default:
-		return at(s, "Files.Volatile", fmt.Errorf("/bin of %s is neither missing nor a symbolic link into /usr", s.Directory))
+		return at(s, "Files.Volatile", fmt.Errorf("/bin of %s is neither missing nor a symbolic link into /usr", p.place()))
 	}
 	host.Root.MachineID = "" // it is in /etc, which starts empty
 	return nil
@@ -43,13 +43,11 @@ func (a *assembly) volatileOptions() []kernel.Option {
 
 // makeVolatile puts what is temporary over or around the tree of the image.
 func (a *assembly) makeVolatile() error {
-	switch a.plan.Settings.Files.Volatile {
-	case "yes":
-		return a.volatileRoot()
-	case "state":
-		return a.volatileState()
+	build := map[string]func() error{"yes": a.volatileRoot, "state": a.volatileState, "overlay": a.volatileOverlay}
+	if err := build[a.plan.Settings.Files.Volatile](); err != nil {
+		return err
 	}
-	return a.volatileOverlay()
+	return a.mountPartitions(a.hidden)
 }
 
 // volatileRoot shows /usr of the image, read-only, in a temporary root.

@@ -1,4 +1,4 @@
-// Package image finds the root of a container. For now that is a directory; disk images follow the same search.
+// Package image finds the root of a container: a directory, or a disk image.
 package image
 
 import (
@@ -17,34 +17,40 @@ func searchPath() []string {
 // New returns where the root directory of a new machine goes.
 func New(machine string) string { return path.Join("/var/lib/machines", machine) }
 
-// Found is the image of a machine.
+// Found is the image of a machine: a directory, unless it is one of the other kinds.
 type Found struct {
 	Path  string
-	Stack bool // it is a mount stack, otherwise the root directory
+	Stack bool // a mount stack
+	Disk  bool // a disk image: a file or a block device
 }
 
-// Find returns the root directory or mount stack of a machine below the host's root fsys, of versioned directories NAME.v and
-// NAME.mstack.v the newest version. A disk image of that name is an error of its own, since it would be wrong to say that there
-// is none.
+// Find returns the root of a machine below the host's root fsys: a directory, a block device, a mount stack with the suffix
+// .mstack or a disk image with the suffix .raw, or of versioned directories NAME.v, NAME.mstack.v and NAME.raw.v the newest version.
 func Find(fsys fs.FS, machine string) (Found, error) {
 	for _, folder := range searchPath() {
 		candidate := path.Join(folder, machine)
 		if info, err := fs.Stat(fsys, candidate[1:]); err == nil && info.IsDir() {
 			return Found{Path: candidate}, nil
+		} else if err == nil && info.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice {
+			return Found{Path: candidate, Disk: true}, nil
 		}
-		if info, err := fs.Stat(fsys, candidate[1:]+StackSuffix); err == nil && info.IsDir() {
-			return Found{candidate + StackSuffix, true}, nil
-		}
-		for _, kind := range []Kind{Directories(), Stacks()} {
-			if place, err := findVersioned(fsys, candidate, kind, runtime.GOARCH); place != "" || err != nil {
-				return Found{place, kind.Suffix == StackSuffix}, err
+		for _, kind := range []Kind{Stacks(), Disks()} {
+			info, err := fs.Stat(fsys, candidate[1:]+kind.Suffix)
+			if err == nil && kind.Accept(info.Mode()) {
+				return kind.found(candidate + kind.Suffix), nil
+			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return Found{}, fmt.Errorf("find image of machine %s: %w", machine, err)
 			}
 		}
-		if _, err := fs.Stat(fsys, candidate[1:]+".raw"); err == nil {
-			return Found{}, fmt.Errorf("image %s.raw: disk images are not supported yet, only directories and mount stacks", candidate)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return Found{}, fmt.Errorf("find image of machine %s: %w", machine, err)
+		for _, kind := range []Kind{Directories(), Stacks(), Disks()} {
+			if place, err := findVersioned(fsys, candidate, kind, runtime.GOARCH); place != "" || err != nil {
+				return kind.found(place), err
+			}
 		}
 	}
 	return Found{}, fmt.Errorf("no image for machine %s: /var/lib/machines/%[1]s is missing, and so are the other places of machinectl(1): %w", machine, fs.ErrNotExist)
+}
+
+func (k Kind) found(place string) Found {
+	return Found{Path: place, Stack: k.Suffix == StackSuffix, Disk: k.Suffix == DiskSuffix}
 }

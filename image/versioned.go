@@ -20,6 +20,12 @@ type Kind struct {
 // Directories are directory trees.
 func Directories() Kind { return Kind{Accept: fs.FileMode.IsDir} }
 
+// DiskSuffix ends the name of a disk image.
+const DiskSuffix = ".raw"
+
+// Disks are files with a file system or a partition table.
+func Disks() Kind { return Kind{DiskSuffix, fs.FileMode.IsRegular} }
+
 // versionedSuffix ends the name of a versioned directory.
 const versionedSuffix = ".v"
 

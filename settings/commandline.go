@@ -28,16 +28,18 @@ type CommandLine struct {
 	DryRun           bool // --dry-run: print the steps, start nothing
 	Cleanup          bool // --cleanup: remove what an earlier run left behind, start nothing
 
-	Machine   string // --machine=, a valid machine name, or empty
-	Directory string // --directory=, possibly relative to the working directory, or empty
-	Template  string // --template=, possibly relative to the working directory, or empty
-	Stack     string // --mstack=, possibly relative to the working directory, or empty
-	Settings  Mode   // --settings=
-	Quiet     bool   // --quiet
-	KeepUnit  bool   // --keep-unit
-	Register  string // --register=: "yes", "no" or "auto"
-	Slice     string // --slice=, or empty: machine.slice
-	Console   string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+	Machine       string // --machine=, a valid machine name, or empty
+	Directory     string // --directory=, possibly relative to the working directory, or empty
+	Template      string // --template=, possibly relative to the working directory, or empty
+	Stack         string // --mstack=, possibly relative to the working directory, or empty
+	Image         DiskImage
+	Settings      Mode   // --settings=
+	Quiet         bool   // --quiet
+	KeepUnit      bool   // --keep-unit
+	Register      string // --register=: "yes", "no" or "auto"
+	Slice         string // --slice=, or empty: machine.slice
+	NoAskPassword bool   // --no-ask-password
+	Console       string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
 
 	BindUserGroups []string // --bind-user-group=, each once
 
@@ -54,23 +56,20 @@ type CommandLine struct {
 	processTwo  bool     // -a was given
 }
 
-// MachineName returns the name of the container: that of --machine=, or one made of the last component of Directory, or
-// nothing if there is neither (then the working directory is meant) or the directory is "/".
+// MachineName returns the name of the container: that of --machine=, or one made of the last component of Directory
+// or the image, or nothing if there is neither (then the working directory is meant) or the directory is "/".
 func (c *CommandLine) MachineName() string {
 	if c.Machine != "" {
 		return c.Machine
 	}
-	if c.Stack != "" {
-		return machineNameOf(strings.TrimSuffix(strings.TrimSuffix(path.Clean(c.Stack), ".v"), ".mstack"))
-	}
-	return machineNameOf(c.Directory)
+	return c.placeName()
 }
 
 // machinesDirectory is where machinectl(1) keeps images.
 const machinesDirectory = "/var/lib/machines"
 
 // Load reads the .nspawn file of the container as --settings= says; [SettingsNo] gives an empty File. An absolute
-// Directory tells where the file beside the image is, /var/lib/machines without it.
+// Directory or image tells where the file beside the image is, /var/lib/machines without it.
 func (c *CommandLine) Load(fsys fs.FS) (*File, []Problem) {
 	if c.Settings == SettingsNo {
 		return &File{}, nil
@@ -84,8 +83,8 @@ func (c *CommandLine) LoadFrom(folders *Folders) (*File, []Problem) {
 		return &File{}, nil
 	}
 	imageDir := machinesDirectory
-	if path.IsAbs(c.Directory) {
-		imageDir = path.Dir(path.Clean(c.Directory))
+	if place := c.place(); path.IsAbs(place) {
+		imageDir = path.Dir(path.Clean(place))
 	}
 	return folders.load(c.MachineName(), imageDir, c.Settings == SettingsTrusted)
 }
@@ -197,14 +196,14 @@ func (c *CommandLine) check() error {
 		return errors.New("--boot and --as-pid2 may not be combined")
 	case c.processTwo:
 		return unsupported("--as-pid2")
-	case c.Stack != "" && c.Directory != "":
-		return errors.New("--mstack and --directory may not be combined")
-	case c.Stack != "" && c.Template != "":
-		return errors.New("--mstack and --template may not be combined")
+	case c.places() > 1:
+		return errors.New("--directory, --image and --mstack may not be combined")
+	case c.Template != "" && (c.Image.Path != "" || c.Stack != ""):
+		return errors.New("--template makes a directory: it may not be combined with --image or --mstack")
 	case c.Template != "" && c.Machine == "" && c.Directory == "":
 		return errors.New("--template needs --directory= or --machine=")
-	case c.Cleanup && c.Machine == "" && c.Directory == "" && c.Stack == "":
-		return errors.New("--cleanup needs --machine=, --directory= or --mstack=")
+	case c.Cleanup && c.Machine == "" && c.place() == "":
+		return errors.New("--cleanup needs --machine=, --directory=, --image= or --mstack=")
 	}
 	return nil
 }

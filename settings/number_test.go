@@ -92,7 +92,7 @@ func TestMachineName(t *testing.T) {
 	for directory, want := range map[string]string{
 		"/srv/web": "web", "/srv/web/": "web", "/": "", "": "", "/srv/my_web": "myweb", "/srv/-x-.": "x", "/srv/..": "", "/srv/a..b": "a.b",
 	} {
-		if got := machineNameOf(directory); got != want {
+		if got := machineNameOf(directory, ""); got != want {
 			t.Errorf("%s: %q, want %q", directory, got, want)
 		}
 	}

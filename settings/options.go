@@ -36,7 +36,7 @@ var options = [...]option{
 	{long: "version", arg: NoArgument, help: "Print version string", set: func(c *CommandLine, v value) error { c.Version = true; return nil }},
 	{long: "quiet", short: 'q', arg: NoArgument, help: "Do not show status information", set: func(c *CommandLine, v value) error { c.Quiet = true; return nil }},
 	{long: "no-pager", arg: NoArgument, help: "Do not pipe output into a pager", set: nothingToDo},
-	{long: "no-ask-password", arg: NoArgument, help: "Do not prompt for password", set: nothingToDo},
+	{long: "no-ask-password", arg: NoArgument, help: "Do not prompt for password", set: func(c *CommandLine, v value) error { c.NoAskPassword = true; return nil }},
 	{long: "settings", meta: "BOOL|override|trusted", help: "Load additional settings from .nspawn file", set: takeSettings},
 	{long: "cleanup", arg: NoArgument, help: "Clean up left-over mounts and underlying mount points", set: func(c *CommandLine, v value) error { c.Cleanup = true; return nil }},
 	{long: "dry-run", arg: NoArgument, whole: true, help: "Print the steps of the start, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
@@ -44,13 +44,13 @@ var options = [...]option{
 	{long: "directory", short: 'D', meta: "PATH", help: "Root directory for the container", set: takeDirectory},
 	{long: "machine", short: 'M', meta: "NAME", help: "Set the machine name for the container", set: takeMachine},
 	{long: "template", meta: "PATH", help: "Initialize root directory from template directory, if missing", set: takeTemplate},
-	{long: "image", short: 'i'},
-	{long: "image-policy"},
+	{long: "image", short: 'i', meta: "PATH", help: "Root file system disk image (or device node) for the container", set: takeImage},
+	{long: "image-policy", meta: "POLICY", help: "Specify disk image dissection policy", set: takeImagePolicy},
 	{long: "mstack", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
 	{long: "oci-bundle"},
-	{long: "root-hash"},
-	{long: "root-hash-sig"},
-	{long: "verity-data"},
+	{long: "root-hash", meta: "HASH", help: "Specify verity root hash for root disk image", set: takeRootHash},
+	{long: "root-hash-sig", meta: "SIG", help: "Specify pkcs7 signature of root hash for verity (a path or base64:DATA)", set: takeRootHashSignature},
+	{long: "verity-data", meta: "PATH", help: "Specify hash device for verity", set: takeVerityData},
 
 	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
 	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
@@ -99,7 +99,7 @@ func eachOption(yield func(option) bool) {
 	}
 }
 
-// nothingToDo is for options that ask for what is always so here: no pager, no questions, the system manager.
+// nothingToDo is for options that ask for what is always so here: no pager, the system manager.
 func nothingToDo(*CommandLine, value) error { return nil }
 
 func takeSettings(c *CommandLine, v value) error {
@@ -118,29 +118,11 @@ func takeSettings(c *CommandLine, v value) error {
 	return errors.New("not a boolean, override or trusted")
 }
 
-func takeDirectory(c *CommandLine, v value) error {
-	if v.text == "" {
-		return errors.New("path is empty")
-	}
-	c.Directory = v.text
-	return checkText(v.text)
-}
+func takeDirectory(c *CommandLine, v value) error { return takePath(&c.Directory, v) }
 
-func takeTemplate(c *CommandLine, v value) error {
-	if v.text == "" {
-		return errors.New("path is empty")
-	}
-	c.Template = v.text
-	return checkText(v.text)
-}
+func takeTemplate(c *CommandLine, v value) error { return takePath(&c.Template, v) }
 
-func takeStack(c *CommandLine, v value) error {
-	if v.text == "" {
-		return errors.New("path is empty")
-	}
-	c.Stack = v.text
-	return checkText(v.text)
-}
+func takeStack(c *CommandLine, v value) error { return takePath(&c.Stack, v) }
 
 func takeMachine(c *CommandLine, v value) error {
 	if v.text != "" && !ValidMachineName(v.text) {

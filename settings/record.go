@@ -35,7 +35,7 @@ type RecordLine struct {
 // and Unit are left to the caller.
 func NewRecord(arguments []string, cmd CommandLine, file *File) Record {
 	r := Record{
-		Version: RecordVersion, Name: cmd.MachineName(), Directory: cmd.Directory, Arguments: withoutSecrets(arguments),
+		Version: RecordVersion, Name: cmd.MachineName(), Directory: cmd.place(), Arguments: withoutSecrets(arguments),
 		Lines: []RecordLine{}, Unit: []RecordLine{},
 	}
 	for _, a := range Effective(cmd, file) {

@@ -190,14 +190,15 @@ func ValidMachineName(name string) bool {
 	return true
 }
 
-// machineNameOf makes a machine name of the last component of a directory by leaving out what cannot be in one. Of a versioned
+// machineNameOf makes a machine name of the last component of a path by leaving out the suffix and what cannot be in one. Of a versioned
 // directory (systemd.v(7)), and of what is in one, the version is left out.
-func machineNameOf(directory string) string {
-	if directory == "" || directory == "/" {
+func machineNameOf(place, suffix string) string {
+	if place == "" || place == "/" {
 		return ""
 	}
-	base, versioned := strings.CutSuffix(path.Base(directory), ".v")
-	if versioned || strings.HasSuffix(path.Dir(directory), ".v") {
+	base, versioned := strings.CutSuffix(path.Base(place), ".v")
+	base = strings.TrimSuffix(base, suffix)
+	if versioned || strings.HasSuffix(path.Dir(place), ".v") {
 		base, _, _ = strings.Cut(base, "_")
 	}
 	var labels []string

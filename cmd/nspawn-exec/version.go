@@ -17,6 +17,9 @@ func pickVersions(cmd *settings.CommandLine) error {
 	if err := pickVersion("--mstack", &cmd.Stack, image.Stacks()); err != nil {
 		return err
 	}
+	if err := pickVersion("--image", &cmd.Image.Path, image.Disks()); err != nil {
+		return err
+	}
 	err := pickVersion("--directory", &cmd.Directory, image.Directories())
 	if errors.Is(err, fs.ErrNotExist) && cmd.Template != "" {
 		err = fmt.Errorf("--directory=%s: a versioned directory is not made from a template; name the version to make", cmd.Directory)
@@ -49,7 +52,7 @@ func treeToClean(cmd *settings.CommandLine) string {
 	directory := ""
 	err := pickVersions(cmd)
 	if err == nil {
-		directory, err = directoryOf(cmd)
+		directory, err = placeOf(cmd)
 	}
 	if none := (image.NoVersionError{}); errors.As(err, &none) {
 		return none.Any()

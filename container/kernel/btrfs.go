@@ -15,7 +15,9 @@ const (
 	btrfsInoLookup         = 0xd0009412
 	btrfsSnapCreateV2      = 0x50009417
 	btrfsGetSubvolRootref  = 0xd000943d
+	btrfsSubvolGetFlags    = 0x80089419
 	btrfsSubvolSetFlags    = 0x4008941a
+	btrfsSubvolReadOnly    = 1 << 1
 	subvolumeInode         = 256 // of the top directory of every subvolume
 	btrfsRootrefsPerCall   = 255
 	errOverflow            = unix.EOVERFLOW // there are more of them

@@ -65,6 +65,7 @@ func (c *copier) data(from, to *os.File, start, end int64) error {
 			return err
 		}
 		start += int64(n)
+		c.report(Copied{c.done.Files, c.done.Bytes + start})
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (l *Lock) Release() {
 }
 
 // TreeLocks returns the paths of the two lock files that stand for a directory tree: beside it by name, and by its inode, so
-// that another name of the same tree is excluded too.
+// that another name of the same tree is excluded too. A block device has the second one only.
 func TreeLocks(directory string) (byName, byInode string, err error) {
 	var st unix.Stat_t
 	if err := unix.Stat(directory, &st); err != nil {
@@ -65,6 +65,9 @@ func TreeLocks(directory string) (byName, byInode string, err error) {
 	}
 	byName = TreeLock(directory)
 	byInode = fmt.Sprintf("/run/systemd/nspawn/locks/inode-%d:%d", st.Dev, st.Ino)
+	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
+		byName, byInode = "", fmt.Sprintf("/run/systemd/nspawn/locks/block-%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	}
 	return byName, byInode, nil
 }
 

@@ -56,31 +56,51 @@ func cloneTreeAt(dir int, path, name string, recursive bool, flags uint) (Tree, 
 // Option is one option of a file system, "size=10%" or a flag without value.
 type Option struct{ Name, Value string }
 
+// ParseOption reads an option as mount(8) has it, "NAME=VALUE" or "NAME".
+func ParseOption(text string) Option {
+	name, value, _ := strings.Cut(text, "=")
+	return Option{name, value}
+}
+
 // NewFileSystem makes a new instance of a file system type (fsopen(2)) with the mount attributes MOUNT_ATTR_*.
 func NewFileSystem(fstype string, attributes uint64, options ...Option) (Tree, error) {
+	return newFileSystem(fstype, fstype, attributes, options)
+}
+
+func newFileSystem(fstype, source string, attributes uint64, options []Option) (Tree, error) {
 	fd, err := unix.Fsopen(fstype, unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return Tree{}, fmt.Errorf("open file system %s: %w", fstype, err)
 	}
 	defer unix.Close(fd)
-	for _, option := range append(options, Option{"source", fstype}) {
+	for _, option := range append(options, Option{"source", source}) {
 		if option.Value == "" {
 			err = unix.FsconfigSetFlag(fd, option.Name)
 		} else {
 			err = unix.FsconfigSetString(fd, option.Name, option.Value)
 		}
 		if err != nil {
-			return Tree{}, fmt.Errorf("set option %s=%s of file system %s: %w", option.Name, option.Value, fstype, err)
+			return Tree{}, fmt.Errorf("set option %s=%s of file system %s: %w", option.Name, option.Value, fstype, explained(fd, err))
 		}
 	}
 	if err := unix.FsconfigCreate(fd); err != nil {
-		return Tree{}, fmt.Errorf("create file system %s: %w", fstype, err)
+		return Tree{}, fmt.Errorf("create file system %s: %w", fstype, explained(fd, err))
 	}
 	mount, err := unix.Fsmount(fd, unix.FSMOUNT_CLOEXEC, int(attributes))
 	if err != nil {
 		return Tree{}, fmt.Errorf("mount file system %s: %w", fstype, err)
 	}
 	return Tree{os.NewFile(uintptr(mount), fstype)}, nil
+}
+
+// explained adds what the file system says of an error, which it keeps for the reader of its context.
+func explained(context int, err error) error {
+	message := make([]byte, 1024)
+	n, readErr := unix.Read(context, message)
+	if text, isError := strings.CutPrefix(string(message[:max(n, 0)]), "e "); readErr == nil && isError {
+		return fmt.Errorf("%w (%s)", err, strings.TrimSpace(text))
+	}
+	return err
 }
 
 // Mount attributes, see mount_setattr(2).

@@ -33,6 +33,9 @@ func OpenRoot(directory string) (*Root, error) {
 	return &Root{dir}, nil
 }
 
+// RootOf is the directory of a tree as a root; it is closed with the tree.
+func RootOf(tree Tree) *Root { return &Root{tree.file} }
+
 // Close closes the directory.
 func (r *Root) Close() error { return r.dir.Close() }
 

@@ -81,7 +81,11 @@ func ownProgram() (*os.File, error) {
 		return nil, fmt.Errorf("open own program: %w", err)
 	}
 	defer file.Close()
-	tree, err := CloneTreeOf(file, false)
+	var tree Tree
+	err = OnHost(func() error { // where the program was started
+		tree, err = CloneTreeOf(file, false)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

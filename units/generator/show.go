@@ -78,7 +78,7 @@ func load(host Host, folders *settings.Folders, cmd settings.CommandLine, name s
 	return file, container, unique(slices.Concat(problems, wrong, units.Check(container, host.Root)))
 }
 
-// imageOf returns the root directory or mount stack of a machine with links followed, or nothing: beside it there may be a .nspawn file.
+// imageOf returns the root directory, disk image or mount stack of a machine with links followed, or nothing: beside it there may be a .nspawn file.
 func imageOf(root fs.FS, name string) string {
 	found, err := image.Find(root, name)
 	if err != nil {

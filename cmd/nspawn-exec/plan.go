@@ -1,0 +1,165 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+
+	"nspawnkit/container"
+	"nspawnkit/container/kernel"
+	"nspawnkit/image"
+	"nspawnkit/machined"
+	"nspawnkit/settings"
+	"nspawnkit/units"
+)
+
+// makePlan decides what to do. A disk image is open then, also after an error.
+func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Image, error) {
+	r, err := readRequest(cmd, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	image, err := r.openImage(notifier, log)
+	if err != nil {
+		return nil, image, err
+	}
+	plan, err := r.decide(image, log)
+	return plan, image, err
+}
+
+// request is what the command line and the settings ask for.
+type request struct {
+	cmd      *settings.CommandLine
+	settings settings.Settings
+	record   settings.Record
+	place    string // the directory, disk image or mount stack, without links
+	suffix   string // of the copy of an ephemeral container
+}
+
+func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
+	if err := pickVersions(cmd); err != nil {
+		return nil, err
+	}
+	place, placeErr := placeOf(cmd)
+	named := cmd.Machine != ""
+	if placeErr == nil && cmd.Image.Path == "" && cmd.Stack == "" {
+		cmd.Directory = place
+		if !named && place == "/" {
+			cmd.Machine = container.MachineName(place)
+		}
+	}
+	file, problems := cmd.Load(readRoot())
+	record := settings.NewRecord(os.Args[1:], *cmd, file)
+	if cmd.KeepUnit {
+		record.Unit = units.Recorded(units.Loaded(readRoot(), record.Name))
+	}
+	effective, more := settings.Combine(*cmd, file)
+	problems = append(problems, more...)
+	// The generator has left these lines out of the unit; the container must not run as if they were not there.
+	unit := units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}
+	problems = append(problems, units.Check(unit, readRoot())...)
+	if kernel.HasSystemd() {
+		problems = append(problems, units.NotInForce(unit, readRoot(), cmd.KeepUnit)...)
+	}
+	if err := log.problems(problems); err != nil {
+		return nil, err
+	}
+	if placeErr != nil {
+		return nil, placeErr
+	}
+	// A machine may be a link; its file is beside the link, its lock beside the tree.
+	r := &request{cmd: cmd, settings: effective, record: record, place: treeOf(place), suffix: copySuffix()}
+	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
+		r.settings.Machine = container.EphemeralMachine(effective.Machine, r.suffix)
+		r.record.Name = r.settings.Machine
+	}
+	return r, nil
+}
+
+// openImage opens the disk image that the container runs from, if it does.
+func (r *request) openImage(notifier machined.Notifier, log *logger) (*container.Image, error) {
+	if r.cmd.Image.Path == "" {
+		if option := r.cmd.Image.Option(); option != "" {
+			return nil, fmt.Errorf("%s is for disk images, but %s is none", option, r.place)
+		}
+		return nil, nil
+	}
+	volatile := r.settings.Files.Volatile
+	return container.OpenImage(container.ImageOptions{
+		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
+		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix, AskNobody: r.cmd.NoAskPassword,
+	}, log.print, func(lines ...string) {
+		if err := notifier.Notify(lines...); err != nil {
+			log.print(container.Warning, err.Error())
+		}
+	})
+}
+
+func closeImage(image *container.Image) error {
+	if image == nil {
+		return nil
+	}
+	return image.Close()
+}
+
+func (r *request) decide(image *container.Image, log *logger) (*container.Plan, error) {
+	cmd := r.cmd
+	options := container.Options{
+		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
+		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
+		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+	}
+	r.settings.Directory = r.place
+	if image != nil {
+		options.Image, r.settings.Directory = r.place, image.Directory()
+	}
+	source := r.settings.Directory
+	var err error
+	if options.Stack, err = readStack(cmd); err != nil {
+		return nil, err
+	}
+	if options.Template, options.Populate, err = findTemplate(cmd, source); err != nil {
+		return nil, err
+	}
+	if options.Populate {
+		source = options.Template
+	} else if options.Template != "" {
+		log.print(container.Info, fmt.Sprintf("%s already exists, not populating from template %s.", r.place, options.Template))
+	}
+	host, err := container.Gather(&r.settings, source, options.Stack)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := container.Decide(r.settings, options, host)
+	if err != nil {
+		return nil, err
+	}
+	plan.Record = r.record
+	for _, warning := range plan.Warnings {
+		log.print(container.Warning, warning)
+	}
+	if plan.UUID == "" {
+		plan.UUID = container.RandomID()
+	}
+	plan.Identify(plan.UUID)
+	return plan, nil
+}
+
+// suffixVariable keeps the name of an ephemeral machine over its reboots.
+const suffixVariable = "NSPAWNKIT_EPHEMERAL_SUFFIX"
+
+// copySuffix returns the suffix of the copy that an ephemeral container runs from, at a reboot the same again.
+func copySuffix() string {
+	if suffix := os.Getenv(suffixVariable); image.ValidSuffix(suffix) {
+		return suffix
+	}
+	return container.RandomSuffix()
+}
+
+// readRoot is where files of the host are read: tests and images built offline put something before it.
+func readRoot() fs.FS {
+	if root := os.Getenv("NSPAWNKIT_ROOT"); root != "" {
+		return os.DirFS(root)
+	}
+	return os.DirFS("/")
+}
