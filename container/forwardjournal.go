@@ -128,7 +128,10 @@ func startReceiver(cmd *exec.Cmd, machine string) (*receiver, error) {
 	defer notify.Close()
 	cmd.Env = []string{"NOTIFY_SOCKET=" + receiverNotify(machine), "SYSTEMD_LOG_LEVEL=notice"}
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // this thread is the main one
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:   true,            // Ctrl-C is not for it
+		Pdeathsig: syscall.SIGTERM, // this thread is the main one
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

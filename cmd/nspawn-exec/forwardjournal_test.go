@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -103,6 +104,9 @@ func TestForwardJournalKilled(t *testing.T) {
 	c := begin(t, root, append([]string{forward}, sleeper...)...)
 	if count := receivers(); count != 1 {
 		t.Errorf("%d receivers", count)
+	}
+	if err := exec.Command("pgrep", "-f", "-g", fmt.Sprint(syscall.Getpgrp()), "listen-raw=/run/nspawnkit").Run(); err == nil {
+		t.Error("Ctrl-C would end the receiver")
 	}
 	cleanup(t, root)
 	if _, err := os.Stat("/run/nspawnkit/journal/web"); err != nil {
