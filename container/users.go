@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
@@ -155,10 +156,13 @@ func lockUsers(start uint32) (*kernel.Lock, error) {
 	return kernel.LockFile(filepath.Join(usersDirectory, fmt.Sprint(start)), false)
 }
 
+// allocateTimeout bounds the call to systemd-nsresourced, which compiles programs for the kernel when it is started first.
+const allocateTimeout = 90 * time.Second
+
 // allocateUsers takes a range from systemd-nsresourced(8). It does not know who else picked one, but the locks do: what is in use
 // it keeps until there is a free one.
 func (s *Supervisor) allocateUsers() error {
-	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), allocateTimeout)
 	defer cancel()
 	for range 10 {
 		name := "nspawn-" + RandomSuffix()[:8]
