@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -160,14 +162,58 @@ func TestVerityPartitions(t *testing.T) {
 	refused(t, runMapped(t, image, environment, "--root-hash="+strings.Repeat("ab", 32), "/bin/true"), "no partition has the UUID")
 }
 
-func TestEncrypted(t *testing.T) {
-	plain := newImage(t, "ext4", "plain")
-	image := emptyDisk(t, filepath.Join(t.TempDir(), "web.raw"), 32)
+// encryptedImage makes an encrypted image, whose password is "secret", and the plain one that is in it.
+func encryptedImage(t *testing.T) (image, plain string) {
+	t.Helper()
+	plain = newImage(t, "ext4", "plain")
+	image = emptyDisk(t, filepath.Join(t.TempDir(), "web.raw"), 32)
 	format := exec.Command("cryptsetup", "luksFormat", "--batch-mode", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000", "--key-file=-", image)
 	format.Stdin = strings.NewReader("secret")
 	if output, err := format.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
+	return image, plain
+}
+
+// The password is asked for on the terminal, again if it is wrong.
+func TestPasswordOnTerminal(t *testing.T) {
+	image, plain := encryptedImage(t)
+	_, _, environment := newMapper(t, "TEST_PLAIN="+plain)
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	must(t, err)
+	defer terminal.Close()
+	must(t, unix.IoctlSetPointerInt(int(terminal.Fd()), unix.TIOCSPTLCK, 0))
+	number, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPTN)
+	must(t, err)
+	peer, err := os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	must(t, err)
+	defer peer.Close()
+	cmd := onImage(nspawn("", "/bin/cat", "/etc/inside"), image)
+	cmd.Env, cmd.Stdin = environment, peer
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	go func() {
+		var seen strings.Builder
+		buffer := make([]byte, 1024)
+		for _, answer := range []string{"wrong\n", "secret\n"} {
+			for asked := strings.Count(seen.String(), "passphrase"); strings.Count(seen.String(), "passphrase") == asked; {
+				n, err := terminal.Read(buffer)
+				if err != nil {
+					return
+				}
+				seen.Write(buffer[:n])
+			}
+			time.Sleep(300 * time.Millisecond) // what is typed before the terminal is set up is thrown away
+			_, _ = terminal.WriteString(answer)
+		}
+	}()
+	if r := finish(t, cmd); r.stdout != "of the image\n" {
+		t.Errorf("%q %s", r.stdout, r.stderr)
+	}
+	waitNoLoops(t, image)
+}
+
+func TestEncrypted(t *testing.T) {
+	image, plain := encryptedImage(t)
 	credentials := t.TempDir()
 	folder, log, environment := newMapper(t, "TEST_PLAIN="+plain, "CREDENTIALS_DIRECTORY="+credentials)
 	check := func(name, message string, options ...string) {
