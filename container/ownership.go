@@ -91,7 +91,9 @@ func checkChown(users *Users) error {
 
 // checkUnchanged refuses to change owners of a tree that is not to be written to, as systemd-nspawn does.
 func (p *Plan) checkUnchanged() error {
-	switch {
+	switch _, asked := p.Settings.Set["Files.ReadOnly"]; {
+	case p.Settings.Files.ReadOnly && !asked:
+		return errors.New("its owners cannot be changed: it is marked read-only, or on a read-only file system")
 	case p.Settings.Files.ReadOnly:
 		return errors.New("its owners cannot be changed with --read-only")
 	case isVolatile(&p.Settings):
