@@ -16,7 +16,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideVolatile, decideConsole, decideUsers, decideIdentity, decideCapabilities, decideFilter,
-		decideNetwork, decideMounts, decideFiles, decideLimits, decidePayload,
+		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePayload,
 	}
 	for _, step := range steps {
 		if err := step(plan, &host); err != nil {

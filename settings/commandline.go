@@ -32,6 +32,7 @@ type CommandLine struct {
 	Directory string // --directory=, possibly relative to the working directory, or empty
 	Template  string // --template=, possibly relative to the working directory, or empty
 	Stack     string // --mstack=, possibly relative to the working directory, or empty
+	Bundle    string // --oci-bundle=, possibly relative to the working directory, or empty
 	Settings  Mode   // --settings=
 	Quiet     bool   // --quiet
 	KeepUnit  bool   // --keep-unit
@@ -55,6 +56,9 @@ type CommandLine struct {
 func (c *CommandLine) MachineName() string {
 	if c.Machine != "" {
 		return c.Machine
+	}
+	if c.Bundle != "" {
+		return machineNameOf(c.Bundle)
 	}
 	if c.Stack != "" {
 		return machineNameOf(strings.TrimSuffix(strings.TrimSuffix(path.Clean(c.Stack), ".v"), ".mstack"))
@@ -190,14 +194,16 @@ func (c *CommandLine) check() error {
 		return errors.New("--boot and --as-pid2 may not be combined")
 	case c.processTwo:
 		return unsupported("--as-pid2")
+	case c.Bundle != "" && (c.Directory != "" || c.Stack != "" || c.Template != ""):
+		return errors.New("--oci-bundle may not be combined with --directory, --mstack or --template")
 	case c.Stack != "" && c.Directory != "":
 		return errors.New("--mstack and --directory may not be combined")
 	case c.Stack != "" && c.Template != "":
 		return errors.New("--mstack and --template may not be combined")
 	case c.Template != "" && c.Machine == "" && c.Directory == "":
 		return errors.New("--template needs --directory= or --machine=")
-	case c.Cleanup && c.Machine == "" && c.Directory == "" && c.Stack == "":
-		return errors.New("--cleanup needs --machine=, --directory= or --mstack=")
+	case c.Cleanup && c.Machine == "" && c.Directory == "" && c.Stack == "" && c.Bundle == "":
+		return errors.New("--cleanup needs --machine=, --directory=, --mstack= or --oci-bundle=")
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"--console=tty", "--console=tty: not one of interactive, read-only, passive, pipe, autopipe"},
 		{"--register=maybe", "--register=maybe: not a boolean"},
 		{"--slice=a/b", "--slice=a/b: not the name of a slice"},
-		{"--cleanup", "--cleanup needs --machine=, --directory= or --mstack="},
+		{"--cleanup", "--cleanup needs --machine=, --directory=, --mstack= or --oci-bundle="},
 		{"--network-zone=../x", "--network-zone=../x: not a valid zone name"},
 		{"-p 80 -p 80", "--port=80: host port tcp:80 is already used at --port"},
 		{"--rlimit=NOFILE", "--rlimit=NOFILE: not an assignment"},

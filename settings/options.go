@@ -46,7 +46,7 @@ var options = [...]option{
 	{long: "image", short: 'i'},
 	{long: "image-policy"},
 	{long: "mstack", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
-	{long: "oci-bundle"},
+	{long: "oci-bundle", meta: "PATH", help: "OCI bundle directory", set: takeBundle},
 	{long: "root-hash"},
 	{long: "root-hash-sig"},
 	{long: "verity-data"},
@@ -127,6 +127,14 @@ func takeTemplate(c *CommandLine, v value) error {
 		return errors.New("path is empty")
 	}
 	c.Template = v.text
+	return checkText(v.text)
+}
+
+func takeBundle(c *CommandLine, v value) error {
+	if v.text == "" {
+		return errors.New("path is empty")
+	}
+	c.Bundle = v.text
 	return checkText(v.text)
 }
 

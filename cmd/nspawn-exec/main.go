@@ -101,6 +101,8 @@ func directoryOf(cmd *settings.CommandLine) (string, error) {
 			return filepath.Join(parent, filepath.Base(cmd.Directory)), err
 		}
 		return directory, err
+	case cmd.Bundle != "":
+		return "", fmt.Errorf("--oci-bundle=%s: there is no root directory", cmd.Bundle) // or it would be that of --directory=
 	case cmd.Stack != "":
 		stack, err := resolve(cmd.Stack)
 		if err != nil {
@@ -158,6 +160,10 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	if err := pickVersions(cmd); err != nil {
 		return nil, err
 	}
+	bundle, bundleProblems, err := readBundle(cmd)
+	if err != nil {
+		return nil, err
+	}
 	directory, directoryErr := directoryOf(cmd)
 	named := cmd.Machine != ""
 	if directoryErr == nil {
@@ -166,7 +172,10 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 			cmd.Machine = container.MachineName(directory)
 		}
 	}
-	file, problems := cmd.Load(readRoot())
+	file, problems := bundle.File, bundleProblems
+	if file == nil {
+		file, problems = cmd.Load(readRoot())
+	}
 	record := settings.NewRecord(os.Args[1:], *cmd, file)
 	if cmd.KeepUnit {
 		record.Unit = units.Recorded(units.Loaded(readRoot(), record.Name))
@@ -175,8 +184,10 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 	problems = append(problems, more...)
 	// The generator has left these lines out of the unit; the container must not run as if they were not there.
 	unit := units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}
-	problems = append(problems, units.Check(unit, readRoot())...)
-	if kernel.HasSystemd() {
+	if cmd.Bundle == "" {
+		problems = append(problems, units.Check(unit, readRoot())...)
+	}
+	if kernel.HasSystemd() && cmd.Bundle == "" {
 		problems = append(problems, units.NotInForce(unit, readRoot(), cmd.KeepUnit)...)
 	}
 	if err := log.problems(problems); err != nil {
@@ -214,6 +225,9 @@ func makePlan(cmd *settings.CommandLine, log *logger) (*container.Plan, error) {
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: suffix, Template: template, Populate: missing,
 		Stack: stack, Credentials: cmd.Credentials,
+	}
+	if cmd.Console == "" {
+		options.Console = bundle.Console
 	}
 	plan, err := container.Decide(effective, options, host)
 	if err != nil {
