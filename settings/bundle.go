@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -40,7 +41,7 @@ func ReadBundle(fsys fs.FS, directory string) (*Bundle, []Problem) {
 		r.refuse("", "%v", err)
 		return r.bundle, r.problems
 	}
-	if _, err := decoder.Token(); err == nil {
+	if _, err := decoder.Token(); err != io.EOF {
 		r.refuse("", "there is something behind the configuration")
 	}
 	// Nothing is put into the root directory that the bundle does not ask for.
@@ -237,7 +238,8 @@ func (r *bundleReader) require(config map[string]any) {
 			r.refuse(name, "is missing")
 		}
 	}
-	if r.bundle.Root == "" && len(r.problems) == 0 {
+	isError := func(p Problem) bool { return p.Severity == Error }
+	if r.bundle.Root == "" && !slices.ContainsFunc(r.problems, isError) {
 		r.refuse("root.path", "is missing")
 	}
 }
