@@ -284,12 +284,15 @@ func (a *assembly) mount(m *openedMount) error {
 	top, _, _ := strings.Cut(strings.TrimPrefix(where, "/"), "/")
 	late := slices.Contains(lateDirectories(), top)
 	if late {
-		a.late = append(a.late, TreeMount{Destination: m.destination, Origin: m.origin.String(), Inaccessible: m.kind == inaccessibleMount})
+		a.late = append(a.late, TreeMount{Destination: m.destination, Origin: m.origin.String(), Inaccessible: m.kind == inaccessibleMount, Optional: m.optional})
 		if m.kind == inaccessibleMount {
 			return nil
 		}
 	}
 	place, err := a.place(m, late)
+	if m.optional && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -334,11 +337,11 @@ func (a *assembly) make(m *openedMount, place *os.File) (kernel.Tree, error) {
 	case bindMount:
 		return m.tree, a.mapBind(m, place)
 	case temporaryMount:
-		list, err := temporaryOptions(m.temporary.Options, a.plan.Users)
+		list, attributes, err := temporaryOptions(m.temporary.Options, a.plan.Users)
 		if err != nil {
 			return kernel.Tree{}, err
 		}
-		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime, list...)
+		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime|attributes, list...)
 	case overlayMount:
 		if err := a.mapLayers(m.layers); err != nil {
 			return kernel.Tree{}, err
@@ -357,8 +360,8 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	if m.user != nil {
 		return a.mapHome(m)
 	}
-	if m.bind.ReadOnly {
-		if err := m.tree.SetAttributes(kernel.ReadOnly, m.bind.Recursive); err != nil {
+	if attributes := bindAttributes(m.bind); attributes != 0 {
+		if err := m.tree.SetAttributes(attributes, m.bind.Recursive); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ type customMount struct {
 	bind        *settings.Bind
 	temporary   *settings.TemporaryFileSystem
 	overlay     *settings.Overlay
+	optional    bool // there need not be anything to mount on
 }
 
 // mountKind orders mounts on the same destination: the last is seen.
@@ -47,7 +48,7 @@ func customMounts(files *settings.Files) []customMount {
 		mounts = append(mounts, customMount{origin: o.Origin, destination: o.Destination, kind: overlayMount, overlay: o})
 	}
 	for _, m := range files.Inaccessible {
-		mounts = append(mounts, customMount{origin: m.Origin, destination: m.Path, kind: inaccessibleMount})
+		mounts = append(mounts, customMount{origin: m.Origin, destination: m.Path, kind: inaccessibleMount, optional: m.Optional})
 	}
 	slices.SortStableFunc(mounts, func(a, b customMount) int {
 		if order := slices.Compare(strings.Split(a.destination, "/"), strings.Split(b.destination, "/")); order != 0 {
@@ -106,21 +107,40 @@ func describeUnmappable(bind *settings.Bind, fileSystem string, uid uint32, user
 }
 
 // temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=; settings has added the mode. The users in them are the container's.
-func temporaryOptions(list string, users Users) ([]kernel.Option, error) {
+// Options of all mounts are its attributes.
+func temporaryOptions(list string, users Users) (result []kernel.Option, attributes uint64, err error) {
 	root := strconv.FormatUint(uint64(users.Start), 10)
-	result := options("size", "10%", "nr_inodes", "400k", "uid", root, "gid", root)
+	result = options("size", "10%", "nr_inodes", "400k", "uid", root, "gid", root)
 	for _, option := range strings.Split(list, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		if name == "uid" || name == "gid" {
 			id, err := strconv.ParseUint(value, 10, 32)
 			if err != nil || users.Namespace && id >= uint64(users.Count) {
-				return nil, fmt.Errorf("option %s of a tmpfs: not a user of the container", option)
+				return nil, 0, fmt.Errorf("option %s of a tmpfs: not a user of the container", option)
 			}
 			value = strconv.FormatUint(id+uint64(users.Start), 10)
 		}
-		if name != "" {
+		switch option {
+		case "", "rw", "nosuid", "nodev", "exec", "strictatime":
+		case "ro":
+			attributes |= kernel.ReadOnly
+		case "noexec":
+			attributes |= kernel.NoExec
+		default:
 			result = append(result, kernel.Option{Name: name, Value: value})
 		}
 	}
-	return result, nil
+	return result, attributes, nil
+}
+
+// bindAttributes returns the attributes of a bind.
+func bindAttributes(bind *settings.Bind) (attributes uint64) {
+	for attribute, wanted := range map[uint64]bool{
+		kernel.ReadOnly: bind.ReadOnly, kernel.NoSUID: bind.NoSUID, kernel.NoDev: bind.NoDev, kernel.NoExec: bind.NoExec,
+	} {
+		if wanted {
+			attributes |= attribute
+		}
+	}
+	return attributes
 }

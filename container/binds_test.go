@@ -102,15 +102,15 @@ func TestTemporaryOptions(t *testing.T) {
 		}
 		return last
 	}
-	list, err := temporaryOptions("size=1m,uid=5,noswap", shifted)
-	if err != nil || value(list, "uid") != "1048581" || value(list, "gid") != "1048576" || value(list, "size") != "1m" || value(list, "mode") != "" {
+	list, attributes, err := temporaryOptions("size=1m,uid=5,noswap,ro,noexec,nosuid", shifted)
+	if err != nil || attributes != kernel.ReadOnly|kernel.NoExec || value(list, "nosuid") != "" || value(list, "uid") != "1048581" || value(list, "gid") != "1048576" || value(list, "size") != "1m" || value(list, "mode") != "" {
 		t.Errorf("got %v, %v", list, err)
 	}
 	for _, bad := range []string{"uid=65536", "uid=root", "gid=-1", "uid"} {
-		_, err := temporaryOptions(bad, shifted)
+		_, _, err := temporaryOptions(bad, shifted)
 		wantError(t, err, bad)
 	}
-	if list, err := temporaryOptions("uid=70000", Users{}); err != nil || value(list, "uid") != "70000" {
+	if list, _, err := temporaryOptions("uid=70000", Users{}); err != nil || value(list, "uid") != "70000" {
 		t.Errorf("got %v, %v", list, err)
 	}
 }

@@ -298,7 +298,11 @@ func (f *first) listenNotify() error {
 
 // protectProc covers what procfs shows of the host.
 func (f *first) protectProc() error {
-	for _, m := range procMounts(&f.plan) {
+	mounts := procMounts(&f.plan)
+	for _, p := range f.plan.Protected {
+		mounts = append(mounts, mount{target: p.Path, from: p.Path, attributes: kernel.ReadOnly, optional: true, recursive: true})
+	}
+	for _, m := range mounts {
 		if m.optional && !f.root.Exists(m.target) {
 			continue
 		}
@@ -306,7 +310,7 @@ func (f *first) protectProc() error {
 		if err != nil {
 			return err
 		}
-		if err := tree.SetAttributes(m.attributes, false); err != nil {
+		if err := tree.SetAttributes(m.attributes, m.recursive); err != nil {
 			return err
 		}
 		if err := f.attachFile(tree, m.target); err != nil {

@@ -49,6 +49,9 @@ func (f *first) mountLate() error {
 	for _, m := range f.late {
 		var err error
 		if m.Inaccessible {
+			if m.Optional && !f.root.Exists(m.Destination) {
+				continue
+			}
 			err = f.makeInaccessible(m.Destination)
 		} else {
 			err = f.attachCustom(trees[0], m.Destination)

@@ -2,8 +2,10 @@ package container
 
 import (
 	"fmt"
+	"slices"
 
 	"nspawnkit/container/kernel"
+	"nspawnkit/settings"
 )
 
 // mount is one line of the tables below: a file system at a path of the container.
@@ -13,6 +15,7 @@ type mount struct {
 	from       string // a copy of the mount at this path of the container
 	attributes uint64 // kernel.ReadOnly and so on
 	options    []kernel.Option
+	recursive  bool // with what is mounted below it
 	optional   bool // skipped if from or target is not there: it depends on the kernel's configuration
 }
 
@@ -113,6 +116,19 @@ func deviceNodes(in *Inside) []kernel.Node {
 		nodes = append(nodes,
 			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional},
 			kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
+	}
+	return nodes
+}
+
+// extraNodes are the devices that a bundle asks for, but for those that every container has.
+func extraNodes(devices []settings.Device) []kernel.Node {
+	var nodes []kernel.Node
+	for _, device := range devices {
+		if isUsual := slices.ContainsFunc(deviceNodes(&Inside{Console: true}), func(n kernel.Node) bool { return n.Path == device.Name }); isUsual {
+			continue
+		}
+		kind := map[byte]uint32{'c': kernel.Character, 'b': kernel.Block, 'p': kernel.FIFO}[device.Type]
+		nodes = append(nodes, kernel.Node{Path: device.Name, Mode: kind | device.Mode, Major: device.Major, Minor: device.Minor})
 	}
 	return nodes
 }

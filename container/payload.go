@@ -71,6 +71,11 @@ func environment(p *Plan, host *Host) []string {
 		"PATH=" + searchPath, "container=systemd-nspawn", "HOME=/root", "USER=root", "LOGNAME=root",
 		"NOTIFY_SOCKET=" + notifySocket,
 	}
+	if p.Settings.Exec.Process.UID != 0 { // whose name and home are not known
+		variables = slices.DeleteFunc(variables, func(v string) bool {
+			return strings.HasPrefix(v, "HOME=") || strings.HasPrefix(v, "USER=") || strings.HasPrefix(v, "LOGNAME=")
+		})
+	}
 	term := host.Term
 	if term == "" {
 		term = "dumb" // as systemd-nspawn 262: programs are not to guess a terminal

@@ -109,6 +109,11 @@ type Inside struct {
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
 
+	Domainname string
+	Sysctl     []settings.Sysctl
+	Protected  []settings.ProtectedPath
+	Process    *Process // nil: the container's root
+
 	ResolvConf *EtcFile
 	Timezone   *EtcFile
 
@@ -121,9 +126,18 @@ type Inside struct {
 	Filter           []byte // seccomp program, struct sock_filter in native byte order
 }
 
+// Process says whom the payload runs as.
+type Process struct {
+	UID, GID             uint32 // in the container
+	Groups               []uint32
+	Umask                *uint32 // nil: 022
+	Inheritable, Ambient capability.Set
+}
+
 // TreeMount is a mount that the supervisor made and the first process puts into its place.
 type TreeMount struct {
 	Destination  string
 	Origin       string // FILE:LINE of the setting behind it
 	Inaccessible bool   // cover what is there; there is no tree
+	Optional     bool   // if there is something
 }

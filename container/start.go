@@ -97,9 +97,11 @@ func inner() []step[*first] {
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
+		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},
 		{"share mounts", nil, func(*first) error { return shareMounts() }}, // last: before, mounts would appear twice
 		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},
+		{"set NIS domain name", func(in *Inside) bool { return in.Domainname != "" }, func(f *first) error { return kernel.SetDomainname(f.plan.Domainname) }},
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
@@ -109,6 +111,7 @@ func inner() []step[*first] {
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
 		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
+		{"become user", func(in *Inside) bool { return in.Process != nil }, (*first).becomeUser},
 		{"execute payload", nil, (*first).execute},
 	}
 }

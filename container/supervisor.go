@@ -209,7 +209,8 @@ func writeAtomically(path string, data []byte, mode os.FileMode) error {
 func (s *Supervisor) makeHostTrees() (err error) {
 	dev, run := hostTrees()
 	owner := int(s.plan.Users.Start)
-	if s.dev, err = hostTree(dev, deviceNodes(&s.plan.Inside), owner); err != nil {
+	nodes := append(deviceNodes(&s.plan.Inside), extraNodes(s.plan.Settings.Files.Devices)...)
+	if s.dev, err = hostTree(dev, nodes, owner); err != nil {
 		return err
 	}
 	s.run, err = hostTree(run, append(runNodes(&s.plan.Inside), s.userNodes()...), owner)

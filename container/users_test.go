@@ -124,7 +124,8 @@ func TestChooseUsers(t *testing.T) {
 // What is not to be written to keeps its owners, also where that is found out late.
 func TestChownOfReadOnly(t *testing.T) {
 	for option, change := range map[string]func(*settings.Settings){
-		"--read-only": func(s *settings.Settings) { s.Files.ReadOnly = true },
+		"--read-only": func(s *settings.Settings) { set(s, "Files.ReadOnly"); s.Files.ReadOnly = true },
+		"marked":      func(s *settings.Settings) { s.Files.ReadOnly = true },
 		"--volatile":  func(s *settings.Settings) { s.Files.Volatile = "overlay" },
 	} {
 		_, err := decide(t, func(s *settings.Settings, _ *Options, _ *Host) {

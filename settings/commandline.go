@@ -32,6 +32,7 @@ type CommandLine struct {
 	Directory     string // --directory=, possibly relative to the working directory, or empty
 	Template      string // --template=, possibly relative to the working directory, or empty
 	Stack         string // --mstack=, possibly relative to the working directory, or empty
+	Bundle        string // --oci-bundle=, possibly relative to the working directory, or empty
 	Image         DiskImage
 	Settings      Mode   // --settings=
 	Quiet         bool   // --quiet
@@ -197,13 +198,13 @@ func (c *CommandLine) check() error {
 	case c.processTwo:
 		return unsupported("--as-pid2")
 	case c.places() > 1:
-		return errors.New("--directory, --image and --mstack may not be combined")
-	case c.Template != "" && (c.Image.Path != "" || c.Stack != ""):
-		return errors.New("--template makes a directory: it may not be combined with --image or --mstack")
+		return errors.New("--directory, --image, --mstack and --oci-bundle may not be combined")
+	case c.Template != "" && (c.Image.Path != "" || c.Stack != "" || c.Bundle != ""):
+		return errors.New("--template makes a directory: it may not be combined with --image, --mstack or --oci-bundle")
 	case c.Template != "" && c.Machine == "" && c.Directory == "":
 		return errors.New("--template needs --directory= or --machine=")
 	case c.Cleanup && c.Machine == "" && c.place() == "":
-		return errors.New("--cleanup needs --machine=, --directory=, --image= or --mstack=")
+		return errors.New("--cleanup needs --machine=, --directory=, --image=, --mstack= or --oci-bundle=")
 	}
 	return nil
 }

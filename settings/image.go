@@ -52,7 +52,7 @@ const (
 
 // places counts the options that say what the container runs from.
 func (c *CommandLine) places() (count int) {
-	for _, place := range []string{c.Directory, c.Image.Path, c.Stack} {
+	for _, place := range []string{c.Directory, c.Image.Path, c.Stack, c.Bundle} {
 		if place != "" {
 			count++
 		}
@@ -60,12 +60,14 @@ func (c *CommandLine) places() (count int) {
 	return count
 }
 
-// place returns the path that the container runs from: of a disk image, a mount stack or a directory.
-func (c *CommandLine) place() string { return cmp.Or(c.Image.Path, c.Stack, c.Directory) }
+// place returns the path that the container runs from: of a disk image, a mount stack, a directory or an OCI bundle.
+func (c *CommandLine) place() string { return cmp.Or(c.Image.Path, c.Stack, c.Directory, c.Bundle) }
 
 // placeName returns the machine name made of the place.
 func (c *CommandLine) placeName() string {
 	switch {
+	case c.Bundle != "":
+		return machineNameOf(c.Bundle, "")
 	case c.Image.Path != "":
 		return machineNameOf(c.Image.Path, imageSuffix)
 	case c.Stack != "":

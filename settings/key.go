@@ -83,7 +83,7 @@ func lookup(section, name string) *Key {
 
 // replaces reports whether setting k on the stronger side takes back what the weaker side says about other.
 func (k *Key) replaces(other *Key) bool {
-	return k == other || !k.follows && k.group != alone && k.group == other.group
+	return k.Section == other.Section && k.Name == other.Name || !k.follows && k.group != alone && k.group == other.group
 }
 
 // check parses text for the key without keeping it anywhere but in scratch.

@@ -148,7 +148,7 @@ func addInaccessible(s *Settings, v value) error {
 	if err := checkPath(v.text); err != nil {
 		return err
 	}
-	s.Files.Inaccessible = append(s.Files.Inaccessible, Inaccessible{v.origin, path.Clean(v.text)})
+	s.Files.Inaccessible = append(s.Files.Inaccessible, Inaccessible{Origin: v.origin, Path: path.Clean(v.text)})
 	return nil
 }
 

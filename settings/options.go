@@ -47,7 +47,7 @@ var options = [...]option{
 	{long: "image", short: 'i', meta: "PATH", help: "Root file system disk image (or device node) for the container", set: takeImage},
 	{long: "image-policy", meta: "POLICY", help: "Specify disk image dissection policy", set: takeImagePolicy},
 	{long: "mstack", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
-	{long: "oci-bundle"},
+	{long: "oci-bundle", meta: "PATH", help: "OCI bundle directory", set: takeBundle},
 	{long: "root-hash", meta: "HASH", help: "Specify verity root hash for root disk image", set: takeRootHash},
 	{long: "root-hash-sig", meta: "SIG", help: "Specify pkcs7 signature of root hash for verity (a path or base64:DATA)", set: takeRootHashSignature},
 	{long: "verity-data", meta: "PATH", help: "Specify hash device for verity", set: takeVerityData},
@@ -123,6 +123,8 @@ func takeDirectory(c *CommandLine, v value) error { return takePath(&c.Directory
 func takeTemplate(c *CommandLine, v value) error { return takePath(&c.Template, v) }
 
 func takeStack(c *CommandLine, v value) error { return takePath(&c.Stack, v) }
+
+func takeBundle(c *CommandLine, v value) error { return takePath(&c.Bundle, v) }
 
 func takeMachine(c *CommandLine, v value) error {
 	if v.text != "" && !ValidMachineName(v.text) {

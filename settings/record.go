@@ -24,11 +24,12 @@ type Record struct {
 
 // RecordLine is one line of a file, or one option.
 type RecordLine struct {
-	Key    string `json:"key"` // "Section.Key"
-	Value  string `json:"value"`
-	File   string `json:"file,omitempty"`
-	Line   int    `json:"line,omitempty"`
-	Option string `json:"option,omitempty"`
+	Key     string `json:"key"` // "Section.Key"
+	Value   string `json:"value"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
+	Option  string `json:"option,omitempty"`
 }
 
 // NewRecord returns the record of a container that is started with these arguments, read as cmd, and this file. Supervisor
@@ -39,14 +40,14 @@ func NewRecord(arguments []string, cmd CommandLine, file *File) Record {
 		Lines: []RecordLine{}, Unit: []RecordLine{},
 	}
 	for _, a := range Effective(cmd, file) {
-		r.Lines = append(r.Lines, RecordLine{a.Key, a.Value, a.Origin.File, a.Origin.Line, a.Origin.Option})
+		r.Lines = append(r.Lines, RecordLine{a.Key, a.Value, a.Origin.File, a.Origin.Line, a.Origin.Pointer, a.Origin.Option})
 	}
 	return r
 }
 
 // Assignment returns the line with "Section.Key" as its key.
 func (l *RecordLine) Assignment() Assignment {
-	return Assignment{Origin: Origin{File: l.File, Line: l.Line, Option: l.Option}, Key: l.Key, Value: l.Value}
+	return Assignment{Origin: Origin{File: l.File, Line: l.Line, Pointer: l.Pointer, Option: l.Option}, Key: l.Key, Value: l.Value}
 }
 
 // RecordFile returns the path of the record of a machine.

@@ -8,18 +8,21 @@ import (
 
 // Origin is the place a value comes from. The zero Origin means the built-in default.
 type Origin struct {
-	File   string // path of the file as the user knows it
-	Line   int    // line in File, counted from 1; 0 stands for the file as a whole
-	Option string // "--network-veth" for a value from the command line
+	File    string // path of the file as the user knows it
+	Line    int    // line in File, counted from 1; 0 stands for the file as a whole
+	Pointer string `json:",omitempty"` // where in a File of JSON: "process.env[3]"
+	Option  string // "--network-veth" for a value from the command line
 }
 
-// String returns "FILE:LINE", "FILE", "--option" or "default".
+// String returns "FILE:LINE", "FILE: POINTER", "FILE", "--option" or "default".
 func (o Origin) String() string {
 	switch {
 	case o.Option != "":
 		return o.Option
 	case o.File == "":
 		return "default"
+	case o.Pointer != "":
+		return o.File + ": " + o.Pointer
 	case o.Line == 0:
 		return o.File
 	}
@@ -113,6 +116,11 @@ type Exec struct {
 	Nesting        bool   // Nesting=: containers inside
 	ResolvConf     string // one of the modes of --resolv-conf=
 	Timezone       string // one of the modes of --timezone=
+
+	// What only an OCI bundle says.
+	Process    Process
+	Domainname string // of the NIS domain
+	Sysctl     []Sysctl
 }
 
 // PivotRoot is PivotRoot=: absolute, clean paths in the container, or both empty.
@@ -166,6 +174,10 @@ type Files struct {
 	Inaccessible        []Inaccessible
 	Overlays            []Overlay
 	IDMapBinds          string // what a bind without mapping option gets: "no", "owner", "root"
+
+	// What only an OCI bundle says.
+	Devices   []Device
+	Protected []ProtectedPath
 }
 
 // Bind is one Bind= or BindReadOnly= line.
@@ -174,7 +186,10 @@ type Bind struct {
 	Source      string // on the host; a leading "+" means relative to the container's root; empty: a temporary directory
 	Destination string // absolute path inside the container
 	ReadOnly    bool
-	Recursive   bool   // rbind, the default
+	Recursive   bool // rbind, the default
+	NoSUID      bool
+	NoDev       bool
+	NoExec      bool
 	IDMap       string // "noidmap", "idmap", "rootidmap", "owneridmap"; empty: as IDMapBinds= says
 }
 
@@ -195,6 +210,8 @@ type BindUser struct {
 type Inaccessible struct {
 	Origin Origin
 	Path   string // absolute path inside the container
+	// Optional: there need not be anything at the path.
+	Optional bool
 }
 
 // Overlay is one Overlay= or OverlayReadOnly= line.

@@ -21,6 +21,8 @@ func placeOf(cmd *settings.CommandLine) (place string, err error) {
 		}
 		cmd.Image.Path = place
 		return place, nil
+	case cmd.Bundle != "":
+		return "", fmt.Errorf("--oci-bundle=%s: there is no root directory", cmd.Bundle) // or it would be that of --directory=
 	case cmd.Stack != "":
 		if place, err = resolve(cmd.Stack); err != nil {
 			return "", fmt.Errorf("--mstack: %w", err)

@@ -30,6 +30,7 @@ func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger
 // request is what the command line and the settings ask for.
 type request struct {
 	cmd      *settings.CommandLine
+	bundle   *settings.Bundle
 	settings settings.Settings
 	record   settings.Record
 	place    string // the directory, disk image or mount stack, without links
@@ -40,6 +41,10 @@ func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
 	if err := pickVersions(cmd); err != nil {
 		return nil, err
 	}
+	bundle, problems, err := readBundle(cmd)
+	if err != nil {
+		return nil, err
+	}
 	place, placeErr := placeOf(cmd)
 	named := cmd.Machine != ""
 	if placeErr == nil && cmd.Image.Path == "" && cmd.Stack == "" {
@@ -48,32 +53,44 @@ func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
 			cmd.Machine = container.MachineName(place)
 		}
 	}
-	file, problems := cmd.Load(readRoot())
-	record := settings.NewRecord(os.Args[1:], *cmd, file)
-	if cmd.KeepUnit {
-		record.Unit = units.Recorded(units.Loaded(readRoot(), record.Name))
-	}
-	effective, more := settings.Combine(*cmd, file)
-	problems = append(problems, more...)
-	// The generator has left these lines out of the unit; the container must not run as if they were not there.
-	unit := units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}
-	problems = append(problems, units.Check(unit, readRoot())...)
-	if kernel.HasSystemd() {
-		problems = append(problems, units.NotInForce(unit, readRoot(), cmd.KeepUnit)...)
-	}
-	if err := log.problems(problems); err != nil {
+	r := &request{cmd: cmd, bundle: bundle, suffix: copySuffix()}
+	if err := log.problems(append(problems, r.readSettings()...)); err != nil {
 		return nil, err
 	}
 	if placeErr != nil {
 		return nil, placeErr
 	}
-	// A machine may be a link; its file is beside the link, its lock beside the tree.
-	r := &request{cmd: cmd, settings: effective, record: record, place: treeOf(place), suffix: copySuffix()}
-	if !named && effective.Exec.Ephemeral && effective.Origin("Exec.Ephemeral").Option != "" {
-		r.settings.Machine = container.EphemeralMachine(effective.Machine, r.suffix)
+	r.place = treeOf(place) // a machine may be a link; its file is beside the link, its lock beside the tree
+	if !named && r.settings.Exec.Ephemeral && r.settings.Origin("Exec.Ephemeral").Option != "" {
+		r.settings.Machine = container.EphemeralMachine(r.settings.Machine, r.suffix)
 		r.record.Name = r.settings.Machine
 	}
 	return r, nil
+}
+
+// readSettings reads the .nspawn file, if there is no bundle, and combines it with the command line.
+func (r *request) readSettings() (problems []settings.Problem) {
+	file := r.bundle.File
+	if file == nil {
+		file, problems = r.cmd.Load(readRoot())
+	}
+	r.record = settings.NewRecord(os.Args[1:], *r.cmd, file)
+	if r.cmd.KeepUnit {
+		r.record.Unit = units.Recorded(units.Loaded(readRoot(), r.record.Name))
+	}
+	effective, more := settings.Combine(*r.cmd, file)
+	r.settings = effective
+	problems = append(problems, more...)
+	if r.bundle.File != nil {
+		return problems
+	}
+	// The generator has left these lines out of the unit; the container must not run as if they were not there.
+	unit := units.Container{Name: effective.Machine, Source: file.Path, Settings: &effective}
+	problems = append(problems, units.Check(unit, readRoot())...)
+	if kernel.HasSystemd() {
+		problems = append(problems, units.NotInForce(unit, readRoot(), r.cmd.KeepUnit)...)
+	}
+	return problems
 }
 
 // openImage opens the disk image that the container runs from, if it does.
@@ -108,6 +125,9 @@ func (r *request) decide(image *container.Image, log *logger) (*container.Plan, 
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
 		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+	}
+	if cmd.Console == "" {
+		options.Console = r.bundle.Console
 	}
 	r.settings.Directory = r.place
 	if image != nil {

@@ -52,6 +52,9 @@ func treeToClean(cmd *settings.CommandLine) string {
 	directory := ""
 	err := pickVersions(cmd)
 	if err == nil {
+		_, _, err = readBundle(cmd)
+	}
+	if err == nil {
 		directory, err = placeOf(cmd)
 	}
 	if none := (image.NoVersionError{}); errors.As(err, &none) {

@@ -15,6 +15,8 @@ import (
 const (
 	PathOnly = unix.O_PATH
 	NoFollow = unix.O_NOFOLLOW
+	// WriteOnly opens a file to be written to, and never makes one.
+	WriteOnly = unix.O_WRONLY
 )
 
 // ErrLink says that a path has a symbolic link where none is allowed.

@@ -159,6 +159,17 @@ func CloseDescriptors() error {
 	return nil
 }
 
+// SetUmask sets the file mode creation mask.
+func SetUmask(mask uint32) { unix.Umask(int(mask)) }
+
+// SetDomainname sets the NIS domain name of the UTS namespace.
+func SetDomainname(name string) error {
+	if err := unix.Setdomainname([]byte(name)); err != nil {
+		return fmt.Errorf("set domain name %s: %w", name, err)
+	}
+	return nil
+}
+
 // ResetUmask gives the payload systemd's file mode creation mask.
 func ResetUmask() { unix.Umask(0o022) }
 
