@@ -188,7 +188,6 @@ func TestChownKilled(t *testing.T) {
 			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
 		}
 		uid, _ := ownerOf(t, root)
-		finished := want
 		if uid == busyStart {
 			half++
 			refused(t, run(t, root, "--private-users=pick", "--private-users-ownership=off", "/bin/echo", "payload runs"), root, "interrupted", "chown")
@@ -204,8 +203,8 @@ func TestChownKilled(t *testing.T) {
 		}
 		cleanup(t, root)
 		shell(t, root, "true", chownTo(chownStart)...)
-		if got := withoutTimes(fullDigest(t, root)); i%4 != 3 && got != finished {
-			t.Fatalf("after a kill:\n%s", firstDifference(finished, got))
+		if got := withoutTimes(fullDigest(t, root)); i%4 != 3 && got != want {
+			t.Fatalf("after a kill:\n%s", firstDifference(want, got))
 		}
 		if i%4 == 3 { // systemd-nspawn loses capabilities
 			restoreMany(t, root)
