@@ -110,7 +110,7 @@ func (s *Supervisor) openRootTree() (err error) {
 		return err
 	}
 	if s.plan.Users.MapRoot {
-		err = s.mapTree(s.root, true)
+		err = s.mapRootTree()
 	}
 	if err == nil && s.plan.Settings.Exec.PivotRoot.New != "" {
 		s.root, err = s.pivotImage(s.root)
@@ -119,6 +119,24 @@ func (s *Supervisor) openRootTree() (err error) {
 		s.root, err = s.makeVolatile(s.root)
 	}
 	return err
+}
+
+// mappedRoot is the user on disk that the host's root makes files as in an id-mapped root, for a moment: "machinectl copy-to" then
+// gives them to the container's root. Nobody inside is this user (https://systemd.io/UIDS-GIDS).
+const mappedRoot = 1<<31 - 2
+
+// mapRootTree shows the root directory in the container's range, and lets the host's root write to it.
+func (s *Supervisor) mapRootTree() error {
+	extents := []kernel.IDExtent{{From: 0, To: s.plan.Users.Start, Count: s.plan.Users.Count}}
+	if s.plan.Users.Count <= mappedRoot {
+		extents = append(extents, kernel.IDExtent{From: mappedRoot, To: 0, Count: 1})
+	}
+	users, err := kernel.NewIDMaps(extents, extents)
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return s.root.MapIDs(users, true)
 }
 
 func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {
