@@ -116,11 +116,29 @@ func (s *Supervisor) openRootTree() (err error) {
 		return err
 	}
 	if s.plan.Users.mapped() {
-		if err = s.mapFrom(s.plan.Users.OnDisk, s.root, true); err != nil {
+		if err = s.mapRootTree(); err != nil {
 			err = at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%w; write --private-users-ownership=chown to change owners instead", err))
 		}
 	}
 	return err
+}
+
+// mappedRoot is the user on disk that the host's root makes files as in an id-mapped root, for a moment: "machinectl copy-to" then
+// gives them to the container's root. Nobody inside is this user (https://systemd.io/UIDS-GIDS).
+const mappedRoot = 1<<31 - 2
+
+// mapRootTree shows the root directory in the container's range, and lets the host's root write to it.
+func (s *Supervisor) mapRootTree() error {
+	extents := []kernel.IDExtent{{From: s.plan.Users.OnDisk, To: s.plan.Users.Start, Count: s.plan.Users.Count}}
+	if uint64(s.plan.Users.OnDisk)+uint64(s.plan.Users.Count) <= mappedRoot || s.plan.Users.OnDisk > mappedRoot {
+		extents = append(extents, kernel.IDExtent{From: mappedRoot, To: 0, Count: 1})
+	}
+	users, err := kernel.NewIDMaps(extents, extents)
+	if err != nil {
+		return err
+	}
+	defer users.Close()
+	return s.root.MapIDs(users, true)
 }
 
 func (s *Supervisor) mapTree(tree kernel.Tree, recursive bool) error {

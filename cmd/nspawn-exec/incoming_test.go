@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,5 +83,20 @@ func TestIncomingLeftOver(t *testing.T) {
 	clean(t, root)
 	if info, err := os.Stat("/etc/passwd"); err != nil || info.Size() == 0 {
 		t.Errorf("what was mounted is gone: %v", err)
+	}
+}
+
+// The host's root makes files in the root directory of a container with users of its own, and gives them to its root, as
+// systemd-machined does for "machinectl copy-to".
+func TestHostRootWrites(t *testing.T) {
+	root := newRoot(t, "web")
+	c := begin(t, root, sleeper...)
+	file := fmt.Sprintf("/proc/%d/root/root/file", c.init())
+	must(t, os.WriteFile(file, []byte("x"), 0o640))
+	start, err := strconv.Atoi(strings.Fields(uidMap(t, c.init()))[1])
+	must(t, err)
+	must(t, os.Chown(file, start, start))
+	if info, err := os.Stat(root + "/root/file"); err != nil || owner(info.Sys().(*syscall.Stat_t)) != "0:0" {
+		t.Errorf("on disk: %v, %v", info, err)
 	}
 }
