@@ -21,8 +21,6 @@ func placeOf(cmd *settings.CommandLine) (place string, err error) {
 		}
 		cmd.Image.Path = place
 		return place, nil
-	case cmd.Bundle != "":
-		return "", fmt.Errorf("--oci-bundle=%s: there is no root directory", cmd.Bundle) // or it would be that of --directory=
 	case cmd.Stack != "":
 		if place, err = resolve(cmd.Stack); err != nil {
 			return "", fmt.Errorf("--mstack: %w", err)
@@ -36,6 +34,8 @@ func placeOf(cmd *settings.CommandLine) (place string, err error) {
 			return filepath.Join(parent, filepath.Base(cmd.Directory)), err
 		}
 		return directory, err
+	case cmd.Bundle != "":
+		return "", fmt.Errorf("--oci-bundle=%s: there is no root directory", cmd.Bundle) // or it would be that of --directory=
 	case cmd.Machine != "":
 		found, err := image.Find(os.DirFS("/"), cmd.Machine)
 		if errors.Is(err, fs.ErrNotExist) && mayBeMissing(cmd) {
