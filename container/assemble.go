@@ -99,8 +99,15 @@ func (s *Supervisor) warnOfOwner(bind *settings.Bind, mapping string, tree kerne
 	if text == "" {
 		return nil
 	}
-	if unmappable := (kernel.UnmappableError{}); mapping == "noidmap" && errors.As(tree.CheckMapping(), &unmappable) {
-		text = describeUnmappable(bind, unmappable.FileSystem, uid, s.plan.Users)
+	if mapping == "noidmap" {
+		place, err := s.openFile(bind.Source)
+		if err != nil {
+			return err
+		}
+		defer place.Close()
+		if unmappable := (kernel.UnmappableError{}); errors.As(kernel.CheckMapping(place), &unmappable) {
+			text = describeUnmappable(bind, unmappable.FileSystem, uid, s.plan.Users)
+		}
 	}
 	s.log(Warning, fmt.Sprintf("%s: %s", bind.Origin, text))
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -112,10 +113,8 @@ func (p *Plan) ownershipKey() string {
 
 // adjustOwners makes the directory tree belong to the users that were picked, but for the mapping, which needs the container.
 func (s *Supervisor) adjustOwners() error {
-	directory := s.plan.Settings.Directory
-	err := s.adjustOwnersOf(directory)
-	if err != nil {
-		return at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%s: %w", directory, err))
+	if err := s.adjustOwnersOf(s.plan.Settings.Directory); err != nil {
+		return at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%s: %w", s.plan.place(), err))
 	}
 	return nil
 }
@@ -141,7 +140,12 @@ func (s *Supervisor) adjustOwnersOf(directory string) error {
 	}
 	switch action {
 	case mapOrChown:
-		err := tree.CheckMapping()
+		place, err := os.OpenFile(directory, kernel.PathOnly, 0)
+		if err != nil {
+			return err
+		}
+		defer place.Close()
+		err = kernel.CheckMapping(place)
 		if unmappable := (kernel.UnmappableError{}); !errors.As(err, &unmappable) {
 			return err
 		}

@@ -166,11 +166,12 @@ func mountsBelow(path string) (places []string, err error) {
 	return places, err
 }
 
-// CheckMapping returns an [UnmappableError] if the file system of the tree cannot be id-mapped. The tree stays as it is.
-func (t Tree) CheckMapping() error {
+// CheckMapping returns an [UnmappableError] if the file system of a place in this mount namespace cannot be id-mapped. It is tried
+// on a copy of the mount; kernels before 6.15 copy none of a detached tree.
+func CheckMapping(place *os.File) error {
 	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(t.file.Fd()), &st); err != nil {
-		return &os.PathError{Op: "statfs", Path: t.file.Name(), Err: err}
+	if err := unix.Fstatfs(int(place.Fd()), &st); err != nil {
+		return &os.PathError{Op: "statfs", Path: place.Name(), Err: err}
 	}
 	switch st.Type {
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
@@ -181,7 +182,7 @@ func (t Tree) CheckMapping() error {
 		return err
 	}
 	defer users.Close()
-	tree, err := CloneTreeOf(t.file, false)
+	tree, err := CloneTreeOf(place, false)
 	if err != nil {
 		return err
 	}
