@@ -20,7 +20,8 @@ func childOf(supervisor int) int {
 	for _, list := range lists {
 		data, _ := os.ReadFile(list)
 		for _, field := range strings.Fields(string(data)) {
-			if pid, err := strconv.Atoi(field); err == nil && alive(pid) {
+			pid, err := strconv.Atoi(field)
+			if err == nil && alive(pid) && strings.HasSuffix(statusField(pid, "NSpid"), "\t1") {
 				return pid
 			}
 		}
