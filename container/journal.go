@@ -149,7 +149,7 @@ func (s *Supervisor) makeGuestJournal(root *kernel.Root, name string) error {
 	if s.plan.Settings.Files.ReadOnly {
 		directory, err := root.OpenPlain(name, kernel.PathOnly)
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("make directory %s: %w", name, kernel.ErrReadOnlyFileSystem)
+			return notLinked{fmt.Errorf("make directory %s: %w", name, kernel.ErrReadOnlyFileSystem)}
 		}
 		if err != nil {
 			return err

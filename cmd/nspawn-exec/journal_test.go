@@ -119,3 +119,20 @@ func TestJournalPlaceInUse(t *testing.T) {
 		t.Errorf("try-host: %q", got)
 	}
 }
+
+// A read-only image may have a journal, but none of this machine: then there is nothing to link to.
+func TestJournalOfReadOnlyImage(t *testing.T) {
+	root := newRoot(t, "web")
+	writeFile(t, root+"/etc/machine-id", guestID+"\n")
+	must(t, os.MkdirAll(root+"/var/log/journal", 0o755))
+	for _, mode := range []string{"try-guest", "try-host", "auto"} {
+		if got := shell(t, root, "echo runs", "--read-only", "--link-journal="+mode); got != "runs" {
+			t.Errorf("%s: %q", mode, got)
+		}
+		// That of the host is made first, as systemd-nspawn does.
+		if err := os.Remove(hostJournal); (err == nil) != (mode == "try-host") {
+			t.Errorf("%s: remove %s: %v", mode, hostJournal, err)
+		}
+	}
+	refused(t, run(t, root, "--read-only", "--link-journal=guest", "/bin/echo", "payload runs"), "--link-journal", "read-only file system")
+}
