@@ -15,17 +15,19 @@ ended() {
     systemctl daemon-reload
 }
 ext4() { truncate -s "${3:-$size}M" "$1" && mkfs.ext4 -q -F -b 4096 -d "$2" "$1"; } # dm-verity has blocks of 4096 bytes
+# prepare does what is none of nspawn-exec's, and says only that it failed.
+prepare() { local output; output=$("${@:2}" 2>&1) || { check "$1: $output" false; exit 1; }; }
 file_for() { printf '[Network]\nPrivate=yes\n%s\n' "${2:-}" | nspawn_file "$1"; systemctl daemon-reload; }
 
-require "tools" which mkfs.ext4 mkfs.vfat mksquashfs sfdisk cryptsetup veritysetup
+prepare "tools" which mkfs.ext4 mkfs.vfat mksquashfs sfdisk cryptsetup veritysetup
 stop tiny 2>/dev/null
 modprobe -a loop dm_mod 2>/dev/null
 
 # --- one file system ---
 
 file_for plain
-require "an ext4 image" ext4 $machines/plain.raw $tree
-check "plain: starts by its name" tiny_up plain
+prepare "an ext4 image" ext4 $machines/plain.raw $tree
+require "plain: starts by its name" tiny_up plain
 check "plain: the root is the image" contains "$(mounted plain /)" "ext4 rw,nodev"
 check "plain: a loop device has it" contains "$(attached)" /plain.raw
 inside plain busybox touch /root/written
@@ -40,7 +42,7 @@ fi
 ended plain
 
 file_for squash
-require "a squashfs image" mksquashfs $tree $machines/squash.raw -quiet -no-progress
+prepare "a squashfs image" mksquashfs $tree $machines/squash.raw -quiet -no-progress
 if [ -n "$ORACLE" ] || [ "$(uname -r | awk -F. '{print $1 * 100 + $2}')" -ge 602 ]; then
     check "squash: starts" tiny_up squash
     check "squash: the root is the image" contains "$(mounted squash /)" "squashfs ro"
@@ -75,7 +77,7 @@ rm -r /tmp/parts
 # --- dm-verity ---
 
 file_for checked
-require "an image to be checked" ext4 $machines/checked.raw $tree
+prepare "an image to be checked" ext4 $machines/checked.raw $tree
 veritysetup format $machines/checked.raw $machines/checked.verity | awk '/^Root hash/ {print $3}' >$machines/checked.roothash
 check "checked: starts" tiny_up checked
 check "checked: through the device mapper" contains "$(attached)" dm-
@@ -102,7 +104,7 @@ encrypted() {
         mkfs.ext4 -q -d $tree /dev/mapper/making && cryptsetup close making
 }
 file_for secret $'[Service]\nSetCredential=dissect.passphrase:secret'
-require "an encrypted image" encrypted secret secret
+prepare "an encrypted image" encrypted secret secret
 check "secret: starts with the password as credential" tiny_up secret
 check "secret: through the device mapper" contains "$(attached)" dm-
 inside secret busybox touch /root/written
