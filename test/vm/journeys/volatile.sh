@@ -1,6 +1,7 @@
 # A whole Debian boots on a read-only image: with an empty root around its /usr, with an empty /var, or with all changes in memory.
 
 image=/var/lib/machines/db
+firstboot=$image/usr/lib/systemd/system/systemd-firstboot.service
 # systemd-nspawn cannot show a volatile root to other users in every version.
 users=${ORACLE:+PrivateUsers=no}
 at() { inside db stat -f -c %T "$1"; }
@@ -9,11 +10,11 @@ stop web
 stop db
 touch $image/etc/of-the-image
 mkdir -p $image/var/of-the-image
+mv $firstboot $firstboot.off # nobody is there to answer its questions
 
 # volatile MODE: db boots in this mode.
 volatile() {
-    # Nobody is there to answer the questions of a first boot.
-    printf '[Exec]\n%s\nLinkJournal=no\nParameters=systemd.firstboot=no\n[Files]\nVolatile=%s\n' "$users" "$1" | nspawn_file db
+    printf '[Exec]\n%s\nLinkJournal=no\n[Files]\nVolatile=%s\n' "$users" "$1" | nspawn_file db
     systemctl daemon-reload
     note "starting db with Volatile=$1"
     require "Volatile=$1: it boots" up db
@@ -61,5 +62,6 @@ check "ReadOnly=yes: also for who mounts it again" not inside tiny busybox sh -c
 check "ReadOnly=yes: /run and /tmp are not" inside tiny busybox touch /run/marker /tmp/marker
 stop tiny
 
+mv $firstboot.off $firstboot
 rm -r $image/etc/of-the-image $image/var/of-the-image /etc/systemd/nspawn/{db,tiny}.nspawn
 systemctl daemon-reload
