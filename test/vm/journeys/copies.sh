@@ -15,9 +15,9 @@ nspawn_file snap <<<$'[Exec]\nEphemeral=yes\n[Network]\nVirtualEthernet=yes'
 systemctl daemon-reload
 
 # snapshots prints how many snapshots are beside the subvolume, copies how many copies are beside a directory of ext4.
-snapshots() { btrfs subvolume list $disk | grep -c 'path \.#machine\.'; }
+snapshots() { btrfs subvolume list $disk | grep -c 'path \.#'; }
 no_snapshots() { equal "$(snapshots)" 0; }
-copies() { find /var/lib/machines -maxdepth 1 -type d -name '.#machine.*' | wc -l; }
+copies() { find /var/lib/machines -maxdepth 1 -type d -name '.#*' | wc -l; }
 no_copies() { equal "$(copies)" 0; }
 marked() { inside "$1" busybox test -e /marker; }
 another_leader() { leader snap >/dev/null && not equal "$(leader snap)" "$1"; }

@@ -11,8 +11,11 @@ rm -rf /srv/journal
 dropin=/etc/systemd/system/$(unit web).d/90-forward.conf
 mkdir -p "${dropin%/*}"
 command=$(systemctl cat "$(unit web)" | grep ^ExecStart= | tail -n 1)
+if [ -n "$ORACLE" ]; then
+    mkdir -p /srv/journal
+    command+=' --private-users=no' # to other users systemd-nspawn 262 gives a socket that they cannot connect to
+fi
 printf '[Service]\nExecStart=\n%s --forward-journal=/srv/journal\n' "$command" >"$dropin"
-[ -z "$ORACLE" ] || mkdir -p /srv/journal
 systemctl daemon-reload
 require "it boots with its journal forwarded" up web
 inside web sh -c 'echo said inside | systemd-cat -t journey'
