@@ -25,7 +25,7 @@ test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
-	@test/vm/suites bookworm trixie sid bookworm:no-container-package trixie:no-container-package \
+	@test/vm/suites bookworm trixie sid bookworm:no-container-package:short trixie:no-container-package \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true
 
 test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
