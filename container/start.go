@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"slices"
 
 	"nspawnkit/container/kernel"
 )
@@ -43,7 +44,7 @@ func supervisor() []step[*Supervisor] {
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
-		{"copy directory tree", func(in *Inside) bool { return in.Ephemeral && !in.Image }, (*Supervisor).copyTree},
+		{"copy directory tree", copied, (*Supervisor).copyTree},
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
@@ -116,21 +117,54 @@ func inner() []step[*first] {
 	}
 }
 
+// closing runs in the host's namespaces when the container has ended or its start has failed, and removes what is there of it.
+func closing() []step[*Supervisor] {
+	return []step[*Supervisor]{
+		{"end first process", nil, (*Supervisor).endFirst},
+		{"close notification socket", nil, (*Supervisor).closeNotify},
+		{"unregister from machined", nil, (*Supervisor).unregister},
+		{"remove links", privateNetwork, (*Supervisor).removeLinks},
+		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
+		{"remove record of settings", nil, (*Supervisor).removeSettings},
+		{"end control group", nil, (*Supervisor).endControlGroup},
+		{"stop forwarding journal", forwardJournal, (*Supervisor).stopReceiver},
+		{"remove directories shared with the host", nil, (*Supervisor).removeShared},
+		{"remove copy of directory tree", copied, (*Supervisor).removeCopy},
+		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
+		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
+		{"close image", func(in *Inside) bool { return in.Image }, (*Supervisor).closeImage},
+		{"unlock", nil, (*Supervisor).unlock}, // last: who has the locks next finds nothing
+	}
+}
+
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
 func credentials(in *Inside) bool    { return in.Credentials }
 func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func forwardJournal(in *Inside) bool { return in.ForwardJournal }
 func hostRelease(in *Inside) bool    { return in.HostRelease }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
+func copied(in *Inside) bool         { return in.Ephemeral && !in.Image }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
-// Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.
-func (p *Plan) Steps() (imageStepNames, supervisorSteps, outerSteps, innerSteps []string) {
-	if p.Options.Image != "" {
-		imageStepNames = stepNames(imageSteps(), &p.Inside)
+// StepList is one of the lists of steps.
+type StepList struct {
+	Name  string // by the process that takes them, or "close"
+	Steps []string
+}
+
+// Steps returns the names of the steps that start this container and, in the last list, remove it: for --dry-run.
+func (p *Plan) Steps() []StepList {
+	lists := []StepList{
+		{"supervisor", stepNames(supervisor(), &p.Inside)},
+		{"outer", stepNames(outer(), &p.Inside)},
+		{"inner", stepNames(inner(), &p.Inside)},
+		{"close", stepNames(closing(), &p.Inside)},
 	}
-	return imageStepNames, stepNames(supervisor(), &p.Inside), stepNames(outer(), &p.Inside), stepNames(inner(), &p.Inside)
+	if p.Options.Image != "" {
+		lists = slices.Insert(lists, 0, StepList{"image", stepNames(imageSteps(), &p.Inside)})
+	}
+	return lists
 }
 
 func stepNames[State any](steps []step[State], in *Inside) []string {

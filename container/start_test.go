@@ -30,16 +30,11 @@ func TestSteps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
-			image, supervisor, outer, inner := mustDecide(t, change).Steps()
-			lists := [][]string{supervisor, outer, inner}
-			if image != nil {
-				lists = slices.Insert(lists, 0, image)
-			}
-			for _, list := range lists {
-				if sorted := slices.Sorted(slices.Values(list)); len(slices.Compact(sorted)) != len(list) {
+			for _, list := range mustDecide(t, change).Steps() {
+				if sorted := slices.Sorted(slices.Values(list.Steps)); len(slices.Compact(sorted)) != len(list.Steps) {
 					t.Errorf("a name twice in %q", list)
 				}
-				fmt.Fprintln(&text, strings.Join(list, "\n"))
+				fmt.Fprintln(&text, strings.Join(list.Steps, "\n"))
 				fmt.Fprintln(&text)
 			}
 			golden(t, "steps-"+name+".golden", text.String())
@@ -49,7 +44,8 @@ func TestSteps(t *testing.T) {
 
 // The order that the isolation depends on: nothing may run between the filter and the payload, and no_new_privs comes first.
 func TestLastStepsOfInner(t *testing.T) {
-	_, _, _, inner := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.NoNewPrivileges = true }).Steps()
+	lists := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.NoNewPrivileges = true }).Steps()
+	inner := lists[slices.IndexFunc(lists, func(list StepList) bool { return list.Name == "inner" })].Steps
 	want := []string{"die with the supervisor", "close descriptors", "set no_new_privs", "limit capabilities", "filter system calls", "execute payload"}
 	if got := inner[len(inner)-len(want):]; strings.Join(got, ";") != strings.Join(want, ";") {
 		t.Errorf("the last steps are %q, want %q", got, want)

@@ -125,6 +125,7 @@ func (s *Supervisor) pickUsers() error {
 	}
 	var problem error
 	owner := users.Owner
+	services := nameServices{root: os.DirFS("/"), getent: kernel.AskNameServices}
 	taken := pickCandidates(s.plan.Settings.Machine, owner, func(start uint32) bool {
 		lock, err := lockUsers(start)
 		if errors.Is(err, kernel.ErrBusy) {
@@ -132,7 +133,7 @@ func (s *Supervisor) pickUsers() error {
 		}
 		known := false
 		if err == nil {
-			known, err = kernel.RangeKnown(start)
+			known, err = services.knowRange(context.Background(), start)
 		}
 		switch {
 		case err != nil:

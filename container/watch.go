@@ -9,7 +9,6 @@ import (
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
-	"nspawnkit/settings"
 )
 
 // End says how a container ended.
@@ -154,59 +153,4 @@ func (s *Supervisor) classify(end waited) (End, error) {
 		return End{Reboot: true, Status: RebootStatus}, nil
 	}
 	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %d", machine, end.status.Signal())
-}
-
-// Close removes what the container was made of. It may be called at any time after [NewSupervisor].
-func (s *Supervisor) Close() {
-	if s.child != nil {
-		_ = s.child.Signal(kernel.Kill)
-		_, _ = s.child.Wait() // of a start that failed: what it uses can be removed only then
-	}
-	if s.notify != nil {
-		s.notify.Close()
-	}
-	if s.registered {
-		ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
-		defer cancel()
-		_ = machined.Client{}.Unregister(ctx, s.plan.Settings.Machine)
-	}
-	if s.machineFile {
-		s.report(removeLinks(s.plan.Machine))
-		s.report(removeMissingOk(machineFile(s.plan.Settings.Machine)))
-	}
-	if s.recorded {
-		s.report(removeMissingOk(settings.RecordFile(s.plan.Settings.Machine)))
-	}
-	if s.group != nil {
-		s.report(s.group.Kill())
-	}
-	if s.receiver != nil {
-		s.report(s.receiver.stop())
-	}
-	if s.made {
-		s.report(removeSharedDirectories(s.plan.Settings.Machine))
-	}
-	if s.copy != "" {
-		s.report(removeTree(s.copy)) // or the half of one that a failed start made
-	}
-	s.report(s.temporaries.remove())
-	for _, userns := range s.reserved {
-		userns.Close()
-	}
-	if s.image != nil {
-		if s.child != nil {
-			_, _ = s.child.Wait() // of a start that failed: nobody has the image any more
-		}
-		s.closeMounts()
-		s.report(s.image.Close())
-	}
-	for _, lock := range s.locks {
-		lock.Release()
-	}
-}
-
-func (s *Supervisor) report(err error) {
-	if err != nil {
-		s.log(Warning, err.Error())
-	}
 }

@@ -39,7 +39,7 @@ var options = [...]option{
 	{long: "no-ask-password", arg: NoArgument, help: "Do not prompt for password", set: func(c *CommandLine, v value) error { c.NoAskPassword = true; return nil }},
 	{long: "settings", meta: "BOOL|override|trusted", help: "Load additional settings from .nspawn file", set: takeSettings},
 	{long: "cleanup", arg: NoArgument, help: "Clean up left-over mounts and underlying mount points", set: func(c *CommandLine, v value) error { c.Cleanup = true; return nil }},
-	{long: "dry-run", arg: NoArgument, whole: true, help: "Print the steps of the start, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
+	{long: "dry-run", arg: NoArgument, whole: true, help: "Print the steps of start and end, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
 
 	{long: "directory", short: 'D', meta: "PATH", help: "Root directory for the container", set: takeDirectory},
 	{long: "machine", short: 'M', meta: "NAME", help: "Set the machine name for the container", set: takeMachine},

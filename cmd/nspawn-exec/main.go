@@ -110,13 +110,9 @@ func runContainer(plan *container.Plan, image *container.Image, notifier machine
 }
 
 func printSteps(plan *container.Plan) {
-	image, supervisor, outer, inner := plan.Steps()
-	for _, list := range []struct {
-		title string
-		names []string
-	}{{"image", image}, {"supervisor", supervisor}, {"outer", outer}, {"inner", inner}} {
-		for _, name := range list.names {
-			fmt.Printf("%-10s %s\n", list.title, name)
+	for _, list := range plan.Steps() {
+		for _, step := range list.Steps {
+			fmt.Printf("%-10s %s\n", list.Name, step)
 		}
 	}
 }

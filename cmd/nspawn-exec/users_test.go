@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,6 +83,7 @@ func TestPickAsksDatabases(t *testing.T) {
 		"first group":     {"/etc/group", "known:x:%d:\n"},
 		"last group":      {"/etc/group", "known:x:%d:\n"},
 		"by user records": {"", record},
+		"by a service":    {"service", ""},
 	} {
 		for program := range pickers {
 			t.Run(name+", "+program, func(t *testing.T) {
@@ -89,7 +92,9 @@ func TestPickAsksDatabases(t *testing.T) {
 					id += 0xFFFE
 				}
 				text := fmt.Sprintf(test.text, id)
-				if test.file == "" {
+				if test.file == "service" {
+					serveUser(t, id)
+				} else if test.file == "" {
 					writeFile(t, "/run/userdb/known.user", text)
 					must(t, os.Symlink("known.user", fmt.Sprintf("/run/userdb/%d.user", id)))
 					t.Cleanup(func() { os.RemoveAll("/run/userdb") })
@@ -107,6 +112,40 @@ func TestPickAsksDatabases(t *testing.T) {
 				stopAll(t, c)
 			})
 		}
+	}
+}
+
+// serveUser is a service of the host's user database that knows one user.
+func serveUser(t *testing.T, id int) {
+	t.Helper()
+	const socket = "/run/systemd/userdb/org.example.Test"
+	must(t, os.MkdirAll(filepath.Dir(socket), 0o755))
+	listener, err := net.Listen("unix", socket)
+	must(t, err)
+	t.Cleanup(func() { listener.Close(); os.RemoveAll(filepath.Dir(socket)) })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go answerUser(conn, id)
+		}
+	}()
+}
+
+func answerUser(conn net.Conn, id int) {
+	defer conn.Close()
+	for calls := bufio.NewReader(conn); ; {
+		call, err := calls.ReadString(0)
+		if err != nil {
+			return
+		}
+		answer := `{"error":"io.systemd.UserDatabase.NoRecordFound"}`
+		if strings.Contains(call, fmt.Sprintf(`"uid":%d`, id)) && strings.Contains(call, `"org.example.Test"`) {
+			answer = fmt.Sprintf(`{"parameters":{"record":{"userName":"known","uid":%d,"gid":%[1]d,"disposition":"regular","service":"org.example.Test"},"incomplete":false}}`, id)
+		}
+		_, _ = conn.Write([]byte(answer + "\x00"))
 	}
 }
 

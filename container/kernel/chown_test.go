@@ -50,22 +50,6 @@ func TestShiftCapability(t *testing.T) {
 	}
 }
 
-func TestOnlyFiles(t *testing.T) {
-	for nsswitch, want := range map[string]bool{
-		"":                                 true,
-		"passwd: files\ngroup:\tfiles\n":   true,
-		"passwd: files\nhosts: files dns":  true,
-		"passwd: files systemd\n":          false,
-		"passwd: files\ngroup: files ldap": false,
-		"passwd: files # systemd\n":        true,
-		"passwd: sss files":                false,
-	} {
-		if got := onlyFiles(nsswitch); got != want {
-			t.Errorf("%q: %v", nsswitch, got)
-		}
-	}
-}
-
 func unhex(t *testing.T, text string) []byte {
 	t.Helper()
 	data, err := hex.DecodeString(text)

@@ -5,48 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
-	"strconv"
 	"strings"
 )
 
-// RangeKnown reports whether the host's user or group database knows the first or the last but one of the 65536 numbers from
-// start on: what systemd-nspawn looks at before it takes a range.
-func RangeKnown(start uint32) (bool, error) {
-	first, last := strconv.FormatUint(uint64(start), 10), strconv.FormatUint(uint64(start)+0xFFFE, 10)
-	for _, id := range []string{first, last} {
-		if _, err := user.LookupId(id); err == nil {
-			return true, nil
-		}
-		if _, err := user.LookupGroupId(id); err == nil {
-			return true, nil
-		}
-	}
-	services, err := os.ReadFile("/etc/nsswitch.conf")
-	if errors.Is(err, os.ErrNotExist) || err == nil && onlyFiles(string(services)) {
-		return false, nil
-	}
-	return askNameServices(first, last)
-}
-
-// onlyFiles reports whether nsswitch.conf(5) has users and groups in /etc/passwd and /etc/group alone.
-func onlyFiles(nsswitch string) bool {
-	for line := range strings.Lines(nsswitch) {
-		line, _, _ = strings.Cut(line, "#")
-		database, services, _ := strings.Cut(line, ":")
-		if database = strings.TrimSpace(database); database != "passwd" && database != "group" {
-			continue
-		}
-		if strings.TrimSpace(services) != "files" {
-			return false
-		}
-	}
-	return true
-}
-
-// askNameServices asks all services of nsswitch.conf(5), systemd's user database among them. They are libraries of C: getent(1)
-// is the way to them.
-func askNameServices(ids ...string) (known bool, err error) {
+// AskNameServices asks all services of nsswitch.conf(5) for users and groups of these numbers. They are libraries of C: getent(1) is
+// the way to them.
+func AskNameServices(ids ...string) (known bool, err error) {
 	var answers [2]strings.Builder
 	var commands [2]*exec.Cmd
 	program, err := exec.LookPath("getent")
