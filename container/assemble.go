@@ -25,7 +25,7 @@ type openedMount struct {
 // openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
 func (s *Supervisor) openMounts() (err error) {
 	if s.plan.Options.Stack != nil {
-		if s.stack, err = openStack(s.plan.Options.Stack); err != nil {
+		if s.stack, err = openStack(s.plan.Options.Stack, s.images); err != nil {
 			return fmt.Errorf("--mstack: %w", err)
 		}
 	}
@@ -47,6 +47,7 @@ func (s *Supervisor) openMounts() (err error) {
 
 // closeMounts gives back what the container has, or never got, of the image.
 func (s *Supervisor) closeMounts() {
+	s.stack.close()
 	trees := append([]kernel.Tree{s.root}, s.lateTrees...)
 	for _, m := range s.custom {
 		trees = append(trees, m.tree)
@@ -163,6 +164,7 @@ type assembly struct {
 	workshop *kernel.Workshop
 	root     *kernel.Root
 	masks    string             // the directory of inaccessible files; empty: not made yet
+	inStack  *kernel.Root       // the mount stack as it was put together, or nil
 	hidden   []mountedPartition // by a volatile root
 	paths    []string           // of the late mounts
 	late     []TreeMount
@@ -176,17 +178,14 @@ func (s *Supervisor) assemble() error {
 	if len(s.custom) == 0 && !stack && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
 		return nil
 	}
-	hidden, err := s.openHiddenPartitions()
-	defer func() {
-		for _, partition := range hidden {
-			partition.tree.Close()
-		}
-	}()
-	if err != nil {
+	a := &assembly{Supervisor: s}
+	defer a.close()
+	var err error
+	if a.hidden, err = s.openHiddenPartitions(); err != nil {
 		return err
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
-		a := &assembly{Supervisor: s, workshop: w, hidden: hidden}
+		a.workshop = w
 		if stack {
 			if err := a.buildStack(); err != nil {
 				return fmt.Errorf("--mstack: %w", err)
@@ -204,6 +203,15 @@ func (s *Supervisor) assemble() error {
 		}
 		return a.finish()
 	})
+}
+
+func (a *assembly) close() {
+	for _, partition := range a.hidden {
+		partition.tree.Close()
+	}
+	if a.inStack != nil {
+		a.inStack.Close()
+	}
 }
 
 // useRoot makes another tree the root directory.

@@ -127,7 +127,7 @@ func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // Steps returns the names of the steps that start this container, by the process that takes them: for --dry-run.
 func (p *Plan) Steps() (imageStepNames, supervisorSteps, outerSteps, innerSteps []string) {
-	if p.Options.Image != "" {
+	if p.Options.Image != "" || p.Options.Stack != nil && len(p.Options.Stack.Disks) > 0 {
 		imageStepNames = stepNames(imageSteps(), &p.Inside)
 	}
 	return imageStepNames, stepNames(supervisor(), &p.Inside), stepNames(outer(), &p.Inside), stepNames(inner(), &p.Inside)

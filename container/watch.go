@@ -193,12 +193,12 @@ func (s *Supervisor) Close() {
 	for _, userns := range s.reserved {
 		userns.Close()
 	}
-	if s.image != nil {
+	if s.images != nil {
 		if s.child != nil {
 			_, _ = s.child.Wait() // of a start that failed: nobody has the image any more
 		}
 		s.closeMounts()
-		s.report(s.image.Close())
+		s.report(s.images.Close())
 	}
 	for _, lock := range s.locks {
 		lock.Release()
