@@ -31,18 +31,31 @@ func (s *Supervisor) openMounts() (err error) {
 	}
 	for _, m := range customMounts(&s.plan.Settings.Files) {
 		opened := openedMount{customMount: m}
-		switch m.kind {
-		case bindMount:
-			opened.tree, err = s.openBind(m.bind)
-		case overlayMount:
-			opened.layers, err = s.openOverlay(m.overlay)
-		}
-		if err != nil {
+		if err = s.openMount(&opened); err != nil {
 			return fmt.Errorf("%s: %w", m.origin, err)
 		}
 		s.custom = append(s.custom, opened)
 	}
 	return s.openHomes()
+}
+
+// openMount opens what a mount is of, but what is in a mount stack, see [assembly.openInStack].
+func (s *Supervisor) openMount(m *openedMount) (err error) {
+	inStack := s.plan.Options.Stack != nil
+	switch {
+	case m.kind == bindMount && !(inStack && isInImage(m.bind.Source)):
+		m.tree, err = s.openBind(m.bind)
+	case m.kind == overlayMount && inStack && overlaysImage(m.overlay):
+		m.layers = &layers{}
+		if !isInImage(m.overlay.Upper) {
+			err = s.openUppermost(m.layers, m.overlay)
+		} else if !m.overlay.ReadOnly {
+			err = errUpperInStack
+		}
+	case m.kind == overlayMount:
+		m.layers, err = s.openOverlay(m.overlay)
+	}
+	return err
 }
 
 // closeMounts gives back what the container has, or never got, of the image.
@@ -190,6 +203,9 @@ func (s *Supervisor) assemble() error {
 			if err := a.buildStack(); err != nil {
 				return fmt.Errorf("--mstack: %w", err)
 			}
+		}
+		if err := a.openInStack(); err != nil {
+			return err
 		}
 		if pivot {
 			if err := a.pivot(); err != nil {
@@ -383,10 +399,14 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	const instead = "write noidmap and give the files to the container's users"
 	mapping := bindMapping(m.bind, a.plan.Settings.Files.IDMapBinds, a.plan.Users)
 	to := a.plan.Users.Start
+	inStack := a.plan.Options.Stack != nil && isInImage(m.bind.Source) // which is mapped already
 	switch mapping {
 	case "noidmap":
 		return nil
 	case "idmap":
+		if inStack {
+			return nil
+		}
 		owner := uint32(0)
 		if strings.HasPrefix(m.bind.Source, "+") {
 			owner = a.plan.Users.OnDisk

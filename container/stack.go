@@ -286,7 +286,19 @@ func (a *assembly) buildStack() error {
 		return err
 	}
 	a.useRoot(tree)
-	if a.inStack, err = a.workshop.PlaceRoot(tree); err != nil {
+	if a.stackPlace, err = a.workshop.Place(tree, true); err != nil {
+		return err
+	}
+	// A copy of it, which stays where it is.
+	if a.inStack, err = kernel.OpenRoot(a.stackPlace); err != nil {
+		return err
+	}
+	copied, err := kernel.CloneTreeOf(a.inStack.File(), true)
+	if err != nil {
+		return err
+	}
+	a.useRoot(copied)
+	if err := a.makeStackJournal(); err != nil {
 		return err
 	}
 	return a.openHiddenMounts(builder.mounts())

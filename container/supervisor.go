@@ -34,6 +34,7 @@ type Supervisor struct {
 	credentials *kernel.Tree
 	root        kernel.Tree
 	stack       openedStack // that root is made of
+	stackPlace  string      // of the workshop where it is once it is put together
 	custom      []openedMount
 	late        []TreeMount // what of custom the first process mounts, and the trees of it
 	lateTrees   []kernel.Tree

@@ -112,8 +112,10 @@ func (r *stackReader) add(directory, entry string) error {
 	if err != nil {
 		return err
 	}
+	isDevice := info.Mode().Type() == fs.ModeDevice // which needs no suffix
+	isDisk = isDisk || isDevice
 	switch mode := info.Mode(); {
-	case isDisk && !mode.IsRegular() && mode.Type() != fs.ModeDevice:
+	case isDisk && !mode.IsRegular() && !isDevice:
 		return errors.New("not a disk image: neither a regular file nor a block device")
 	case !isDisk && !mode.IsDir():
 		return errors.New("neither a directory nor a disk image NAME.raw")
