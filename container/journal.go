@@ -156,15 +156,17 @@ func (s *Supervisor) bindHostJournal(root *kernel.Root, host, mode string) error
 	case err != nil:
 		return err
 	}
+	if root != nil {
+		if err := s.makeGuestJournal(root, host); err != nil {
+			return err
+		}
+	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", host)
 	}
 	if root == nil {
 		s.bindJournal(host)
 		return nil
-	}
-	if err := s.makeGuestJournal(root, host); err != nil {
-		return err
 	}
 	if entries, err := root.ReadDir(host); err == nil && len(entries) > 0 {
 		s.log(Warning, fmt.Sprintf("%s: %s of the container is not empty, its journals are hidden", s.plan.Settings.Origin("Exec.LinkJournal"), host))
