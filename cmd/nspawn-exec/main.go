@@ -66,7 +66,7 @@ func run() int {
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
 		tree := treeToClean(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), tree); err != nil {
+		if err := container.Cleanup(cmd.MachineName(), tree, stackImages(&cmd)...); err != nil {
 			return fail(err)
 		}
 		return 0
