@@ -289,7 +289,7 @@ func (a *assembly) buildStack() error {
 	if a.stackPlace, err = a.workshop.Place(tree, true); err != nil {
 		return err
 	}
-	// A copy of it, which stays where it is.
+	// What goes on is a copy: the sources of mounts are opened here, whatever is done to that.
 	if a.inStack, err = kernel.OpenRoot(a.stackPlace); err != nil {
 		return err
 	}
