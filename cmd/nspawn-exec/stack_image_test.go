@@ -167,6 +167,43 @@ func TestStackImageOptions(t *testing.T) {
 	clean(t, stack)
 }
 
+// A layer may be a block device, with or without the suffix of images.
+func TestStackOfDevices(t *testing.T) {
+	image := newImage(t, "ext4", "web.raw")
+	device := strings.TrimSpace(command(t, "losetup", "--find", "--show", image))
+	defer command(t, "losetup", "--detach", device)
+	for _, entry := range []string{"layer@0", "layer@0.raw", "bind@-"} {
+		stack := newImageStack(t, map[string]string{entry: device})
+		r := finish(t, mstack(stack, "--timezone=off", "/bin/sh", "-c", "cat /etc/inside; touch /new 2>/dev/null && echo written; true"))
+		if want := map[bool]string{true: "of the image\nwritten\n", false: "of the image\n"}[entry == "bind@-"]; r.stdout != want {
+			t.Errorf("%s: %q %s", entry, r.stdout, r.stderr)
+		}
+		clean(t, stack)
+	}
+}
+
+// A reboot finds the images again; --dry-run tells the steps that open them, and lets them be.
+func TestStackOfImagesReboot(t *testing.T) {
+	images := map[string]string{"layer@0.raw": newImage(t, "ext4", "web.raw"), "bind@srv.raw": dataImage(t, "ext4", "data", "srv")}
+	stack := newImageStack(t, images, "rw")
+	before := contentOf(t, images["bind@srv.raw"])
+	r := finish(t, mstack(stack, "--dry-run", "/bin/true"))
+	if !strings.Contains(r.stdout, "image      mount partitions\n") || r.status != 0 || contentOf(t, images["bind@srv.raw"]) != before {
+		t.Errorf("--dry-run: %q %s", r.stdout, r.stderr)
+	}
+	cmd := mstack(stack, "/bin/sh", "-c", "test -e /srv/second && { echo up; exec sleep 1000; }; touch /srv/second; exec /bin/payload reboot")
+	cmd.Args = removed(cmd.Args, "--keep-unit")
+	c := launch(t, cmd)
+	c.expect("up")
+	if got := loopsOf(t, filepath.Dir(images["bind@srv.raw"])); len(got) != 1 {
+		t.Errorf("loop devices: %q", got)
+	}
+	c.signal(syscall.SIGTERM)
+	c.signal(syscall.SIGTERM)
+	c.wait()
+	cleanImages(t, stack, images)
+}
+
 // What is no image is refused with the name of the entry, before anything is left.
 func TestStackImageRefused(t *testing.T) {
 	truncated := newImage(t, "squashfs", "short.raw")
