@@ -25,19 +25,13 @@ type openedMount struct {
 // openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
 func (s *Supervisor) openMounts() (err error) {
 	if s.plan.Options.Stack != nil {
-		if s.stack, err = openStack(s.plan.Options.Stack); err != nil {
+		if s.stack, err = openStack(s.plan.Options.Stack, s.images); err != nil {
 			return fmt.Errorf("--mstack: %w", err)
 		}
 	}
 	for _, m := range customMounts(&s.plan.Settings.Files) {
 		opened := openedMount{customMount: m}
-		switch m.kind {
-		case bindMount:
-			opened.tree, err = s.openBind(m.bind)
-		case overlayMount:
-			opened.layers, err = s.openOverlay(m.overlay)
-		}
-		if err != nil {
+		if err = s.openMount(&opened); err != nil {
 			return fmt.Errorf("%s: %w", m.origin, err)
 		}
 		s.custom = append(s.custom, opened)
@@ -45,8 +39,28 @@ func (s *Supervisor) openMounts() (err error) {
 	return s.openHomes()
 }
 
+// openMount opens what a mount is of, but what is in a mount stack, see [assembly.openInStack].
+func (s *Supervisor) openMount(m *openedMount) (err error) {
+	inStack := s.plan.Options.Stack != nil
+	switch {
+	case m.kind == bindMount && !(inStack && isInImage(m.bind.Source)):
+		m.tree, err = s.openBind(m.bind)
+	case m.kind == overlayMount && inStack && overlaysImage(m.overlay):
+		m.layers = &layers{}
+		if !isInImage(m.overlay.Upper) {
+			err = s.openUppermost(m.layers, m.overlay)
+		} else if !m.overlay.ReadOnly {
+			err = errUpperInStack
+		}
+	case m.kind == overlayMount:
+		m.layers, err = s.openOverlay(m.overlay)
+	}
+	return err
+}
+
 // closeMounts gives back what the container has, or never got, of the image.
 func (s *Supervisor) closeMounts() {
+	s.stack.close()
 	trees := append([]kernel.Tree{s.root}, s.lateTrees...)
 	for _, m := range s.custom {
 		trees = append(trees, m.tree)
@@ -163,6 +177,7 @@ type assembly struct {
 	workshop *kernel.Workshop
 	root     *kernel.Root
 	masks    string             // the directory of inaccessible files; empty: not made yet
+	inStack  *kernel.Root       // the mount stack as it was put together, or nil
 	hidden   []mountedPartition // by a volatile root
 	paths    []string           // of the late mounts
 	late     []TreeMount
@@ -176,21 +191,21 @@ func (s *Supervisor) assemble() error {
 	if len(s.custom) == 0 && !stack && !pivot && !temporary && !(s.plan.Inside.ReadOnly && s.plan.Inside.UserNamespace) {
 		return nil
 	}
-	hidden, err := s.openHiddenPartitions()
-	defer func() {
-		for _, partition := range hidden {
-			partition.tree.Close()
-		}
-	}()
-	if err != nil {
+	a := &assembly{Supervisor: s}
+	defer a.close()
+	var err error
+	if a.hidden, err = s.openHiddenPartitions(); err != nil {
 		return err
 	}
 	return kernel.InWorkshop(s.plan.Users.Start, func(w *kernel.Workshop) error {
-		a := &assembly{Supervisor: s, workshop: w, hidden: hidden}
+		a.workshop = w
 		if stack {
 			if err := a.buildStack(); err != nil {
 				return fmt.Errorf("--mstack: %w", err)
 			}
+		}
+		if err := a.openInStack(); err != nil {
+			return err
 		}
 		if pivot {
 			if err := a.pivot(); err != nil {
@@ -204,6 +219,15 @@ func (s *Supervisor) assemble() error {
 		}
 		return a.finish()
 	})
+}
+
+func (a *assembly) close() {
+	for _, partition := range a.hidden {
+		partition.tree.Close()
+	}
+	if a.inStack != nil {
+		a.inStack.Close()
+	}
 }
 
 // useRoot makes another tree the root directory.
@@ -375,10 +399,14 @@ func (a *assembly) mapBind(m *openedMount, place *os.File) error {
 	const instead = "write noidmap and give the files to the container's users"
 	mapping := bindMapping(m.bind, a.plan.Settings.Files.IDMapBinds, a.plan.Users)
 	to := a.plan.Users.Start
+	inStack := a.plan.Options.Stack != nil && isInImage(m.bind.Source) // which is mapped already
 	switch mapping {
 	case "noidmap":
 		return nil
 	case "idmap":
+		if inStack {
+			return nil
+		}
 		owner := uint32(0)
 		if strings.HasPrefix(m.bind.Source, "+") {
 			owner = a.plan.Users.OnDisk

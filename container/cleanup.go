@@ -12,9 +12,9 @@ import (
 )
 
 // Cleanup removes what a container left whose supervisor was killed: for --cleanup, after all its processes have ended.
-// directory is the container's root, empty if it cannot be found any more. What belongs to a container that runs is left
+// directory is the container's root, empty if it cannot be found any more; images are the disk images of a mount stack. What belongs to a container that runs is left
 // alone: its locks are held.
-func Cleanup(machine, directory string) error {
+func Cleanup(machine, directory string, images ...string) error {
 	if !settings.ValidMachineName(machine) {
 		return fmt.Errorf("clean up: %q is not a machine name", machine)
 	}
@@ -24,8 +24,12 @@ func Cleanup(machine, directory string) error {
 		kernel.RemoveStaleMappings(),
 	}
 	if directory != "" {
-		problems = append(problems, sweepCopies(directory), kernel.RemoveStaleLock(kernel.TreeLock(directory)))
-		if _, byInode, err := kernel.TreeLocks(directory); err == nil {
+		problems = append(problems, sweepCopies(directory))
+		images = append(images, directory)
+	}
+	for _, place := range images {
+		problems = append(problems, kernel.RemoveStaleLock(kernel.TreeLock(place)))
+		if _, byInode, err := kernel.TreeLocks(place); err == nil {
 			problems = append(problems, kernel.RemoveStaleLock(byInode))
 		}
 	}

@@ -107,12 +107,12 @@ func (s *Supervisor) giveUsersBack() error {
 	return nil
 }
 
-func (s *Supervisor) closeImage() error {
-	if s.image == nil {
+func (s *Supervisor) closeImages() error {
+	if s.images == nil {
 		return nil
 	}
 	s.closeMounts()
-	return s.image.Close()
+	return s.images.Close()
 }
 
 func (s *Supervisor) unlock() error {

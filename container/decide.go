@@ -102,7 +102,8 @@ func decideIdentity(p *Plan, host *Host) error {
 	}
 	p.Inside.ForwardJournal = p.Options.ForwardJournal.Path != ""
 	p.Inside.Credentials = len(p.Options.Credentials) > 0
-	p.Inside.Ephemeral, p.Inside.Populate, p.Inside.Image = s.Exec.Ephemeral, p.Options.Populate, p.Options.Image != ""
+	p.Inside.Ephemeral, p.Inside.Populate = s.Exec.Ephemeral, p.Options.Populate
+	p.Inside.Images = p.Options.Image != "" || p.Options.Stack != nil && len(p.Options.Stack.Disks) > 0
 	p.Inside.Machine = s.Machine
 	p.Inside.Hostname = s.Exec.Hostname
 	if p.Inside.Hostname == "" {

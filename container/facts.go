@@ -20,8 +20,8 @@ import (
 const maxSmallFile = 64 << 10
 
 // Gather finds out what [Decide] needs to know of the host and of the root directory, which is that of the settings or the
-// template that it will be made from, or a mount stack's.
-func Gather(s *settings.Settings, directory string, stack *image.Stack) (Host, error) {
+// template that it will be made from, or a mount stack's, whose disk images are open.
+func Gather(s *settings.Settings, directory string, stack *image.Stack, images *Images) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
 		Term:         os.Getenv("TERM"),
@@ -56,13 +56,13 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack) (Host, e
 		}
 		host.Limits[name] = settings.Limit{Soft: soft, Hard: hard}
 	}
-	host.Root, err = gatherRoot(s, directory, stack)
+	host.Root, err = gatherRoot(s, directory, stack, images)
 	return host, err
 }
 
-func gatherRoot(s *settings.Settings, directory string, stack *image.Stack) (root Root, err error) {
+func gatherRoot(s *settings.Settings, directory string, stack *image.Stack, images *Images) (root Root, err error) {
 	if stack != nil {
-		err = gatherStack(stack, func(opened *kernel.Root) error {
+		err = gatherStack(stack, images, func(opened *kernel.Root) error {
 			root, err = lookInto(s, directory, opened)
 			return err
 		})

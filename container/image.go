@@ -17,7 +17,7 @@ import (
 	"nspawnkit/settings"
 )
 
-// ImageOptions say which disk image a container runs from, and how.
+// ImageOptions say which disk image is opened, and how.
 type ImageOptions struct {
 	Path      string // absolute, without links
 	Line      settings.DiskImage
@@ -29,9 +29,11 @@ type ImageOptions struct {
 	AskNobody bool   // for a password
 }
 
-// Image is a disk image that a container runs from, mounted in a mount namespace of the main thread: it is a directory for all
-// steps that follow, and nobody else sees it. Loop devices and mounts go with the process, whatever ends it.
+// Image is one of [Images].
 type Image struct {
+	images     *Images
+	source     string // that it is in a mount stack; empty: the container runs from it
+	place      string // directory that it is mounted on
 	options    ImageOptions
 	log        func(priority int, text string)
 	tell       func(lines ...string)
@@ -41,10 +43,15 @@ type Image struct {
 	policy     dissect.Policy
 	layout     *dissect.Image
 	partitions []imagePartition
-	verityData string // file with hashes, empty: they are in the image
-	key        []byte // that opened an encrypted partition
-	mounts     *kernel.PrivateMounts
-	mounted    []string // where partitions are mounted, the root first
+	verityData string         // file with hashes, empty: they are in the image
+	key        []byte         // that opened an encrypted partition
+	mounted    []mountedPlace // the root first
+}
+
+// mountedPlace is where a partition is mounted inside an image; nil stands for a temporary root directory.
+type mountedPlace struct {
+	target    string
+	partition *imagePartition
 }
 
 // imagePartition is a partition that is attached.
@@ -53,25 +60,11 @@ type imagePartition struct {
 	device *kernel.BlockDevice
 }
 
-// imageRoot is where a disk image is mounted. On the host the directory is always empty.
+// imageRoot is where a disk image is mounted, or those of a mount stack below it. On the host the directory is always empty.
 const imageRoot = "/run/nspawnkit/root"
 
 // detachPatience bounds the wait for the kernel to be done with an image.
 const detachPatience = 10 * time.Second
-
-// OpenImage takes the steps of the image list. The caller closes the image, also after an error.
-func OpenImage(options ImageOptions, log func(priority int, text string), tell func(lines ...string)) (*Image, error) {
-	i := &Image{options: options, log: log, tell: tell}
-	for _, step := range imageSteps() {
-		if err := step.do(i); err != nil {
-			return i, fmt.Errorf("%s: image %s: %w", step.name, options.Path, err)
-		}
-	}
-	return i, nil
-}
-
-// Directory is where the content of the image is.
-func (i *Image) Directory() string { return imageRoot }
 
 // lock keeps others from writing to the image; a copy belongs to one container anyway.
 func (i *Image) lock() (err error) {
@@ -175,11 +168,10 @@ func (i *Image) repair() error {
 
 // mount mounts all partitions.
 func (i *Image) mount() error {
-	if err := os.MkdirAll(imageRoot, 0o755); err != nil {
+	if err := i.images.enter(); err != nil {
 		return err
 	}
-	var err error
-	if i.mounts, err = kernel.EnterPrivateMounts(); err != nil {
+	if err := os.MkdirAll(i.place, 0o755); err != nil {
 		return err
 	}
 	if i.layout.Find(dissect.Root) == nil {
@@ -187,11 +179,12 @@ func (i *Image) mount() error {
 			return err
 		}
 	}
-	for _, p := range i.partitions {
+	for n := range i.partitions {
+		p := &i.partitions[n]
 		tree, err := p.mount()
 		if err == nil {
-			i.grow(&p, tree)
-			err = i.attachAt(&p.Partition, tree)
+			i.grow(p, tree)
+			err = i.attachAt(p, tree)
 			tree.Close()
 		}
 		if err != nil {
@@ -204,20 +197,11 @@ func (i *Image) mount() error {
 
 // mount mounts the file system of the partition, detached.
 func (p *imagePartition) mount() (kernel.Tree, error) {
-	attributes := uint64(kernel.NoDev)
-	restrictions := p.Restrictions()
-	for attribute, wanted := range map[uint64]bool{
-		kernel.NoSUID: restrictions.NoSUID, kernel.NoExec: restrictions.NoExec, kernel.NoSymlinkFollow: restrictions.NoLinks,
-	} {
-		if wanted {
-			attributes |= attribute
-		}
-	}
 	var list []kernel.Option
 	for _, option := range dissect.MountOptions(p.FileSystem, p.ReadOnly) {
 		list = append(list, kernel.ParseOption(option))
 	}
-	return kernel.MountDevice(p.device, p.FileSystem, p.ReadOnly, attributes, list...)
+	return kernel.MountDevice(p.device, p.FileSystem, p.ReadOnly, p.attributes(), list...)
 }
 
 // grow makes the file system fill its partition. It is as good as before if that fails.
@@ -231,13 +215,13 @@ func (i *Image) grow(p *imagePartition, tree kernel.Tree) {
 }
 
 // attachAt mounts a partition at its place inside the image.
-func (i *Image) attachAt(p *dissect.Partition, tree kernel.Tree) error {
+func (i *Image) attachAt(p *imagePartition, tree kernel.Tree) error {
 	target := p.Target()
 	if target == "/" {
-		i.mounted = append(i.mounted, target)
-		return tree.AttachTo(imageRoot)
+		i.mounted = append(i.mounted, mountedPlace{target, p})
+		return tree.AttachTo(i.place)
 	}
-	root, err := kernel.OpenRoot(imageRoot)
+	root, err := kernel.OpenRoot(i.place)
 	if err != nil {
 		return err
 	}
@@ -260,7 +244,7 @@ func (i *Image) attachAt(p *dissect.Partition, tree kernel.Tree) error {
 	if info, err := place.Stat(); err != nil || !info.IsDir() {
 		return fmt.Errorf("%s of the image is not a directory", target)
 	}
-	i.mounted = append(i.mounted, target)
+	i.mounted = append(i.mounted, mountedPlace{target, p})
 	return tree.Attach(place)
 }
 
@@ -284,8 +268,8 @@ func (i *Image) mountTemporaryRoot() error {
 	if err := tree.MakeNodes(skeleton(exists, runtime.GOARCH), 0, 0); err != nil {
 		return err
 	}
-	i.mounted = append(i.mounted, "/")
-	return tree.AttachTo(imageRoot)
+	i.mounted = append(i.mounted, mountedPlace{target: "/"})
+	return tree.AttachTo(i.place)
 }
 
 // mountedPartition is a partition of a disk image and where it is mounted.
@@ -298,7 +282,8 @@ type mountedPartition struct {
 // system itself is volatile, see --volatile= of systemd-nspawn(1).
 func (s *Supervisor) openHiddenPartitions() (hidden []mountedPartition, err error) {
 	shown := map[string][]string{"overlay": {"/"}, "yes": {"/", "/usr"}}[s.plan.Settings.Files.Volatile]
-	if s.image == nil || shown == nil {
+	image := s.images.root()
+	if image == nil || shown == nil {
 		return nil, nil
 	}
 	root, err := kernel.OpenRoot(imageRoot)
@@ -306,15 +291,15 @@ func (s *Supervisor) openHiddenPartitions() (hidden []mountedPartition, err erro
 		return nil, err
 	}
 	defer root.Close()
-	for _, target := range s.image.mounted {
-		if slices.Contains(shown, target) {
+	for _, mounted := range image.mounted {
+		if slices.Contains(shown, mounted.target) {
 			continue
 		}
-		tree, err := s.clonePartition(root, target)
+		tree, err := s.clonePartition(root, mounted.target)
 		if err != nil {
 			return hidden, err
 		}
-		hidden = append(hidden, mountedPartition{target, tree})
+		hidden = append(hidden, mountedPartition{mounted.target, tree})
 	}
 	return hidden, nil
 }
@@ -361,12 +346,8 @@ func (a *assembly) mountPartitions(partitions []mountedPartition) error {
 	return nil
 }
 
-// Close unmounts the image, so that the kernel writes everything to it. No process of the container may have it any more.
-func (i *Image) Close() error {
-	var problems []error
-	if i.mounts != nil {
-		problems = append(problems, kernel.UnmountAll(imageRoot), i.mounts.Leave())
-	}
+// close gives everything back but the mounts.
+func (i *Image) close() {
 	for _, p := range i.partitions {
 		p.device.Close()
 	}
@@ -376,5 +357,4 @@ func (i *Image) Close() error {
 	for _, lock := range i.locks {
 		lock.Release()
 	}
-	return errors.Join(problems...)
 }

@@ -39,7 +39,7 @@ func (s *Supervisor) linkJournal(mode string) error {
 		return notLinked{errors.New("a volatile container has no journal on disk")}
 	}
 	if s.plan.Options.Stack != nil {
-		return notLinked{errors.New("the journal of a mount stack is in no directory of the host")}
+		return s.linkStackJournal(mode)
 	}
 	root, _, err := s.openInImage("/")
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Supervisor) linkJournal(mode string) error {
 	if err := s.checkJournalPlaces(root, host); err != nil {
 		return notLinked{err}
 	}
-	if mode == "guest" && s.image != nil {
+	if mode == "guest" && s.images.root() != nil {
 		return notLinked{errors.New("the host has no path into a disk image that it could link to")}
 	}
 	where, err := kernel.WhereIs(root.File()) // links of the image are followed inside it, but the host follows them outside
@@ -81,16 +81,42 @@ func (s *Supervisor) linkJournal(mode string) error {
 	return s.bindHostJournal(root, host, mode)
 }
 
-// checkJournalPlaces refuses places where something is mounted already, on the host or inside, and a link of the image.
+// linkStackJournal mounts the host's directory in a mount stack, whose own is made when it is put together.
+func (s *Supervisor) linkStackJournal(mode string) error {
+	if mode == "guest" {
+		return notLinked{errors.New("the host has no path into a mount stack that it could link to")}
+	}
+	host := filepath.Join(journalDirectory, s.plan.UUID)
+	for _, bind := range s.plan.Options.Stack.Binds {
+		if bind.Destination == host {
+			return notLinked{fmt.Errorf("%s: %s is a mount point", bind.Source, host)}
+		}
+	}
+	if err := s.checkJournalPlaces(nil, host); err != nil {
+		return notLinked{err}
+	}
+	if _, err := os.Readlink(host); err == nil {
+		if err := os.Remove(host); err != nil {
+			return err
+		}
+	}
+	return s.bindHostJournal(nil, host, mode)
+}
+
+// checkJournalPlaces refuses places where something is mounted already, on the host or inside, and a link of the image. root is nil
+// for a mount stack, of which nothing can be seen yet.
 func (s *Supervisor) checkJournalPlaces(root *kernel.Root, name string) error {
 	for _, bind := range s.plan.Settings.Files.Binds {
 		if filepath.Clean(bind.Destination) == name {
 			return fmt.Errorf("%s: %s is a mount point", bind.Origin, name)
 		}
 	}
-	inside, err := root.OpenPlain(name, kernel.PathOnly)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	var inside *os.File
+	if root != nil {
+		var err error
+		if inside, err = root.OpenPlain(name, kernel.PathOnly); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	outside, _ := os.OpenFile(name, kernel.PathOnly|kernel.NoFollow, 0)
 	for _, place := range []*os.File{inside, outside} {
@@ -130,11 +156,17 @@ func (s *Supervisor) bindHostJournal(root *kernel.Root, host, mode string) error
 	case err != nil:
 		return err
 	}
-	if err := s.makeGuestJournal(root, host); err != nil {
-		return err
+	if root != nil {
+		if err := s.makeGuestJournal(root, host); err != nil {
+			return err
+		}
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", host)
+	}
+	if root == nil {
+		s.bindJournal(host)
+		return nil
 	}
 	if entries, err := root.ReadDir(host); err == nil && len(entries) > 0 {
 		s.log(Warning, fmt.Sprintf("%s: %s of the container is not empty, its journals are hidden", s.plan.Settings.Origin("Exec.LinkJournal"), host))

@@ -23,31 +23,42 @@ type layers struct {
 // openOverlay opens the layers of an overlay, and makes those that Overlay= makes.
 func (s *Supervisor) openOverlay(overlay *settings.Overlay) (*layers, error) {
 	l := &layers{}
+	if err := s.openLower(l, overlay); err != nil {
+		return nil, err
+	}
+	return l, s.openUppermost(l, overlay)
+}
+
+func (s *Supervisor) openLower(l *layers, overlay *settings.Overlay) error {
 	for _, source := range slices.Backward(overlay.Lower) {
 		tree, err := s.openSource(source, false)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.lower = append(l.lower, tree)
 	}
+	return nil
+}
+
+// openUppermost opens the layer above those that are open.
+func (s *Supervisor) openUppermost(l *layers, overlay *settings.Overlay) (err error) {
 	upper := overlay.Upper
-	var err error
 	if upper == "" {
 		if upper, err = s.makeTemporary(int(s.plan.Users.Start)); err != nil {
-			return nil, err
+			return err
 		}
 	} else if err = s.makeUpper(upper); err != nil {
-		return nil, err
+		return err
 	}
 	if overlay.ReadOnly {
 		tree, err := s.openSource(upper, false)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		l.lower = slices.Insert(l.lower, 0, tree)
-		return l, nil
+		return nil
 	}
-	return l, s.openUpper(l, upper)
+	return s.openUpper(l, upper)
 }
 
 // makeUpper makes the uppermost directory if it is not there, as systemd-nspawn does.

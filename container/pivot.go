@@ -46,14 +46,14 @@ func (a *assembly) pivot() error {
 	return a.attachOnRoot(pivot.Old, oldRoot)
 }
 
-var errNotInStack = errors.New("a path in the image, behind \"+\", is not supported with --mstack yet")
-
 // openInImage opens a path of the container's root directory, as "+" before the source of a bind means it, on the host's side.
+// A mount stack must have been put together.
 func (s *Supervisor) openInImage(name string) (*kernel.Root, string, error) {
+	directory := s.plan.Settings.Directory
 	if s.plan.Options.Stack != nil {
-		return nil, "", errNotInStack
+		directory = s.stackPlace
 	}
-	root, err := kernel.OpenRoot(s.plan.Settings.Directory)
+	root, err := kernel.OpenRoot(directory)
 	pivot := s.plan.Settings.Exec.PivotRoot
 	if err != nil || pivot.New == "" {
 		return root, name, err
@@ -63,9 +63,9 @@ func (s *Supervisor) openInImage(name string) (*kernel.Root, string, error) {
 		return root, path.Join("/", strings.TrimPrefix(name, old)), nil
 	}
 	defer root.Close()
-	directory, err := root.OpenDirectory(pivot.New)
+	newRoot, err := root.OpenDirectory(pivot.New)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.PivotRoot"), err)
 	}
-	return directory, name, nil
+	return newRoot, name, nil
 }

@@ -99,7 +99,7 @@ type Inside struct {
 	PrivateNetwork bool
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
-	Image          bool // runs from a disk image
+	Images         bool // disk images are mounted, the one it runs from or those of its mount stack
 	Populate       bool // runs from a directory that is made first
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"slices"
+	"strings"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/image"
@@ -22,35 +24,6 @@ type stackBuilder struct {
 	look     bool // only to look at it: a bind without mount point is left out
 }
 
-// openedStack are the directories of a mount stack, by their paths. They are opened in sight of the host's mounts.
-type openedStack map[string]kernel.Tree
-
-func openStack(stack *image.Stack) (openedStack, error) {
-	sources := slices.Concat(stack.Layers, []string{stack.Writable, stack.Root})
-	for _, bind := range stack.Binds {
-		sources = append(sources, bind.Source)
-	}
-	opened := make(openedStack)
-	for _, source := range sources {
-		if source == "" {
-			continue
-		}
-		tree, err := kernel.CloneTree(source, false)
-		if err != nil {
-			opened.close()
-			return nil, err
-		}
-		opened[source] = tree
-	}
-	return opened, nil
-}
-
-func (o openedStack) close() {
-	for _, tree := range o {
-		tree.Close()
-	}
-}
-
 // The directories of the writable layer. They are made when they are missing, and stay.
 const (
 	stackData = "data"
@@ -59,6 +32,9 @@ const (
 
 // build returns the root directory with all that is mounted below it.
 func (b *stackBuilder) build() (kernel.Tree, error) {
+	if err := b.adoptAll(); err != nil {
+		return kernel.Tree{}, err
+	}
 	root, err := b.rootTree()
 	if err != nil {
 		return kernel.Tree{}, err
@@ -81,11 +57,60 @@ func (b *stackBuilder) build() (kernel.Tree, error) {
 			}
 		}
 	}
+	if err := b.protectTargets(directory); err != nil {
+		return kernel.Tree{}, err
+	}
 	tree, err := kernel.CloneTreeOf(directory.File(), true)
 	if err == nil && b.readOnly {
 		err = tree.SetAttributes(kernel.ReadOnly, true)
 	}
 	return tree, err
+}
+
+// protectTargets makes overlays below the root directory read-only where nothing is to be written to them, now that all mount points
+// are there.
+func (b *stackBuilder) protectTargets(root *kernel.Root) error {
+	if b.stack.RootBind() != nil || b.stack.Root != "" || b.stack.Writable != "" && !b.spare {
+		return nil
+	}
+	for _, target := range b.targets() {
+		if slices.ContainsFunc(b.stack.Binds, func(bind image.StackBind) bool { return isAtOrBelow(target, bind.Destination) }) {
+			continue // it is hidden
+		}
+		directory, err := root.OpenPlainDirectory(target)
+		if err != nil {
+			return err
+		}
+		err = kernel.TreeFromFile(directory.File()).SetAttributes(kernel.ReadOnly, false)
+		directory.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isAtOrBelow compares clean absolute paths.
+func isAtOrBelow(name, directory string) bool {
+	return name == directory || strings.HasPrefix(name, strings.TrimSuffix(directory, "/")+"/")
+}
+
+// mounts are where something is mounted below the root directory.
+func (b *stackBuilder) mounts() (mounts []string) {
+	for _, bind := range b.stack.Binds {
+		mounts = append(mounts, bind.Destination)
+		for _, part := range b.opened[bind.Source] {
+			mounts = append(mounts, path.Join(bind.Destination, part.target))
+		}
+	}
+	if b.stack.RootBind() == nil && b.stack.Root == "" {
+		mounts = append(mounts, b.targets()...)
+	}
+	if b.stack.Root != "" && b.stack.HasOverlay() {
+		mounts = append(mounts, "/usr")
+	}
+	slices.Sort(mounts)
+	return slices.DeleteFunc(slices.Compact(mounts), func(name string) bool { return name == "/" })
 }
 
 // rootTree is what everything else is mounted below: a directory, the overlay, or, where there is neither, an empty one.
@@ -98,50 +123,54 @@ func (b *stackBuilder) rootTree() (kernel.Tree, error) {
 		return b.overlay()
 	}
 	if source != "" {
-		tree, err := b.open(source)
-		if err == nil && b.spare {
-			tree, err = b.temporaryOverlay([]kernel.Tree{tree})
-		}
-		return tree, err
+		return b.whole(source, true)
 	}
 	owner := fmt.Sprint(b.owner)
 	return kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, options("mode", "0755", "size", "10%", "nr_inodes", "400k", "uid", owner, "gid", owner)...)
 }
 
-// open returns the tree of a directory of the stack.
-func (b *stackBuilder) open(source string) (kernel.Tree, error) {
-	tree := b.opened[source]
-	return tree, b.adopt(tree)
-}
-
-// overlay mounts the layers over each other. Where nothing may be written there is a temporary layer above them, so that
-// mount points can be made.
-func (b *stackBuilder) overlay() (kernel.Tree, error) {
-	var lower []kernel.Tree
-	for _, source := range b.stack.Layers {
-		tree, err := b.open(source)
-		if err != nil {
-			return tree, err
-		}
-		lower = append([]kernel.Tree{tree}, lower...)
-	}
-	if b.stack.Writable == "" {
-		return b.temporaryOverlay(lower)
-	}
-	writable, err := b.open(b.stack.Writable)
+// overlayAt mounts what the layers have at a path over each other. Where nothing may be written there is a temporary layer above
+// them, so that mount points can be made.
+func (b *stackBuilder) overlayAt(target string) (kernel.Tree, error) {
+	lower, attributes, plain, err := b.layersAt(target)
 	if err != nil {
 		return kernel.Tree{}, err
 	}
-	if b.readOnly || b.spare {
-		switch data, err := b.writableData(writable); {
+	if plain {
+		return lower[0], nil
+	}
+	tree, err := b.overlayOf(lower, target)
+	if err == nil && attributes != 0 {
+		err = tree.SetAttributes(attributes, false)
+	}
+	return tree, err
+}
+
+func (b *stackBuilder) overlayOf(lower []kernel.Tree, target string) (kernel.Tree, error) {
+	data, work := path.Join(stackData, target), stackWork
+	if target != "/" && b.stack.Root == "" {
+		work += "@" + strings.ReplaceAll(target[1:], "/", "-")
+	}
+	if b.stack.Writable != "" {
+		writable := b.opened[b.stack.Writable][0].tree
+		if !b.readOnly && !b.spare {
+			return b.writableOverlay(lower, writable, data, work)
+		}
+		switch tree, err := b.writableData(writable, data); {
 		case err == nil:
-			lower = append([]kernel.Tree{data}, lower...)
+			lower = append([]kernel.Tree{tree}, lower...)
 		case !errors.Is(err, os.ErrNotExist) || len(lower) == 0:
 			return kernel.Tree{}, err
 		}
-		return b.temporaryOverlay(lower)
 	}
-	for _, name := range []string{stackData, stackWork} {
+	if len(lower) == 0 {
+		return kernel.Tree{}, fmt.Errorf("no layer has %s: %w", target, os.ErrNotExist)
+	}
+	return b.temporaryOverlay(lower)
+}
+
+func (b *stackBuilder) writableOverlay(lower []kernel.Tree, writable kernel.Tree, data, work string) (kernel.Tree, error) {
+	for _, name := range []string{data, work} {
 		directory, err := writable.Root().MakeDirectories(name, 0o755, b.owner, b.owner)
 		if err != nil {
 			return kernel.Tree{}, fmt.Errorf("%s: %w", b.stack.Writable, err)
@@ -149,14 +178,14 @@ func (b *stackBuilder) overlay() (kernel.Tree, error) {
 		directory.Close()
 	}
 	if len(lower) == 0 {
-		return b.writableData(writable)
+		return b.writableData(writable, data)
 	}
-	return b.workshop.Overlay(lower, &kernel.Upper{Parent: writable, Name: stackData, Work: stackWork}, kernel.UserAttributes)
+	return b.workshop.Overlay(lower, &kernel.Upper{Parent: writable, Name: data, Work: work}, kernel.UserAttributes)
 }
 
 // writableData returns what was written, as a tree of its own.
-func (b *stackBuilder) writableData(writable kernel.Tree) (kernel.Tree, error) {
-	data, err := b.below(writable, stackData)
+func (b *stackBuilder) writableData(writable kernel.Tree, name string) (kernel.Tree, error) {
+	data, err := b.below(writable, name)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", b.stack.Writable, err)
 	}
@@ -194,12 +223,7 @@ func (b *stackBuilder) temporaryOverlay(lower []kernel.Tree) (kernel.Tree, error
 
 // mountUsr mounts /usr of the overlay in a root directory of its own.
 func (b *stackBuilder) mountUsr(root *kernel.Root) error {
-	overlay, err := b.overlay()
-	if err != nil {
-		return err
-	}
-	defer overlay.Close()
-	usr, err := b.below(overlay, "usr")
+	usr, err := b.overlayAt("/usr")
 	if err != nil {
 		return err
 	}
@@ -213,12 +237,12 @@ func (b *stackBuilder) mountUsr(root *kernel.Root) error {
 }
 
 func (b *stackBuilder) mountBind(root *kernel.Root, bind *image.StackBind) error {
-	tree, err := b.open(bind.Source)
+	tree, err := b.whole(bind.Source, false)
 	if err != nil {
 		return err
 	}
 	if bind.ReadOnly || b.spare {
-		if err := tree.SetAttributes(kernel.ReadOnly, false); err != nil {
+		if err := tree.SetAttributes(kernel.ReadOnly, true); err != nil {
 			return err
 		}
 	}
@@ -262,6 +286,45 @@ func (a *assembly) buildStack() error {
 		return err
 	}
 	a.useRoot(tree)
+	if a.stackPlace, err = a.workshop.Place(tree, true); err != nil {
+		return err
+	}
+	// What goes on is a copy: the sources of mounts are opened here, whatever is done to that.
+	if a.inStack, err = kernel.OpenRoot(a.stackPlace); err != nil {
+		return err
+	}
+	copied, err := kernel.CloneTreeOf(a.inStack.File(), true)
+	if err != nil {
+		return err
+	}
+	a.useRoot(copied)
+	if err := a.makeStackJournal(); err != nil {
+		return err
+	}
+	return a.openHiddenMounts(builder.mounts())
+}
+
+// openHiddenMounts opens what a volatile root does not have, as [Supervisor.openHiddenPartitions] does for a disk image.
+func (a *assembly) openHiddenMounts(mounts []string) error {
+	shown, hides := map[string]string{"yes": "/usr", "overlay": ""}[a.plan.Settings.Files.Volatile]
+	if !hides {
+		return nil
+	}
+	for _, target := range mounts {
+		if shown != "" && isAtOrBelow(target, shown) || slices.ContainsFunc(a.hidden, func(p mountedPartition) bool { return isAtOrBelow(target, p.target) }) {
+			continue
+		}
+		directory, err := a.inStack.OpenPlainDirectory(target)
+		if err != nil {
+			return err
+		}
+		tree, err := kernel.CloneTreeOf(directory.File(), true)
+		directory.Close()
+		if err != nil {
+			return err
+		}
+		a.hidden = append(a.hidden, mountedPartition{target, tree})
+	}
 	return nil
 }
 
@@ -275,8 +338,8 @@ func (a *assembly) adoptTree(tree kernel.Tree) error {
 }
 
 // gatherStack finds out about the root directory that a mount stack gives. Nothing is written.
-func gatherStack(stack *image.Stack, look func(*kernel.Root) error) error {
-	opened, err := openStack(stack)
+func gatherStack(stack *image.Stack, images *Images, look func(*kernel.Root) error) error {
+	opened, err := openStack(stack, images)
 	if err != nil {
 		return err
 	}

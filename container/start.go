@@ -132,7 +132,7 @@ func closing() []step[*Supervisor] {
 		{"remove copy of directory tree", copied, (*Supervisor).removeCopy},
 		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
 		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
-		{"close image", func(in *Inside) bool { return in.Image }, (*Supervisor).closeImage},
+		{"close images", func(in *Inside) bool { return in.Images }, (*Supervisor).closeImages},
 		{"unlock", nil, (*Supervisor).unlock}, // last: who has the locks next finds nothing
 	}
 }
@@ -143,7 +143,7 @@ func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func forwardJournal(in *Inside) bool { return in.ForwardJournal }
 func hostRelease(in *Inside) bool    { return in.HostRelease }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
-func copied(in *Inside) bool         { return in.Ephemeral && !in.Image }
+func copied(in *Inside) bool         { return in.Ephemeral && !in.Images }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
@@ -161,7 +161,7 @@ func (p *Plan) Steps() []StepList {
 		{"inner", stepNames(inner(), &p.Inside)},
 		{"close", stepNames(closing(), &p.Inside)},
 	}
-	if p.Options.Image != "" {
+	if p.Inside.Images {
 		lists = slices.Insert(lists, 0, StepList{"image", stepNames(imageSteps(), &p.Inside)})
 	}
 	return lists

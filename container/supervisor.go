@@ -22,7 +22,7 @@ type Supervisor struct {
 	plan *Plan
 	log  func(priority int, text string)
 
-	image       *Image // nil: it runs from a directory
+	images      *Images // nil: there are none
 	locks       []*kernel.Lock
 	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
@@ -34,6 +34,7 @@ type Supervisor struct {
 	credentials *kernel.Tree
 	root        kernel.Tree
 	stack       openedStack // that root is made of
+	stackPlace  string      // of the workshop where it is once it is put together
 	custom      []openedMount
 	late        []TreeMount // what of custom the first process mounts, and the trees of it
 	lateTrees   []kernel.Tree
@@ -50,10 +51,10 @@ type Supervisor struct {
 	made        bool // the directories shared with the host
 }
 
-// NewSupervisor prepares for a plan. image is what the container runs from, nil for a directory; it is closed at the end. log takes
-// a syslog(3) priority.
-func NewSupervisor(plan *Plan, image *Image, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	return &Supervisor{plan: plan, image: image, notifier: notifier, log: log}
+// NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
+// the end. log takes a syslog(3) priority.
+func NewSupervisor(plan *Plan, images *Images, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
+	return &Supervisor{plan: plan, images: images, notifier: notifier, log: log}
 }
 
 // Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].

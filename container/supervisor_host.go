@@ -100,7 +100,7 @@ func (s *Supervisor) registration() machined.Registration {
 		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
 	}
-	if s.image != nil {
+	if s.images.root() != nil {
 		r.RootDirectory = "" // only this process sees it
 	}
 	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))

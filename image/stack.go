@@ -15,19 +15,31 @@ const StackSuffix = ".mstack"
 // Stacks are mount stacks.
 func Stacks() Kind { return Kind{StackSuffix, fs.FileMode.IsDir} }
 
-// Stack is a mount stack, see systemd.mstack(7). All paths are directories of the host; links may lead to them.
+// Stack is a mount stack, see systemd.mstack(7). All paths are directories of the host, those of layers and binds also disk images;
+// links may lead to them.
 type Stack struct {
 	Layers   []string // of the overlay, the lowest first
 	Writable string   // that holds the uppermost layer; empty: nothing can be written
 	Root     string   // of which only /usr comes from the overlay; empty: the overlay is the root directory
 	Binds    []StackBind
+	Disks    []string // those of the paths above that are disk images
 }
 
-// StackBind is a directory that is mounted below the root directory.
+// StackBind is a directory or disk image that is mounted below the root directory.
 type StackBind struct {
 	Source      string
 	Destination string // absolute path inside
 	ReadOnly    bool
+}
+
+// Bind returns the bind of a path, or nil if that is of none.
+func (s *Stack) Bind(source string) *StackBind {
+	for i := range s.Binds {
+		if s.Binds[i].Source == source {
+			return &s.Binds[i]
+		}
+	}
+	return nil
 }
 
 // HasOverlay reports whether there is an overlay at all.
@@ -58,6 +70,9 @@ func ReadStack(host fs.FS, directory, goarch string) (*Stack, error) {
 	}
 	r := stackReader{host: host, goarch: goarch, layers: make(map[string]string)}
 	for _, entry := range entries {
+		r.names = append(r.names, entry.Name())
+	}
+	for _, entry := range entries {
 		if name := entry.Name(); !strings.HasPrefix(name, ".") {
 			if err := r.add(directory, name); err != nil {
 				return nil, fmt.Errorf("%s: %w", path.Join(directory, name), err)
@@ -71,7 +86,9 @@ func ReadStack(host fs.FS, directory, goarch string) (*Stack, error) {
 type stackReader struct {
 	host   fs.FS
 	goarch string
+	names  []string // of all entries
 	stack  Stack
+	disks  []string
 	layers map[string]string // by their identifiers
 }
 
@@ -79,10 +96,15 @@ var errTwice = errors.New("there are two of it")
 
 func (r *stackReader) add(directory, entry string) error {
 	name := strings.TrimSuffix(entry, versionedSuffix)
-	if strings.HasSuffix(name, ".raw") {
-		return errors.New("disk images in mount stacks are not supported yet")
+	if r.isSidecar(entry) {
+		return nil
 	}
-	source, err := Newest(r.host, path.Join(directory, entry), Directories(), r.goarch)
+	name, isDisk := strings.CutSuffix(name, DiskSuffix)
+	accepted := Directories()
+	if isDisk {
+		accepted = Disks()
+	}
+	source, err := Newest(r.host, path.Join(directory, entry), accepted, r.goarch)
 	if err != nil {
 		return err
 	}
@@ -90,8 +112,15 @@ func (r *stackReader) add(directory, entry string) error {
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() {
+	isDevice := info.Mode().Type() == fs.ModeDevice // which needs no suffix
+	isDisk = isDisk || isDevice
+	switch mode := info.Mode(); {
+	case isDisk && !mode.IsRegular() && !isDevice:
+		return errors.New("not a disk image: neither a regular file nor a block device")
+	case !isDisk && !mode.IsDir():
 		return errors.New("neither a directory nor a disk image NAME.raw")
+	case isDisk:
+		r.disks = append(r.disks, source)
 	}
 	kind, parameter, hasParameter := strings.Cut(name, "@")
 	switch {
@@ -102,14 +131,25 @@ func (r *stackReader) add(directory, entry string) error {
 		r.layers[parameter] = source
 	case (kind == "bind" || kind == "robind") && parameter != "":
 		return r.addBind(source, parameter, kind == "robind")
-	case kind == "rw" && !hasParameter:
+	case kind == "rw" && !hasParameter && !isDisk:
 		return setOnce(&r.stack.Writable, source)
-	case kind == "root" && !hasParameter:
+	case kind == "root" && !hasParameter && !isDisk:
 		return setOnce(&r.stack.Root, source)
 	default:
 		return errors.New("not one of layer@ID, rw, bind@LOCATION, robind@LOCATION and root")
 	}
 	return nil
+}
+
+// isSidecar reports whether a file belongs to a disk image beside it: it says how that is verified, see --root-hash= of
+// systemd-nspawn(1).
+func (r *stackReader) isSidecar(entry string) bool {
+	for _, suffix := range []string{".roothash", ".roothash.p7s", ".usrhash", ".usrhash.p7s", ".verity"} {
+		if name, ok := strings.CutSuffix(entry, suffix); ok && slices.Contains(r.names, name+DiskSuffix) {
+			return true
+		}
+	}
+	return false
 }
 
 func setOnce(into *string, source string) error {
@@ -158,6 +198,15 @@ func (r *stackReader) finish() *Stack {
 	}
 	if at("/") {
 		s.Root = ""
+	}
+	sources := slices.Clone(s.Layers)
+	for _, bind := range s.Binds {
+		sources = append(sources, bind.Source)
+	}
+	for _, source := range sources {
+		if slices.Contains(r.disks, source) {
+			s.Disks = append(s.Disks, source)
+		}
 	}
 	return s
 }

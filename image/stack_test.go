@@ -37,7 +37,11 @@ func TestReadStack(t *testing.T) {
 		"root bind":         {"layer@0/ rw/ root/ bind@-/", Stack{Binds: []StackBind{{at + "bind@-", "/", false}}}},
 		"usr bind":          {"layer@0/ rw/ root/ robind@usr/", Stack{Root: at + "root", Binds: []StackBind{{at + "robind@usr", "/usr", true}}}},
 		"usr bind, no root": {"layer@0/ robind@usr/", Stack{Layers: []string{at + "layer@0"}, Binds: []StackBind{{at + "robind@usr", "/usr", true}}}},
-		"versions":          {"layer@0.v/layer@0_1/ layer@0.v/layer@0_2/ rw.v/rw_7/", Stack{Layers: []string{at + "layer@0.v/layer@0_2"}, Writable: at + "rw.v/rw_7"}},
+		"images": {`layer@1.raw layer@1.roothash layer@1.verity layer@0/ bind@srv.raw robind@opt.raw`, Stack{Layers: []string{at + "layer@0", at + "layer@1.raw"},
+			Binds: []StackBind{{at + "robind@opt.raw", "/opt", true}, {at + "bind@srv.raw", "/srv", false}}, Disks: []string{at + "layer@1.raw", at + "robind@opt.raw", at + "bind@srv.raw"}}},
+		"versions of images": {"layer@0.raw.v/layer@0_1.raw layer@0.raw.v/layer@0_2.raw layer@0.raw.v/layer@0_3/", Stack{Layers: []string{at + "layer@0.raw.v/layer@0_2.raw"}, Disks: []string{at + "layer@0.raw.v/layer@0_2.raw"}}},
+		"hidden images":      {"layer@0.raw bind@-.raw", Stack{Binds: []StackBind{{at + "bind@-.raw", "/", false}}, Disks: []string{at + "bind@-.raw"}}},
+		"versions":           {"layer@0.v/layer@0_1/ layer@0.v/layer@0_2/ rw.v/rw_7/", Stack{Layers: []string{at + "layer@0.v/layer@0_2"}, Writable: at + "rw.v/rw_7"}},
 	} {
 		got, err := ReadStack(stackOf(test.names), "/x/web.mstack", "amd64")
 		if err != nil || !reflect.DeepEqual(*got, test.want) {
@@ -48,8 +52,11 @@ func TestReadStack(t *testing.T) {
 
 func TestReadStackRefused(t *testing.T) {
 	for names, want := range map[string]string{
-		"layer@0.raw":                   "web.mstack/layer@0.raw: disk images in mount stacks are not supported yet",
-		"bind@var.raw.v/":               "bind@var.raw.v: disk images",
+		"layer@0.raw/":                  "web.mstack/layer@0.raw: not a disk image: neither a regular file",
+		"layer@0.raw layer@0/":          "layer@0.raw: there are two of it",
+		"rw.raw":                        "rw.raw: not one of layer@ID",
+		"bind@var.raw.v/":               "versioned directory /x/web.mstack/bind@var.raw.v has no bind@var_VERSION.raw",
+		"layer@0/ layer@0.roothash":     "layer@0.roothash: neither a directory",
 		"layer@0":                       "layer@0: neither a directory",
 		"layer@/":                       "not one of layer@ID",
 		"bind:var/":                     "not one of layer@ID",

@@ -26,11 +26,11 @@ case $0 in
 *veritysetup)
 	[ -z "$TEST_SIGNATURE" ] || case $6 in *signature=/proc/self/fd/3) [ "$(cat <&3)" = "$TEST_SIGNATURE" ] || { echo no key; exit 1; } ;; esac
 	"$TEST_REAL" verify "$2" "$4" "$5" || exit 1
-	ln -s "$(losetup --find --show --read-only "$2")" "/dev/mapper/$3" ;;
+	ln -sf "$(losetup --find --show --read-only "$2")" "/dev/mapper/$3" ;;
 *)
 	for word; do case $word in nspawnkit-*) name=$word ;; esac; done
 	[ "$(cat; echo .)" = secret. ] || { echo "No key available with this passphrase."; exit 2; }
-	ln -s "$(losetup --find --show "$TEST_PLAIN")" "/dev/mapper/$name" ;;
+	ln -sf "$(losetup --find --show "$TEST_PLAIN")" "/dev/mapper/$name" ;;
 esac
 `
 

@@ -22,14 +22,15 @@ var killedCases = map[string]struct {
 }{
 	"everything": {options: "--network-zone=app --network-veth-extra=ve-more:more --bind=HOST:/mnt/bind:idmap --bind=:/mnt/empty --tmpfs=/opt --overlay=+/etc:+/srv/upper:/srv/over --overlay=HOST::/srv/empty" +
 		" --inaccessible=/usr/share --link-journal=guest --resolv-conf=copy-host --timezone=copy --set-credential=one:two --load-credential=three:HOST/file"},
-	"ephemeral": {options: "--ephemeral --network-veth --overlay=+/etc::/srv/over"},
-	"template":  {options: "--template=HOST/template --bind=:/mnt"},
-	"group":     {options: "--hostname=group", group: true},
-	"plain":     {options: "--private-users=no", long: true},
-	"users":     {options: "--private-users=pick --read-only --link-journal=host", long: true},
-	"volatile":  {options: "--volatile=overlay --bind=HOST:/mnt/bind:idmap --network-veth", long: true},
-	"state":     {options: "--volatile=state --tmpfs=/var/tmp --timezone=bind", long: true},
-	"pivot":     {options: "--pivot-root=/deploy:/srv --bind=+/etc:/mnt", long: true},
+	"ephemeral":       {options: "--ephemeral --network-veth --overlay=+/etc::/srv/over"},
+	"template":        {options: "--template=HOST/template --bind=:/mnt"},
+	"stack of images": {options: "--mstack=HOST/web.mstack --bind=+/srv:/mnt/bind --overlay=+/etc::/srv/over --network-veth"},
+	"group":           {options: "--hostname=group", group: true},
+	"plain":           {options: "--private-users=no", long: true},
+	"users":           {options: "--private-users=pick --read-only --link-journal=host", long: true},
+	"volatile":        {options: "--volatile=overlay --bind=HOST:/mnt/bind:idmap --network-veth", long: true},
+	"state":           {options: "--volatile=state --tmpfs=/var/tmp --timezone=bind", long: true},
+	"pivot":           {options: "--pivot-root=/deploy:/srv --bind=+/etc:/mnt", long: true},
 }
 
 // newHalting builds nspawn-exec so that it stops where /run/halt-after says.
@@ -115,6 +116,12 @@ func newKilledWorld(t *testing.T, options string, group bool) *killedWorld {
 	if strings.Contains(options, "--template") {
 		command(t, "mv", w.root, w.host+"/template")
 	}
+	if strings.Contains(options, "--mstack") {
+		stack := mkdir(t, w.host+"/web.mstack")
+		mkdir(t, stack+"/rw")
+		makeFileSystem(t, "squashfs", stack+"/layer@0.raw", w.root)
+		makeFileSystem(t, "ext4", stack+"/bind@opt.raw", w.root+"/srv")
+	}
 	t.Cleanup(func() { must(t, os.RemoveAll("/var/log/journal/"+guestID)) })
 	w.options = strings.Fields(strings.ReplaceAll(options, "HOST", w.host))
 	w.start()
@@ -132,6 +139,9 @@ func (w *killedWorld) forget() {
 
 func (w *killedWorld) command(payload ...string) *exec.Cmd {
 	cmd := nspawn(w.root, append(w.options, payload...)...)
+	if strings.Contains(strings.Join(w.options, " "), "--mstack") {
+		cmd.Args = removed(cmd.Args, "--directory="+w.root)
+	}
 	cmd.Path = w.program
 	if w.group != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(w.group.Fd())}
@@ -154,7 +164,9 @@ func (w *killedWorld) steps() (steps []string) {
 	r := finish(w.t, w.command("--dry-run", "/bin/echo", "works"))
 	for line := range strings.Lines(r.stdout) {
 		list, step, _ := strings.Cut(strings.TrimSpace(line), " ")
-		steps = append(steps, list+" "+strings.TrimSpace(step))
+		if list != "image" { // which are taken before it is known what to do
+			steps = append(steps, list+" "+strings.TrimSpace(step))
+		}
 	}
 	execute := slices.Index(steps, "inner execute payload")
 	if execute < 40 || steps[len(steps)-1] != "close unlock" {
@@ -175,6 +187,7 @@ func (w *killedWorld) halted(step string) *container {
 // same compares the host with what it was before.
 func (w *killedWorld) same(what string) {
 	w.t.Helper()
+	waitNoLoops(w.t, w.host+"/web.mstack/layer@0.raw")
 	if got := w.state(); got != w.clean {
 		w.t.Errorf("%s: left over: %q", what, without(got, w.clean))
 	}
@@ -209,7 +222,9 @@ func TestKilledAfterEveryStep(t *testing.T) {
 						left++
 					}
 					if mode == 0 {
-						cleanup(t, w.root)
+						if r := finish(t, w.command("--cleanup")); r.status != 0 || r.stderr != "" {
+							t.Errorf("--cleanup: status %d: %s", r.status, r.stderr)
+						}
 						w.forget()
 						w.same(step + ", --cleanup")
 					}

@@ -66,14 +66,14 @@ func run() int {
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
 		tree := treeToClean(&cmd)
-		if err := container.Cleanup(cmd.MachineName(), tree); err != nil {
+		if err := container.Cleanup(cmd.MachineName(), tree, stackImages(&cmd)...); err != nil {
 			return fail(err)
 		}
 		return 0
 	}
-	plan, image, err := makePlan(&cmd, notifier, log)
+	plan, images, err := makePlan(&cmd, notifier, log)
 	if err != nil || cmd.DryRun {
-		err = errors.Join(err, closeImage(image))
+		err = errors.Join(err, images.Close())
 	}
 	if err != nil {
 		return fail(err)
@@ -82,18 +82,18 @@ func run() int {
 		printSteps(plan)
 		return 0
 	}
-	status, err := runContainer(plan, image, notifier, log)
+	status, err := runContainer(plan, images, notifier, log)
 	if err != nil {
 		return max(fail(err), status)
 	}
 	return status
 }
 
-func runContainer(plan *container.Plan, image *container.Image, notifier machined.Notifier, log *logger) (int, error) {
+func runContainer(plan *container.Plan, images *container.Images, notifier machined.Notifier, log *logger) (int, error) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGWINCH)
 	signal.Ignore(syscall.SIGPIPE)
-	supervisor := container.NewSupervisor(plan, image, notifier, log.print)
+	supervisor := container.NewSupervisor(plan, images, notifier, log.print)
 	if err := supervisor.Start(); err != nil {
 		supervisor.Close()
 		return 1, err

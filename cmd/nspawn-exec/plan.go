@@ -13,18 +13,21 @@ import (
 	"nspawnkit/units"
 )
 
-// makePlan decides what to do. A disk image is open then, also after an error.
-func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Image, error) {
+// makePlan decides what to do. Disk images are open then, also after an error.
+func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Images, error) {
 	r, err := readRequest(cmd, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	image, err := r.openImage(notifier, log)
-	if err != nil {
-		return nil, image, err
+	if r.stack, err = readStack(cmd); err != nil {
+		return nil, nil, err
 	}
-	plan, err := r.decide(image, log)
-	return plan, image, err
+	images, err := r.openImages(notifier, log)
+	if err != nil {
+		return nil, images, err
+	}
+	plan, err := r.decide(images, log)
+	return plan, images, err
 }
 
 // request is what the command line and the settings ask for.
@@ -33,8 +36,9 @@ type request struct {
 	bundle   *settings.Bundle
 	settings settings.Settings
 	record   settings.Record
-	place    string // the directory, disk image or mount stack, without links
-	suffix   string // of the copy of an ephemeral container
+	place    string       // the directory, disk image or mount stack, without links
+	stack    *image.Stack // nil: it is none
+	suffix   string       // of the copy of an ephemeral container
 }
 
 func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
@@ -93,33 +97,36 @@ func (r *request) readSettings() (problems []settings.Problem) {
 	return problems
 }
 
-// openImage opens the disk image that the container runs from, if it does.
-func (r *request) openImage(notifier machined.Notifier, log *logger) (*container.Image, error) {
-	if r.cmd.Image.Path == "" {
-		if option := r.cmd.Image.Option(); option != "" {
-			return nil, fmt.Errorf("%s is for disk images, but %s is none", option, r.place)
-		}
+// openImages opens the disk image that the container runs from, or those of its mount stack, if it does.
+func (r *request) openImages(notifier machined.Notifier, log *logger) (*container.Images, error) {
+	line := r.cmd.Image
+	isStack := r.stack != nil && len(r.stack.Disks) > 0
+	if isStack {
+		line.Policy = "" // which is for each of them
+	}
+	if option := line.Option(); option != "" && line.Path == "" {
+		return nil, fmt.Errorf("%s is for disk images, but %s is none", option, r.place)
+	}
+	if line.Path == "" && !isStack {
 		return nil, nil
 	}
 	volatile := r.settings.Files.Volatile
-	return container.OpenImage(container.ImageOptions{
+	options := container.ImageOptions{
 		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
 		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix, AskNobody: r.cmd.NoAskPassword,
-	}, log.print, func(lines ...string) {
+	}
+	tell := func(lines ...string) {
 		if err := notifier.Notify(lines...); err != nil {
 			log.print(container.Warning, err.Error())
 		}
-	})
-}
-
-func closeImage(image *container.Image) error {
-	if image == nil {
-		return nil
 	}
-	return image.Close()
+	if isStack {
+		return container.OpenStackImages(r.stack, options, log.print, tell)
+	}
+	return container.OpenImage(options, log.print, tell)
 }
 
-func (r *request) decide(image *container.Image, log *logger) (*container.Plan, error) {
+func (r *request) decide(images *container.Images, log *logger) (*container.Plan, error) {
 	cmd := r.cmd
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
@@ -130,14 +137,12 @@ func (r *request) decide(image *container.Image, log *logger) (*container.Plan, 
 		options.Console = r.bundle.Console
 	}
 	r.settings.Directory = r.place
-	if image != nil {
-		options.Image, r.settings.Directory = r.place, image.Directory()
+	if directory := images.Directory(); directory != "" {
+		options.Image, r.settings.Directory = r.place, directory
 	}
 	source := r.settings.Directory
+	options.Stack = r.stack
 	var err error
-	if options.Stack, err = readStack(cmd); err != nil {
-		return nil, err
-	}
 	if options.Template, options.Populate, err = findTemplate(cmd, source); err != nil {
 		return nil, err
 	}
@@ -146,7 +151,7 @@ func (r *request) decide(image *container.Image, log *logger) (*container.Plan, 
 	} else if options.Template != "" {
 		log.print(container.Info, fmt.Sprintf("%s already exists, not populating from template %s.", r.place, options.Template))
 	}
-	host, err := container.Gather(&r.settings, source, options.Stack)
+	host, err := container.Gather(&r.settings, source, options.Stack, images)
 	if err != nil {
 		return nil, err
 	}

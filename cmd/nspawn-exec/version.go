@@ -63,6 +63,18 @@ func treeToClean(cmd *settings.CommandLine) string {
 	return treeOf(directory)
 }
 
+// stackImages returns the disk images of a mount stack, as far as they can be found.
+func stackImages(cmd *settings.CommandLine) (images []string) {
+	stack, err := readStack(cmd)
+	if err != nil || stack == nil {
+		return nil
+	}
+	for _, source := range stack.Disks {
+		images = append(images, treeOf(source))
+	}
+	return images
+}
+
 // readStack reads the mount stack that the container runs from, if it does.
 func readStack(cmd *settings.CommandLine) (*image.Stack, error) {
 	if cmd.Stack == "" {
