@@ -260,8 +260,16 @@ func TestStackOfImagesKilled(t *testing.T) {
 			t.Errorf("after kill: %q", got)
 		}
 	}
+	c = launch(t, mstack(stack, sleeper...))
+	c.expect("up")
+	c.kill()
 	if r := finish(t, exec.Command(program("nspawn-exec"), "--cleanup", "--mstack="+stack)); r.status != 0 {
 		t.Errorf("--cleanup: %s", r.stderr)
+	}
+	for _, image := range images { // which the entries of the stack are links to
+		if locks, _ := filepath.Glob(filepath.Dir(image) + "/.#*"); len(locks) > 0 {
+			t.Errorf("left over: %q", locks)
+		}
 	}
 	cleanImages(t, stack, images)
 }
