@@ -71,8 +71,38 @@ check "parts: has its home" equal "$(inside parts busybox cat /home/file)" hello
 check "parts: has its EFI system partition" contains "$(mounted parts /efi)" vfat
 [ -n "$ORACLE" ] || check "parts: with nothing in it to execute" contains "$(mounted parts /efi)" "vfat rw,nosuid,nodev,noexec"
 check "parts: which belongs to root" equal "$(inside parts busybox stat -c '%u %a' /efi)" "0 700"
+stop parts
+pile=$machines/pile.mstack
+mkdir -p $pile/{rw,layer@1/etc} && mv $machines/parts.raw $pile/layer@0.raw
 ended parts
 rm -r /tmp/parts
+
+# --- a mount stack of images ---
+
+if [ -z "$ORACLE" ]; then
+    file_for pile
+    echo above >$pile/layer@1/etc/above
+    prepare "an image to be bound" ext4 $pile/bind@srv.raw $tree
+    require "pile: starts" tiny_up pile
+    check "pile: the root is an overlay" contains "$(mounted pile /)" "overlay rw"
+    check "pile: a layer is a directory" equal "$(inside pile busybox cat /etc/above)" above
+    check "pile: another an image with a home" equal "$(inside pile busybox cat /home/file)" hello
+    check "pile: and an EFI system partition" contains "$(mounted pile /efi)" "vfat ro,nosuid,nodev,noexec"
+    check "pile: an image is bound" contains "$(mounted pile /srv)" "ext4 rw"
+    check "pile: which belongs to root" equal "$(inside pile busybox stat -c %u /srv)" 0
+    inside pile busybox touch /home/written /srv/written
+    systemctl kill -s KILL "$(unit pile)"
+    eventually 20 is_down pile >/dev/null
+    systemctl reset-failed "$(unit pile)" 2>/dev/null
+    check "pile: nothing stays attached after kill -9" eventually 15 nothing_attached
+    check "pile: starts again at once" tiny_up pile
+    check "pile: with what it had written" inside pile busybox test -e /home/written -a -e /srv/written
+    check "pile: which is in no layer" equal "$(find $pile/layer@1 -name written)" ""
+    stop pile
+    check "pile: but in the writable one" test -e $pile/rw/data/home/written
+fi
+rm -r $pile
+ended pile
 
 # --- dm-verity ---
 
