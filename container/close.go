@@ -91,7 +91,7 @@ func (s *Supervisor) removeShared() error {
 	return removeSharedDirectories(s.plan.Settings.Machine)
 }
 
-// removeCopy removes the copy, or the half of one that a failed start made.
+// removeCopy removes the copy that an ephemeral container ran from, or the half of a copy of a start that failed.
 func (s *Supervisor) removeCopy() error {
 	if s.copy == "" {
 		return nil

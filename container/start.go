@@ -129,7 +129,7 @@ func closing() []step[*Supervisor] {
 		{"end control group", nil, (*Supervisor).endControlGroup},
 		{"stop forwarding journal", forwardJournal, (*Supervisor).stopReceiver},
 		{"remove directories shared with the host", nil, (*Supervisor).removeShared},
-		{"remove copy of directory tree", copied, (*Supervisor).removeCopy},
+		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Supervisor).removeCopy},
 		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
 		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
 		{"close images", func(in *Inside) bool { return in.Images }, (*Supervisor).closeImages},

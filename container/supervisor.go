@@ -317,10 +317,14 @@ func (s *Supervisor) createLinks() error {
 		} else {
 			s.interfaces = append(s.interfaces, index)
 		}
-		if l.HostAltName != "" {
-			if err := conn.AddAltName(index, l.HostAltName); err != nil {
-				s.log(Warning, err.Error())
-			}
+		if l.HostAltName == "" {
+			continue
+		}
+		switch err := conn.AddAltName(index, l.HostAltName); {
+		case errors.Is(err, link.ErrNoDevice):
+			return err // it went with the first process
+		case err != nil:
+			s.log(Warning, err.Error())
 		}
 	}
 	return nil

@@ -179,14 +179,7 @@ func TestChownKilled(t *testing.T) {
 	for i := range 20 {
 		shell(t, root, "true", chownTo(0)...)
 		cmd := nspawn(root, append(chownTo(chownStart), "/bin/true")...)
-		must(t, cmd.Start())
-		time.Sleep(time.Duration(rand.IntN(25_000)) * time.Microsecond)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, cmd, time.Duration(rand.IntN(25_000))*time.Microsecond)
 		uid, _ := ownerOf(t, root)
 		if uid == busyStart {
 			half++

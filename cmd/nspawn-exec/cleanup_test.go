@@ -99,14 +99,7 @@ func TestKilledDuringStart(t *testing.T) {
 	for i := range runs {
 		delay := time.Duration(rand.IntN(40_000)) * time.Microsecond
 		cmd := nspawn(root, append([]string{"--network-zone=app", "--tmpfs=/mnt", "--bind=:/opt", "--overlay=+/etc::/etc"}, sleeper...)...)
-		must(t, cmd.Start())
-		time.Sleep(delay)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, cmd, delay)
 		if i%2 == 0 {
 			cleanup(t, root)
 			clean(t, root)

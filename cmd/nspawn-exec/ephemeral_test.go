@@ -268,14 +268,7 @@ func TestEphemeralKilled(t *testing.T) {
 	left := 0
 	for i := range runs {
 		cmd := nspawn(root, append([]string{"-x", "--network-veth"}, sleeper...)...)
-		must(t, cmd.Start())
-		time.Sleep(time.Duration(rand.IntN(60_000)) * time.Microsecond)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, cmd, time.Duration(rand.IntN(60_000))*time.Microsecond)
 		left += len(leftovers(t, root))
 		if i%2 == 0 {
 			cleanup(t, root)

@@ -327,14 +327,7 @@ func TestImageKilledDuringStart(t *testing.T) {
 		if i%3 == 0 {
 			cmd.Args = slices.Insert(cmd.Args, 1, "--ephemeral", "--machine=web")
 		}
-		must(t, cmd.Start())
-		time.Sleep(delay)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, cmd, delay)
 		if r := runImage(t, image, "--machine=web", "/bin/sh", "-c", "cat /home/data; touch /new"); r.stdout != "data\n" || r.status != 0 {
 			t.Fatalf("killed after %v: %q %s", delay, r.stdout, r.stderr)
 		}

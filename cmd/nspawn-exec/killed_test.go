@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,11 +45,27 @@ func newHalting(t *testing.T) string {
 			t.Fatalf("%v: %s", err, output)
 		}
 	}
-	// What outlives its parent becomes a child of this process, which sees its end.
-	must(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
-	t.Cleanup(func() { must(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)) })
+	becomeReaper(t)
 	t.Cleanup(func() { _ = os.Remove("/run/halt-after") })
 	return path
+}
+
+// becomeReaper makes what outlives its parent a child of this process, which sees its end.
+func becomeReaper(t *testing.T) {
+	must(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+	t.Cleanup(func() { must(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)) })
+}
+
+// killAfter starts a container and kills its supervisor some time later. All processes of it have ended then, also one that was being
+// forked.
+func killAfter(t *testing.T, cmd *exec.Cmd, delay time.Duration) {
+	t.Helper()
+	becomeReaper(t)
+	must(t, cmd.Start())
+	time.Sleep(delay)
+	must(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	adopt()
 }
 
 // adopt waits for the end of all processes of a container whose supervisor was killed.

@@ -247,15 +247,7 @@ func TestStackOfImagesKilled(t *testing.T) {
 		t.Errorf("after kill: %q", got)
 	}
 	for i := range 8 { // at any moment
-		cmd := mstack(stack, sleeper...)
-		must(t, cmd.Start())
-		time.Sleep(time.Duration(i) * 12 * time.Millisecond)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, mstack(stack, sleeper...), time.Duration(i)*12*time.Millisecond)
 		if got := stackShell(t, stack, "cat /srv/data; touch /srv/new"); got != "srv" {
 			t.Errorf("after kill: %q", got)
 		}

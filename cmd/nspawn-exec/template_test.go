@@ -71,14 +71,7 @@ func TestTemplateKilled(t *testing.T) {
 	left := 0
 	for i := range 20 {
 		cmd := nspawn(root, append(slices.Clip(options), sleeper...)...)
-		must(t, cmd.Start())
-		time.Sleep(time.Duration(rand.IntN(40_000)) * time.Microsecond)
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		if init != 0 {
-			eventually(t, "the first process dies with the supervisor", func() bool { return !alive(init) })
-		}
+		killAfter(t, cmd, time.Duration(rand.IntN(40_000))*time.Microsecond)
 		left += len(leftovers(t, root))
 		if _, err := os.Stat(root); err == nil {
 			if got := withoutTimes(fullDigest(t, root)); got != want {

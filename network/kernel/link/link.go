@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrNoDevice says that there is no such link any more.
+var ErrNoDevice error = unix.ENODEV
+
 // Conn is a connection to the kernel's link tables (rtnetlink(7)) of one network namespace.
 type Conn struct {
 	handle   *netlink.Handle
