@@ -71,7 +71,7 @@ func environment(p *Plan, host *Host) []string {
 		"PATH=" + searchPath, "container=systemd-nspawn", "HOME=/root", "USER=root", "LOGNAME=root",
 		"NOTIFY_SOCKET=" + notifySocket,
 	}
-	if p.Settings.Exec.Process.UID != 0 { // whose name and home are not known
+	if p.unprivileged() { // whose name and home are not known yet
 		variables = slices.DeleteFunc(variables, func(v string) bool {
 			return strings.HasPrefix(v, "HOME=") || strings.HasPrefix(v, "USER=") || strings.HasPrefix(v, "LOGNAME=")
 		})
@@ -104,6 +104,10 @@ func environment(p *Plan, host *Host) []string {
 		variables = setVariable(variables, assignment)
 	}
 	return variables
+}
+
+func hasVariable(variables []string, name string) bool {
+	return slices.ContainsFunc(variables, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
 }
 
 func setVariable(variables []string, assignment string) []string {

@@ -128,10 +128,19 @@ type Inside struct {
 
 // Process says whom the payload runs as.
 type Process struct {
-	UID, GID             uint32 // in the container
+	User                 *UserName // looked up in the container, for what follows; nil: that is known
+	UID, GID             uint32    // in the container
 	Groups               []uint32
 	Umask                *uint32 // nil: 022
 	Inheritable, Ambient capability.Set
+}
+
+// UserName is a user of the container's own database.
+type UserName struct {
+	Name   string // or number
+	Origin string // of the setting
+	Count  uint32 // of users that the container has; 0: all
+	Home   bool   // start in its home directory
 }
 
 // TreeMount is a mount that the supervisor made and the first process puts into its place.

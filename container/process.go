@@ -14,6 +14,13 @@ func decideProcess(p *Plan, _ *Host) error {
 	s := &p.Settings
 	p.Inside.Domainname, p.Inside.Sysctl, p.Inside.Protected = s.Exec.Domainname, s.Exec.Sysctl, s.Files.Protected
 	process := Process{UID: s.Exec.Process.UID, GID: s.Exec.Process.GID, Groups: s.Exec.Process.Groups, Umask: s.Exec.Process.Umask}
+	if _, set := s.Set["Exec.User"]; set { // of the command line, for a bundle
+		process.UID, process.GID, process.Groups = 0, 0, nil
+	}
+	if s.Exec.User != "" {
+		process.User = &UserName{Name: s.Exec.User, Origin: s.Origin("Exec.User").String(), Count: p.Users.Count}
+		process.User.Home = !s.Exec.Boot && len(s.Exec.Parameters) == 0 && s.Exec.WorkingDirectory == ""
+	}
 	for _, id := range append([]uint32{process.UID, process.GID}, process.Groups...) {
 		if p.Users.Namespace && id >= p.Users.Count {
 			return fmt.Errorf("%s: %d is not a user or group of the container, which has %d", s.Exec.Process.Origin, id, p.Users.Count)
@@ -29,11 +36,26 @@ func decideProcess(p *Plan, _ *Host) error {
 	if missing := (process.Ambient | process.Inheritable) &^ p.Inside.Capabilities; missing != 0 {
 		return at(s, "Exec.AmbientCapability", fmt.Errorf("the container does not keep %s", missing))
 	}
-	isRoot := process.UID == 0 && process.GID == 0 && len(process.Groups) == 0 && process.Umask == nil
+	isRoot := process.User == nil && process.UID == 0 && process.GID == 0 && len(process.Groups) == 0 && process.Umask == nil
 	if !isRoot || process.Ambient|process.Inheritable != 0 {
 		p.Inside.Process = &process
 	}
+	if p.Inside.Credentials && p.unprivileged() && !p.credentialsForAll() {
+		p.warn("%s: without --no-new-privileges=yes the credentials can be read by root only, not by the command", s.Origin("Exec.User"))
+	}
 	return nil
+}
+
+// unprivileged reports whether the payload runs as another user than root, as far as that is known.
+func (p *Plan) unprivileged() bool {
+	process := p.Inside.Process
+	return process != nil && (process.UID != 0 || process.User != nil)
+}
+
+// credentialsForAll reports whether all users of the container may read its credentials: so may the one that the payload runs as, and
+// without new privileges there is no other (systemd-nspawn(1), --uid=).
+func (p *Plan) credentialsForAll() bool {
+	return p.unprivileged() && p.Inside.NoNewPrivileges && !p.Settings.Exec.Boot
 }
 
 // becomeUser is the last step, so that the payload's user can do nothing to this process.

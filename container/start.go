@@ -96,6 +96,7 @@ func inner() []step[*first] {
 		{"mount files and directories below API file systems", nil, (*first).mountLate},
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
+		{"look up user", func(in *Inside) bool { return in.Process != nil && in.Process.User != nil }, (*first).lookUpUser},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
 		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},

@@ -100,7 +100,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"--root-hash-sig=base64:!", "--root-hash-sig=base64:!: not base64"},
 		{"--root-hash-sig=base64:AAAA --root-hash=00112233445566778899aabbccddeeff --verity-data=x -i y", ""},
 		{"-u root", ""},
-		{"-u www-data", "--uid is not supported yet"},
+		{"-u www-data", ""},
 		{"--user", "--user is not supported yet"},
 		{"--network-macvlan=eth0", "--network-macvlan is not supported yet"},
 		{"--network-macvlan=a/b", "--network-macvlan=a/b: interface name a/b has bad characters"},

@@ -68,6 +68,29 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
+// What a user of a container's own files starts with, also by number; nothing of the files is executed.
+func TestAccount(t *testing.T) {
+	files := newHost()
+	files["etc/group"].Data = []byte("root:x:0:\nann:x:1001:\nwheel:x:10:root,ann\nbad:x:y:ann\nshort:ann\nstaff:x:50:\nann2:x:11:annie\ntwice:x:10:ann\n")
+	files["run/userdb/4000.user"] = &fstest.MapFile{Data: []byte(`{"userName":"rec","uid":4000,"shell":"/bin/ash","memberOf":["staff","none"]}`)}
+	files["run/userdb/rec.user"] = files["run/userdb/4000.user"]
+	files["run/userdb/4001.user"] = files["run/userdb/4000.user"]
+	files["etc/passwd"].Data = append(files["etc/passwd"].Data, "nil:x:4294967295:1::/:\n"...)
+	database := Database{Root: files}
+	ann := Account{Name: "ann", UID: 1000, GID: 1001, Groups: []uint32{10}, Home: "/home/ann", Shell: "/bin/sh"}
+	rec := Account{Name: "rec", UID: 4000, GID: 4000, Groups: []uint32{50}, Home: "/home/rec", Shell: "/bin/ash"}
+	for key, want := range map[string]Account{"ann": ann, "1000": ann, "01000": ann, "rec": rec, "4000": rec} {
+		if got, err := database.Account(key); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; want %+v", key, got, err, want)
+		}
+	}
+	for key, text := range map[string]string{"short": "malformed", "1": "malformed", "4001": "record", "nil": "not a user", "anne": "not exist", "77": "not exist"} {
+		if _, err := database.Account(key); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v, want %q", key, err, text)
+		}
+	}
+}
+
 func TestGroup(t *testing.T) {
 	database := Database{Root: newHost(), Getent: noGetent}
 	for gid, want := range map[uint32]Group{1001: {Name: "ann", GID: 1001}, 2002: {Name: "jo", GID: 2002, Disposition: "regular"}} {
