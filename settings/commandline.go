@@ -140,7 +140,7 @@ func (c *CommandLine) take(o *option, argument string) error {
 		return nil
 	case "Environment":
 		argument = c.completeVariable(argument)
-	case "Capability", "DropCapability":
+	case "Capability", "DropCapability", "AmbientCapability":
 		c.ListCapabilities = c.ListCapabilities || argument == "help"
 	}
 	if c.ListCapabilities {

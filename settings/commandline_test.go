@@ -37,6 +37,7 @@ func TestParseCommandLine(t *testing.T) {
 		{"-h --nonsense", func(c *CommandLine) { c.Help = true }, ""},
 		{"--version", func(c *CommandLine) { c.Version = true }, ""},
 		{"--capability=help", func(c *CommandLine) { c.ListCapabilities = true }, ""},
+		{"--ambient-capability=help", func(c *CommandLine) { c.ListCapabilities = true }, ""},
 		{"-Uj", func(c *CommandLine) {}, "PrivateUsers=pick PrivateUsersOwnership=auto LinkJournal=try-guest"},
 		{"--private-users --private-users=0 --private-users=no", func(c *CommandLine) {}, "PrivateUsers=yes PrivateUsers=0 PrivateUsers=no"},
 		{"-p80 --port=udp:53:5353 --rlimit=RLIMIT_NOFILE=1:2 --rlimit NICE=-5", func(c *CommandLine) {}, "Port=80 Port=udp:53:5353 LimitNOFILE=1:2 LimitNICE=-5"},

@@ -79,7 +79,7 @@ func TestEveryKey(t *testing.T) {
 
 // pendingValues are good values of the keys that are not supported yet, but their defaults.
 var pendingValues = map[string]string{
-	"Exec.ProcessTwo": "yes", "Exec.AmbientCapability": "CAP_KILL",
+	"Exec.ProcessTwo":  "yes",
 	"Exec.Personality": "x86", "Exec.PrivateUsersDelegate": "1", "Exec.RestrictAddressFamilies": "~AF_PACKET", "Exec.CPUAffinity": "0-3",
 	"Exec.SuppressSync": "yes", "Exec.Nesting": "yes",
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",

@@ -28,7 +28,7 @@ var keys = [...]Key{
 		Help: "Drop the specified capabilities from the default set", group: capabilityGroup,
 		set: func(s *Settings, v value) error { return setCapabilities(&s.Exec.DropCapability, v) }},
 	{Section: "Exec", Name: "AmbientCapability", Type: "CAP…", Privileged: true, Since: 248, Option: "ambient-capability", Strict: true, Empty: EmptyIgnored,
-		Help: "Sets the specified capabilities for the started process", group: capabilityGroup, pending: true,
+		Help: "Sets the specified capabilities for the started process", group: capabilityGroup,
 		set: func(s *Settings, v value) error { return setCapabilities(&s.Exec.AmbientCapability, v) }},
 	{Section: "Exec", Name: "NoNewPrivileges", Type: "BOOL", Default: "no", Since: 239, Option: "no-new-privileges", Strict: true, Empty: EmptyResets,
 		Help: "Set PR_SET_NO_NEW_PRIVS flag for container payload",
