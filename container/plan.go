@@ -123,7 +123,8 @@ type Inside struct {
 	WorkingDirectory string
 	Capabilities     capability.Set
 	NoNewPrivileges  bool
-	Filter           []byte // seccomp program, struct sock_filter in native byte order
+	Personality      *uint32 // of personality(2); nil: as it is
+	Filter           []byte  // seccomp program, struct sock_filter in native byte order
 }
 
 // Process says whom the payload runs as.

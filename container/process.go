@@ -58,6 +58,21 @@ func (p *Plan) credentialsForAll() bool {
 	return p.unprivileged() && p.Inside.NoNewPrivileges && !p.Settings.Exec.Boot
 }
 
+// decidePersonality decides what uname(2) reports: the architecture of the machine, or the 32-bit one beside it.
+func decidePersonality(p *Plan, host *Host) error {
+	var personality uint32
+	switch wanted := p.Settings.Exec.Personality; wanted {
+	case "":
+		return nil
+	case map[string]string{"amd64": "x86", "arm64": "arm", "s390x": "s390", "ppc64le": "ppc-le"}[host.Architecture]:
+		personality = kernel.PersonalityLinux32
+	default: // that of the machine: there is no other that settings lets through
+		personality = kernel.PersonalityLinux
+	}
+	p.Inside.Personality = &personality
+	return nil
+}
+
 // becomeUser is the last step, so that the payload's user can do nothing to this process.
 func (f *first) becomeUser() error {
 	p := f.plan.Process

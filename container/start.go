@@ -109,6 +109,7 @@ func inner() []step[*first] {
 		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
 		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
+		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
 		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},

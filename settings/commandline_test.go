@@ -88,7 +88,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"--template= -D /b", "--template=: path is empty"},
 		{"--volatile", ""},
 		{"--volatile=maybe", "--volatile=maybe: not a boolean, state or overlay"},
-		{"--personality=x86", "--personality is not supported yet"},
+		{"--personality=x86", ""},
 		{"--volatile=no", ""},
 		{"--image=x", ""},
 		{"--image=", "--image=: path is empty"},

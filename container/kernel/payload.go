@@ -122,6 +122,20 @@ func clearInheritable() error {
 	return nil
 }
 
+// The personalities of a machine's own architecture and of the 32-bit one beside it, see personality(2).
+const (
+	PersonalityLinux   uint32 = 0x0000
+	PersonalityLinux32 uint32 = 0x0008
+)
+
+// SetPersonality changes what uname(2) reports as architecture, among others. The thread passes it on to the payload.
+func SetPersonality(personality uint32) error {
+	if _, _, errno := unix.Syscall(unix.SYS_PERSONALITY, uintptr(personality), 0, 0); errno != 0 {
+		return fmt.Errorf("set personality %#x: %w", personality, errno)
+	}
+	return nil
+}
+
 // SetNoNewPrivileges keeps set-user-ID programs and file capabilities from having an effect, see PR_SET_NO_NEW_PRIVS(2const).
 func SetNoNewPrivileges() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
