@@ -331,6 +331,11 @@ func (s *Supervisor) setLimits() error {
 			return fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.Limit"+name), err)
 		}
 	}
+	if cpus := s.plan.Settings.Exec.CPUAffinity; len(cpus) > 0 {
+		if err := s.child.SetCPUAffinity(cpus); err != nil {
+			return at(&s.plan.Settings, "Exec.CPUAffinity", err)
+		}
+	}
 	if adjust := s.plan.Settings.Exec.OOMScoreAdjust; adjust != nil {
 		return s.child.SetOOMScoreAdjust(*adjust)
 	}

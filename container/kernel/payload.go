@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -87,6 +88,23 @@ func (c *Child) SetOOMScoreAdjust(value int) error {
 		return fmt.Errorf("set OOM score adjustment: %w", err)
 	}
 	return nil
+}
+
+// SetCPUAffinity lets the child's main thread, and what it executes, run on these CPUs only. Those that the machine does not have do
+// not count, but there must be others.
+func (c *Child) SetCPUAffinity(cpus []int) error {
+	mask := make([]uint64, slices.Max(cpus)/64+1) // unix.CPUSet ends with CPU 1023
+	for _, cpu := range cpus {
+		mask[cpu/64] |= 1 << (cpu % 64)
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(c.PID), uintptr(len(mask)*8), uintptr(unsafe.Pointer(&mask[0])))
+	switch errno {
+	case 0:
+		return nil
+	case unix.EINVAL:
+		return errors.New("set CPU affinity: none of these CPUs can be used here")
+	}
+	return fmt.Errorf("set CPU affinity: %w", errno)
 }
 
 // LimitCapabilities takes all capabilities but the retained ones from what the payload can ever have. The thread keeps its
