@@ -87,3 +87,34 @@ func TestPersonality(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// --restrict-address-families= on the command line and in a file. systemd-nspawn has it since 261.
+func TestAddressFamilies(t *testing.T) {
+	root := newRoot(t, "web")
+	const script = "for family in 1 2 10 16 17; do payload socket $family; done" // unix, inet, inet6, netlink, packet
+	for options, text := range map[string]string{
+		"": "0 0 0 0 0", "AF_INET": "97 0 97 97 97", "none": "97 97 97 97 97", "~AF_INET": "0 97 0 0 0", "AF_INET AF_INET6": "97 0 0 97 97",
+		"AF_UNIX|AF_INET": "0 0 97 97 97", "none|AF_INET": "97 0 97 97 97", "AF_INET|none": "97 97 97 97 97", "AF_INET|": "0 0 0 0 0",
+		"~AF_INET|AF_INET": "97 97 97 97 97", "AF_INET|~AF_INET": "97 97 97 97 97", "~AF_PACKET|AF_INET": "97 0 97 97 97", "af_netlink": "97 97 97 0 97",
+	} {
+		var arguments []string
+		var file strings.Builder
+		for _, list := range strings.Split(options, "|") {
+			arguments = append(arguments, "--restrict-address-families="+list)
+			file.WriteString("RestrictAddressFamilies=" + list + "\n")
+		}
+		if got := shell(t, root, script, arguments...); got != text {
+			t.Errorf("%q: %s, want %s", arguments, got, text)
+		}
+		writeFile(t, "/run/systemd/nspawn/web.nspawn", "[Exec]\n"+file.String())
+		if got := shell(t, root, script); got != text {
+			t.Errorf("%q: %s, want %s", file.String(), got, text)
+		}
+		if got := shell(t, root, script, "--restrict-address-families="); got != "0 0 0 0 0" {
+			t.Errorf("%q, and nothing on the command line: %s", file.String(), got)
+		}
+	}
+	must(t, os.Remove("/run/systemd/nspawn/web.nspawn"))
+	refused(t, run(t, root, "--restrict-address-families=AF_X", "/bin/echo", "payload runs"), "--restrict-address-families=AF_X: AF_X is not an address family")
+	clean(t, root)
+}

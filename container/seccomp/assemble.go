@@ -41,7 +41,8 @@ const (
 	failUnknown    action = iota // ENOSYS
 	failPermission               // EPERM
 	allow
-	checkSocket // allow, but socket(AF_NETLINK, …, NETLINK_AUDIT) fails with EAFNOSUPPORT
+	checkSocket     // see [assembler.socket]
+	checkSocketCall // see [assembler.socketCall]
 )
 
 // label names an instruction by the number of instructions from it to the end of the program, itself included.
@@ -51,6 +52,7 @@ type label int
 type assembler struct {
 	reversed []Instruction
 	returns  map[uint32]label // where a verdict was returned last
+	families families
 }
 
 func (a *assembler) emit(code uint16, k uint32) label {
@@ -100,11 +102,9 @@ func (a *assembler) end(action action) label {
 	case failPermission:
 		return a.ret(returnErrno | eperm)
 	case checkSocket:
-		allowed, refused := a.ret(returnAllow), a.ret(returnErrno|eafnosupport)
-		a.branch(jumpEqual, netlinkAudit, refused, allowed)
-		netlink := a.emit(loadAbsolute, offsetProtocol)
-		a.branch(jumpEqual, afNetlink, netlink, allowed)
-		return a.emit(loadAbsolute, offsetDomain)
+		return a.socket()
+	case checkSocketCall:
+		return a.socketCall()
 	}
 	return a.ret(returnErrno | enosys)
 }

@@ -59,17 +59,21 @@ func machines(architecture string) ([]machine, error) {
 }
 
 // Program returns the filter for the policy. The errors are an architecture without a table, a group to take away that
-// does not exist (see [Unknown] for other unknown words), and a program too long for the kernel.
+// does not exist (see [Unknown] for other unknown words), an unknown address family, and a program too long for the kernel.
 func Program(p Policy) ([]Instruction, error) {
 	machines, err := machines(p.Architecture)
 	if err != nil {
 		return nil, fmt.Errorf("system call filter: %w", err)
 	}
-	actions, err := p.decide()
+	families, err := p.families()
 	if err != nil {
 		return nil, fmt.Errorf("system call filter: %w", err)
 	}
-	a := assembler{returns: map[uint32]label{}}
+	actions, err := p.decide(families)
+	if err != nil {
+		return nil, fmt.Errorf("system call filter: %w", err)
+	}
+	a := assembler{returns: map[uint32]label{}, families: families}
 	next := a.end(failUnknown) // an architecture that we do not know
 	for _, machine := range slices.Backward(machines) {
 		a.search(spans(machine.tables, actions)) // the next instruction goes on here

@@ -41,7 +41,7 @@ func TestEveryNumber(t *testing.T) {
 		for _, abi := range abis() {
 			policy.Architecture = abi.host
 			vm := newVM(t, policy)
-			actions, err := policy.decide()
+			actions, err := policy.decide(families{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,6 +129,57 @@ func TestVerdicts(t *testing.T) {
 		if got := vm.run(t, data{abi.machine, number, test.arguments}); got != test.want {
 			t.Errorf("%s %s%v: %s, want %s", test.abi, test.call, test.arguments, got, test.want)
 		}
+	}
+}
+
+// TestFamilies tries every family by every ABI under several lists.
+func TestFamilies(t *testing.T) {
+	const unix, inet, inet6, netlink, packet = 1, 2, 10, 16, 17
+	for _, test := range []struct {
+		list    string
+		allowed []uint64 // of unix, inet, inet6, netlink, packet and 99, -1
+	}{
+		{"none", nil},
+		{"AF_INET", []uint64{inet}},
+		{"AF_INET6 AF_INET AF_INET", []uint64{inet, inet6}},
+		{"AF_LOCAL AF_ROUTE", []uint64{unix, netlink}},
+		{"~AF_INET", []uint64{unix, inet6, netlink, packet, 99, 1<<32 - 1}},
+		{"~AF_NETLINK ~AF_PACKET", []uint64{unix, inet, inet6, 99, 1<<32 - 1}},
+		{"AF_INET ~AF_INET", nil},
+		{"~AF_PACKET AF_INET", []uint64{inet}},
+		{"none AF_UNIX", []uint64{unix}},
+		{"AF_NETLINK", []uint64{netlink}},
+	} {
+		for _, abi := range abis() {
+			vm := newVM(t, Policy{Architecture: abi.host, AddressFamilies: strings.Fields(test.list)})
+			verdict := func(call string, arguments ...uint64) string {
+				d := data{architecture: abi.machine}
+				d.number, _ = abi.number(t, call)
+				copy(d.arguments[:], arguments)
+				return vm.run(t, d)
+			}
+			for _, family := range []uint64{unix, inet, inet6, netlink, packet, 99, 1<<32 - 1} {
+				want := map[bool]string{true: "allow", false: "EAFNOSUPPORT"}[slices.Contains(test.allowed, family)]
+				if got := verdict("socket", 1<<32|family, 3, 0); got != want {
+					t.Errorf("%s, %s, family %d: %s, want %s", test.list, abi.name, family, got, want)
+				}
+			}
+			if got := verdict("socket", netlink, 3, 9); got != "EAFNOSUPPORT" {
+				t.Errorf("%s, %s: audit socket: %s", test.list, abi.name, got)
+			}
+			if got := verdict("socketpair", unix, 1, 0); got != "allow" {
+				t.Errorf("%s, %s: socketpair: %s", test.list, abi.name, got)
+			}
+			if abi.name != "i386" {
+				continue
+			}
+			if bad, good := verdict("socketcall", 1), verdict("socketcall", 2); bad != "EAFNOSUPPORT" || good != "allow" {
+				t.Errorf("%s: socketcall: socket %s, bind %s", test.list, bad, good)
+			}
+		}
+	}
+	if _, err := Program(Policy{Architecture: "amd64", AddressFamilies: []string{"AF_X"}}); err == nil {
+		t.Error("AF_X is a family")
 	}
 }
 

@@ -78,6 +78,15 @@ func do(verb string, arguments []string) error {
 		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
 		fmt.Println(int(errno))
 		return nil
+	case "socket": // FAMILY: prints the error number of opening a datagram socket
+		family, err := strconv.Atoi(arguments[0])
+		if err != nil {
+			return err
+		}
+		_, err = syscall.Socket(family, syscall.SOCK_DGRAM, 0)
+		errno, _ := err.(syscall.Errno)
+		fmt.Print(int(errno), " ")
+		return nil
 	case "immutable": // PATH: as chattr +i
 		file, err := os.Open(arguments[0])
 		if err != nil {
