@@ -144,7 +144,7 @@ func decideFilter(p *Plan, host *Host) error {
 	filter := p.Settings.Exec.SystemCallFilter
 	program, err := seccomp.Program(seccomp.Policy{
 		Capabilities: p.Inside.Capabilities, Keyring: p.Users.Namespace, Filter: filter, Architecture: host.Architecture,
-		AddressFamilies: p.Settings.Exec.RestrictAddressFamilies,
+		AddressFamilies: p.Settings.Exec.RestrictAddressFamilies, SuppressSync: p.Settings.Exec.SuppressSync,
 	})
 	if err != nil {
 		return at(&p.Settings, "Exec.SystemCallFilter", err)

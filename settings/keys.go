@@ -98,8 +98,8 @@ var keys = [...]Key{
 	{Section: "Exec", Name: "LinkJournal", Type: "MODE", Default: "auto", Privileged: true, Since: 239, Option: "link-journal",
 		Help: "Link up guest journal, one of no, auto, guest, host, try-guest, try-host", set: setLinkJournal},
 	{Section: "Exec", Name: "SuppressSync", Type: "BOOL", Default: "no", Since: 250, Option: "suppress-sync", Empty: EmptyResets,
-		Help: "Suppress any form of disk data synchronization", pending: true,
-		set: func(s *Settings, v value) error { return setBool(&s.Exec.SuppressSync, v.text) }},
+		Help: "Suppress any form of disk data synchronization",
+		set:  func(s *Settings, v value) error { return setBool(&s.Exec.SuppressSync, v.text) }},
 
 	{Section: "Files", Name: "ReadOnly", Type: "BOOL", Default: "no", Since: 226, Option: "read-only", Argument: NoArgument, Strict: true, Empty: EmptyResets,
 		Help: "Mount the root directory read-only",

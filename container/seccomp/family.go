@@ -76,7 +76,7 @@ func (a *assembler) socket() label {
 	netlink := refused
 	if netlinkListed == a.families.only {
 		a.branch(jumpEqual, netlinkAudit, refused, allowed)
-		netlink = a.emit(loadAbsolute, offsetProtocol)
+		netlink = a.emit(loadAbsolute, offsetThird)
 	}
 	next := others
 	for _, number := range slices.Backward(a.families.numbers) {
@@ -88,10 +88,10 @@ func (a *assembler) socket() label {
 		if next == others { // nothing to look at
 			return others
 		}
-		return a.emit(loadAbsolute, offsetDomain)
+		return a.emit(loadAbsolute, offsetFirst)
 	}
 	a.branch(jumpEqual, afNetlink, netlink, next)
-	return a.emit(loadAbsolute, offsetDomain)
+	return a.emit(loadAbsolute, offsetFirst)
 }
 
 // socketCall ends the program with what happens to socketcall(2), the other way of i386 to make sockets: which family it is to be is
@@ -100,5 +100,5 @@ func (a *assembler) socketCall() label {
 	const sysSocket = 1 // of linux/net.h
 	refused, allowed := a.ret(returnErrno|eafnosupport), a.ret(returnAllow)
 	a.branch(jumpEqual, sysSocket, refused, allowed)
-	return a.emit(loadAbsolute, offsetDomain)
+	return a.emit(loadAbsolute, offsetFirst)
 }

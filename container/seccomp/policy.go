@@ -24,6 +24,8 @@ type Policy struct {
 	// no longer, "~AF_PACKET" takes one away, whatever the order, and "none" allows none. Empty: all are allowed.
 	AddressFamilies []string
 
+	SuppressSync bool // SuppressSync= of systemd.nspawn(5)
+
 	Architecture string // of the host: "amd64" or "arm64", as runtime.GOARCH
 }
 
@@ -115,6 +117,9 @@ func (p Policy) decide(restricted families) (*[len(calls)]action, error) {
 		actions[i] = verdict(i, &allowed, &denied)
 		if actions[i] == allow && calls[i].name == "socketcall" && !restricted.all() {
 			actions[i] = checkSocketCall
+		}
+		if actions[i] == allow && p.SuppressSync {
+			actions[i] = withoutSync(calls[i])
 		}
 	}
 	return &actions, nil

@@ -183,6 +183,37 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestSync tries every call that writes to disk by every ABI.
+func TestSync(t *testing.T) {
+	const negative, sync, dsync, create = 1<<32 - 1, 0o4010000, 0o10000, 0o100
+	for _, test := range []struct {
+		call      string
+		arguments [6]uint64
+		want      string
+	}{
+		{"sync", [6]uint64{}, "success"}, {"msync", [6]uint64{}, "success"}, {"fsync", [6]uint64{3}, "success"}, {"fsync", [6]uint64{negative}, "allow"},
+		{"fdatasync", [6]uint64{1<<32 - 1<<31 - 1}, "success"}, {"syncfs", [6]uint64{0}, "success"}, {"syncfs", [6]uint64{1<<32 - 1<<31}, "allow"},
+		{"sync_file_range", [6]uint64{5}, "success"}, {"sync_file_range2", [6]uint64{5}, "success"},
+		{"open", [6]uint64{0, sync}, "EINVAL"}, {"open", [6]uint64{0, dsync | create}, "EINVAL"}, {"open", [6]uint64{dsync, create, dsync}, "allow"},
+		{"openat", [6]uint64{0, dsync, sync}, "EINVAL"}, {"openat", [6]uint64{dsync, dsync, create, dsync}, "allow"}, {"openat2", [6]uint64{}, "allow"},
+		{"write", [6]uint64{}, "allow"}, {"keyctl", [6]uint64{}, "EPERM"},
+	} {
+		for _, abi := range abis() {
+			number, ok := abi.number(t, test.call)
+			if !ok {
+				continue
+			}
+			policy := Policy{Architecture: abi.host, SuppressSync: true}
+			if got := newVM(t, policy).run(t, data{abi.machine, number, test.arguments}); got != test.want {
+				t.Errorf("%s: %s%v: %s, want %s", abi.name, test.call, test.arguments, got, test.want)
+			}
+			if policy.Filter = []string{"~" + test.call}; newVM(t, policy).run(t, data{abi.machine, number, test.arguments}) != "EPERM" {
+				t.Errorf("%s: %s is not prohibited", abi.name, test.call)
+			}
+		}
+	}
+}
+
 // TestOutsideTheTables tries what no program of the architecture does.
 func TestOutsideTheTables(t *testing.T) {
 	amd64 := newVM(t, Policy{Architecture: "amd64"})

@@ -52,8 +52,12 @@ func (v vm) run(t testing.TB, d data) string {
 	switch uint32(verdict) {
 	case 0x7fff0000:
 		return "allow"
+	case 0x00050000:
+		return "success"
 	case 0x00050001:
 		return "EPERM"
+	case 0x00050000 | 22:
+		return "EINVAL"
 	case 0x00050000 | 38:
 		return "ENOSYS"
 	case 0x00050000 | 97:
