@@ -96,7 +96,7 @@ func decideConsole(p *Plan, host *Host) error {
 
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
-	p.Inside.Boot = s.Exec.Boot
+	p.Inside.Boot, p.Inside.ProcessTwo = s.Exec.Boot, s.Exec.ProcessTwo
 	if p.Inside.HostRelease = host.OSRelease != nil; !p.Inside.HostRelease {
 		p.warn("the host has no os-release file, so there is none in /run/host: ignoring")
 	}

@@ -35,6 +35,7 @@ type passedTrees struct {
 
 // Messages of the channel.
 const (
+	messageHere  = "here"  // from process 2: the supervisor only knows process 1
 	messageReady = "ready" // with a line for each warning
 	messageGo    = "go"
 	// Any other message is the error that ended the set-up.
@@ -56,6 +57,9 @@ func RunFirst() error {
 	f := &first{channel: kernel.ChannelFrom(kernel.StageChannel)}
 	halt := newHalt()
 	err := f.readPlan()
+	if err == nil && f.plan.ProcessTwo {
+		err = f.channel.Send([]byte(messageHere))
+	}
 	for _, step := range inner() {
 		if err != nil {
 			break

@@ -104,6 +104,7 @@ type Inside struct {
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
+	ProcessTwo     bool // a stub is process 1, the payload process 2
 	Credentials    bool // at [credentialsDirectory]
 	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]

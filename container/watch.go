@@ -114,14 +114,14 @@ func (s *Supervisor) onRequest(request hotkey) {
 	}
 }
 
-// forwardNotifications believes the container's init only.
+// forwardNotifications believes the container's init and the payload only.
 func (s *Supervisor) forwardNotifications() {
 	for {
 		message, sender, err := s.notify.Receive()
 		if err != nil {
 			return // closed
 		}
-		if sender != s.child.PID {
+		if sender != s.child.PID && sender != s.payload().PID {
 			continue
 		}
 		notification, err := machined.ParseNotification(message)

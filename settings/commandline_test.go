@@ -81,7 +81,7 @@ func TestCommandLineErrors(t *testing.T) {
 		{"-bD", "option requires an argument -- 'D'"},
 		{"-b -a", "--boot and --as-pid2 may not be combined"},
 		{"-ab", "--boot and --as-pid2 may not be combined"},
-		{"-a", "--as-pid2 is not supported yet"},
+		{"-a", ""},
 		{"-xb", ""},
 		{"--template=/a -D /b", ""},
 		{"--template=/a", "--template needs --directory= or --machine="},

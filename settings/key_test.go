@@ -79,7 +79,6 @@ func TestEveryKey(t *testing.T) {
 
 // pendingValues are good values of the keys that are not supported yet, but their defaults.
 var pendingValues = map[string]string{
-	"Exec.ProcessTwo":           "yes",
 	"Exec.PrivateUsersDelegate": "1",
 	"Exec.SuppressSync":         "yes", "Exec.Nesting": "yes",
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",

@@ -10,7 +10,7 @@ var keys = [...]Key{
 		Help: "Run container with snapshot of root directory, and remove it after exit",
 		set:  func(s *Settings, v value) error { return setBool(&s.Exec.Ephemeral, v.text) }},
 	{Section: "Exec", Name: "ProcessTwo", Type: "BOOL", Default: "no", Since: 229, Option: "as-pid2", Short: 'a', Argument: NoArgument,
-		Help: "Maintain a stub init as PID1, invoke binary as PID2", group: startGroup, pending: true,
+		Help: "Maintain a stub init as PID1, invoke binary as PID2", group: startGroup,
 		set: func(s *Settings, v value) error { return setBool(&s.Exec.ProcessTwo, v.text) }},
 	{Section: "Exec", Name: "Parameters", Type: "ARGUMENT…", Since: 226, Empty: EmptyResets, group: startGroup, follows: true, set: setParameters},
 	{Section: "Exec", Name: "Environment", Type: "NAME=VALUE…", Since: 226, Option: "setenv", Short: 'E', Empty: EmptyResets,

@@ -33,9 +33,9 @@ const (
 )
 
 // StartStage starts the own program again as the first process of new namespaces, in the control group that is open as
-// cgroup (nil: the supervisor's). It dies with the thread that calls StartStage, which must therefore be locked and live
-// as long as the program.
-func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, channel *Channel, plan *os.File) (*Child, error) {
+// cgroup (nil: the supervisor's). With a stub (nil: none) that is the first process, and the own program the second. It dies with the
+// thread that calls StartStage, which must therefore be locked and live as long as the program.
+func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, channel *Channel, plan *os.File, stub *Stub) (*Child, error) {
 	program, err := ownProgram()
 	if err != nil {
 		return nil, err
@@ -61,12 +61,22 @@ func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, chann
 	if cgroup != nil {
 		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
 	}
-	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), []string{StageName}, &syscall.ProcAttr{
+	process := &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   []string{},
 		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd(), channel.file.Fd(), plan.Fd()},
 		Sys:   attributes,
-	})
+	}
+	name := StageName
+	if stub != nil {
+		var end func()
+		if program, end, err = stub.prepare(process, program); err != nil {
+			return nil, err
+		}
+		defer end()
+		name = stubName
+	}
+	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), []string{name}, process)
 	if err != nil {
 		return nil, fmt.Errorf("clone into new namespaces: %w", err)
 	}
@@ -94,6 +104,15 @@ func ownProgram() (*os.File, error) {
 		return nil, err
 	}
 	return tree.file, nil
+}
+
+// ChildOf returns a process of the container that is not the first.
+func ChildOf(pid int) (*Child, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open process %d: %w", pid, err)
+	}
+	return &Child{PID: pid, pidfd: pidfd}, nil
 }
 
 // OpenNamespace opens a namespace of the child: "user", "net", ….
@@ -125,8 +144,14 @@ func (c *Child) Wait() (syscall.WaitStatus, error) {
 }
 
 // NewSealedFile returns a file in memory with the data, at its beginning, that nobody can change.
-func NewSealedFile(name string, data []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+func NewSealedFile(name string, data []byte) (*os.File, error) { return newSealedFile(name, data, 0) }
+
+// newSealedFile takes further flags of memfd_create(2), which a kernel may not know.
+func newSealedFile(name string, data []byte, flags int) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|flags)
+	if errors.Is(err, unix.EINVAL) && flags != 0 {
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make file in memory: %w", err)
 	}

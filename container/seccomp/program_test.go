@@ -183,6 +183,32 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestOnly permits two calls by the architecture's own ABI, and nothing else.
+func TestOnly(t *testing.T) {
+	for _, abi := range abis() {
+		program, err := Only(abi.host, "kill", "reboot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		vm := vmOf(t, program)
+		for call, want := range map[string]string{"kill": "allow", "reboot": "allow", "execve": "ENOSYS", "socket": "ENOSYS", "ptrace": "ENOSYS"} {
+			if abi.name != "x86-64" && abi.name != "arm64" {
+				want = "ENOSYS"
+			}
+			number, _ := abi.number(t, call)
+			if got := vm.run(t, data{architecture: abi.machine, number: number}); got != want {
+				t.Errorf("%s: %s: %s, want %s", abi.name, call, got, want)
+			}
+		}
+	}
+	if _, err := Only("amd64", "no_such_call"); err == nil {
+		t.Error("an unknown call is permitted")
+	}
+	if _, err := Only("mips", "kill"); err == nil {
+		t.Error("an architecture without a table")
+	}
+}
+
 // TestSync tries every call that writes to disk by every ABI.
 func TestSync(t *testing.T) {
 	const negative, sync, dsync, create = 1<<32 - 1, 0o4010000, 0o10000, 0o100

@@ -23,6 +23,11 @@ func newVM(t testing.TB, p Policy) vm {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return vmOf(t, program)
+}
+
+func vmOf(t testing.TB, program []Instruction) vm {
+	t.Helper()
 	var instructions []bpf.Instruction
 	for _, in := range program {
 		instructions = append(instructions, bpf.RawInstruction{Op: in.Code, Jt: in.JT, Jf: in.JF, K: in.K}.Disassemble())
