@@ -87,6 +87,16 @@ func environment(p *Plan, host *Host) []string {
 	if p.Inside.Credentials {
 		variables = append(variables, "CREDENTIALS_DIRECTORY="+credentialsDirectory)
 	}
+	if sockets := p.Options.Sockets; len(sockets.Files) > 0 {
+		pid := 1
+		if p.Settings.Exec.ProcessTwo {
+			pid = 2
+		}
+		variables = append(variables, fmt.Sprintf("LISTEN_FDS=%d", len(sockets.Files)), fmt.Sprintf("LISTEN_PID=%d", pid))
+		if sockets.Names != "" {
+			variables = append(variables, "LISTEN_FDNAMES="+sockets.Names)
+		}
+	}
 	for _, field := range []string{"ID", "BUILD_ID", "VARIANT_ID", "VERSION_ID"} {
 		if value := host.OSRelease[field]; value != "" {
 			variables = append(variables, "container_host_"+strings.ToLower(field)+"="+value)

@@ -2,6 +2,7 @@ package container
 
 import (
 	"io/fs"
+	"os"
 
 	"nspawnkit/container/capability"
 	"nspawnkit/image"
@@ -87,7 +88,14 @@ type Options struct {
 	ForwardJournal settings.ForwardJournal
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
 
+	Sockets     Sockets
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
+}
+
+// Sockets are the descriptors that the service manager passed on, for the payload (sd_listen_fds(3)).
+type Sockets struct {
+	Files []*os.File
+	Names string // with colons between; empty: they have none
 }
 
 // Inside is the part of the plan that the container's first process carries out.

@@ -106,10 +106,10 @@ func inner() []step[*first] {
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
-		{"let stub init give up its privileges", func(in *Inside) bool { return in.ProcessTwo }, func(*first) error { return kernel.ReleaseStub() }},
+		{"let stub init give up its privileges", func(in *Inside) bool { return in.ProcessTwo }, func(f *first) error { return f.stage.ReleaseStub() }},
 		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
-		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
+		{"close descriptors", nil, func(f *first) error { return f.stage.CloseDescriptors() }},
 		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},

@@ -250,14 +250,16 @@ func (s *Supervisor) startFirst() error {
 		}
 		defer group.Close()
 	}
-	var stub *kernel.Stub
+	stage := kernel.Stage{
+		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Files, Channel: theirs, Plan: file,
+	}
 	if s.plan.Inside.ProcessTwo {
-		stub = s.stub()
+		stage.Stub = s.stub()
 		if err := ours.AskSender(); err != nil {
 			return err
 		}
 	}
-	s.child, err = kernel.StartStage(s.namespaces(), group, s.stdio(), theirs, file, stub)
+	s.child, err = stage.Start()
 	return err
 }
 

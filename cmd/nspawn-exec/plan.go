@@ -15,10 +15,15 @@ import (
 
 // makePlan decides what to do. A disk image is open then, also after an error.
 func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Image, error) {
+	sockets, names, err := kernel.InheritedSockets(os.Getenv) // before any program is started, which would inherit them, too
+	if err != nil {
+		return nil, nil, err
+	}
 	r, err := readRequest(cmd, log)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.sockets = container.Sockets{Files: sockets, Names: names}
 	image, err := r.openImage(notifier, log)
 	if err != nil {
 		return nil, image, err
@@ -34,6 +39,7 @@ type request struct {
 	settings settings.Settings
 	record   settings.Record
 	place    string // the directory, disk image or mount stack, without links
+	sockets  container.Sockets
 	suffix   string // of the copy of an ephemeral container
 }
 
@@ -124,7 +130,7 @@ func (r *request) decide(image *container.Image, log *logger) (*container.Plan, 
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
-		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console

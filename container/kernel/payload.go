@@ -183,9 +183,9 @@ func DieWithParent() error {
 	return nil
 }
 
-// CloseDescriptors lets the payload inherit standard input, output and error only.
-func CloseDescriptors() error {
-	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+// CloseDescriptors lets the payload inherit standard input, output and error only, and its sockets.
+func (s InsideStage) CloseDescriptors() error {
+	if err := unix.CloseRange(uint(stageChannel+s.sockets), ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("mark descriptors close-on-exec: %w", err)
 	}
 	return nil

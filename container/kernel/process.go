@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,16 +28,55 @@ type Child struct {
 // StageName is argv[0] of the re-execution that sets the container up from inside.
 const StageName = "(nspawn-exec)"
 
-// Descriptors that the stage inherits besides the standard ones.
+// Stage is what the container's first process starts with, or with a stub the second.
+type Stage struct {
+	Namespaces Namespaces
+	Group      *os.File // control group; nil: the supervisor's
+	Stdio      [3]*os.File
+	Sockets    []*os.File // for the payload, from descriptor 3 on
+	Channel    *Channel
+	Plan       *os.File // a sealed file
+	Stub       *Stub    // process 1; nil: the stage is
+}
+
+// Descriptors of the stage behind the sockets.
 const (
-	StageChannel = 3 // the [Channel] to the supervisor
-	StagePlan    = 4 // a sealed file with the plan
+	stageChannel  = 3
+	stagePlan     = 4
+	stubOfStage   = 5 // its end of a socket pair, if there is a stub
+	stageOfStub   = 6 // the stub's end
+	programOfStub = 7 // the own program, for the stub to execute
 )
 
-// StartStage starts the own program again as the first process of new namespaces, in the control group that is open as
-// cgroup (nil: the supervisor's). With a stub (nil: none) that is the first process, and the own program the second. It dies with the
-// thread that calls StartStage, which must therefore be locked and live as long as the program.
-func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, channel *Channel, plan *os.File, stub *Stub) (*Child, error) {
+// arguments are those of the stage: the number of sockets, if there are some.
+func (s *Stage) arguments() []string {
+	if len(s.Sockets) == 0 {
+		return []string{StageName}
+	}
+	return []string{StageName, strconv.Itoa(len(s.Sockets))}
+}
+
+// InsideStage is what the stage has inherited.
+type InsideStage struct {
+	Channel *Channel // to the supervisor
+	Plan    *os.File
+	sockets int
+}
+
+// NewInsideStage finds it by the arguments of the stage.
+func NewInsideStage(arguments []string) InsideStage {
+	s := InsideStage{}
+	if len(arguments) > 1 {
+		s.sockets, _ = strconv.Atoi(arguments[1]) // the supervisor wrote it
+	}
+	s.Channel = ChannelFrom(stageChannel + s.sockets)
+	s.Plan = os.NewFile(uintptr(stagePlan+s.sockets), "plan")
+	return s
+}
+
+// Start starts the own program again as the first process of new namespaces; with a stub that is the first process, and the own
+// program the second. It dies with the thread that calls Start, which must therefore be locked and live as long as the program.
+func (s *Stage) Start() (*Child, error) {
 	program, err := ownProgram()
 	if err != nil {
 		return nil, err
@@ -48,35 +89,33 @@ func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, chann
 		Pdeathsig:  syscall.SIGKILL,
 		PidFD:      &pidfd,
 	}
-	if namespaces.Network {
+	if s.Namespaces.Network {
 		attributes.Cloneflags |= unix.CLONE_NEWNET
 	}
-	if namespaces.UserCount > 0 {
+	if namespaces := s.Namespaces; namespaces.UserCount > 0 {
 		ids := []syscall.SysProcIDMap{{HostID: int(namespaces.UserStart), Size: int(namespaces.UserCount)}}
 		attributes.Cloneflags |= unix.CLONE_NEWUSER
 		attributes.UidMappings, attributes.GidMappings = ids, ids
 		attributes.GidMappingsEnableSetgroups = true
 		attributes.Credential = &syscall.Credential{}
 	}
-	if cgroup != nil {
-		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
+	if s.Group != nil {
+		attributes.UseCgroupFD, attributes.CgroupFD = true, int(s.Group.Fd())
 	}
-	process := &syscall.ProcAttr{
-		Dir:   "/",
-		Env:   []string{},
-		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd(), channel.file.Fd(), plan.Fd()},
-		Sys:   attributes,
+	process := &syscall.ProcAttr{Dir: "/", Env: []string{}, Sys: attributes}
+	for _, file := range slices.Concat(s.Stdio[:], s.Sockets, []*os.File{s.Channel.file, s.Plan}) {
+		process.Files = append(process.Files, file.Fd())
 	}
-	name := StageName
-	if stub != nil {
+	arguments := s.arguments()
+	if s.Stub != nil {
 		var end func()
-		if program, end, err = stub.prepare(process, program); err != nil {
+		if program, end, err = s.Stub.prepare(process, program, arguments); err != nil {
 			return nil, err
 		}
 		defer end()
-		name = stubName
+		arguments = []string{stubName}
 	}
-	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), []string{name}, process)
+	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), arguments, process)
 	if err != nil {
 		return nil, fmt.Errorf("clone into new namespaces: %w", err)
 	}

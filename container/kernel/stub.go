@@ -17,7 +17,7 @@ import (
 // A Go program would have threads, which take the numbers from 2 on, and some megabytes. So the stub is an executable of a few pages
 // that is made here: a list of system calls, and a loop of machine code that makes them.
 //
-// It starts the stage as process 2 and waits until that asks it to give up its privileges: see [ReleaseStub].
+// It starts the stage as process 2 and waits until that asks it to give up its privileges: see [InsideStage.ReleaseStub].
 type Stub struct {
 	Capabilities capability.Set // that the container keeps
 	Environment  []string       // for /proc/1/environ
@@ -25,13 +25,6 @@ type Stub struct {
 
 // stubName is the name of the process.
 const stubName = "(sd-stubinit)"
-
-// Descriptors besides those of the stage: the ends of a socket pair, and the program of the stage.
-const (
-	stubOfStage   = 5 // the stage has this end
-	stageOfStub   = 6 // the stub has this end
-	programOfStub = 7
-)
 
 // stubPatience is how long the payload may take to end after a signal, in seconds: as long as systemd-nspawn gives it.
 const stubPatience = 90
@@ -44,10 +37,10 @@ func stubSignals() (reboot, powerOff []unix.Signal) {
 		[]unix.Signal{rtmin + 3, rtmin + 4, rtmin + 13, rtmin + 14}
 }
 
-// file returns the executable.
-func (s Stub) file() (*os.File, error) {
-	b := &stubBuilder{addresses: make(map[string]uint64)}
-	b.start()
+// file returns the executable, for a stage with that many sockets.
+func (s Stub) file(sockets int, arguments []string) (*os.File, error) {
+	b := &stubBuilder{addresses: make(map[string]uint64), sockets: uint64(sockets)}
+	b.start(arguments)
 	if err := b.confine(s.Capabilities); err != nil {
 		return nil, err
 	}
@@ -60,12 +53,13 @@ func (s Stub) file() (*os.File, error) {
 }
 
 // prepare makes the stub what is executed, and program what it executes itself. end closes what the process has got then.
-func (s *Stub) prepare(process *syscall.ProcAttr, program *os.File) (stub *os.File, end func(), err error) {
+func (s *Stub) prepare(process *syscall.ProcAttr, program *os.File, arguments []string) (stub *os.File, end func(), err error) {
 	ofStage, ofStub, err := NewChannel()
 	if err != nil {
 		return nil, nil, err
 	}
-	if stub, err = s.file(); err != nil {
+	sockets := len(process.Files) - stubOfStage
+	if stub, err = s.file(sockets, arguments); err != nil {
 		ofStage.Close()
 		ofStub.Close()
 		return nil, nil, err
@@ -76,7 +70,7 @@ func (s *Stub) prepare(process *syscall.ProcAttr, program *os.File) (stub *os.Fi
 }
 
 // start starts process 2.
-func (b *stubBuilder) start() {
+func (b *stubBuilder) start(arguments []string) {
 	const sizeofSignals, none = 8, 0
 	b.call(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uint64(unix.SIGKILL))
 	b.call(unix.SYS_PRCTL, unix.PR_SET_NAME, b.putText(stubName))
@@ -89,10 +83,14 @@ func (b *stubBuilder) start() {
 	b.mark("child")
 	b.call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, b.put(uint64(0)), none, sizeofSignals)
 	b.call(unix.SYS_SETSID)
-	b.call(unix.SYS_CLOSE, stageOfStub)
-	b.call(unix.SYS_FCNTL, programOfStub, unix.F_SETFD, unix.FD_CLOEXEC)
-	arguments := b.put([]uint64{b.putText(StageName), 0})
-	b.call(unix.SYS_EXECVEAT, programOfStub, b.putText(""), arguments, b.put(uint64(0)), unix.AT_EMPTY_PATH)
+	b.call(unix.SYS_CLOSE, b.sockets+stageOfStub)
+	b.call(unix.SYS_FCNTL, b.sockets+programOfStub, unix.F_SETFD, unix.FD_CLOEXEC)
+	var texts []uint64
+	for _, argument := range arguments {
+		texts = append(texts, b.putText(argument))
+	}
+	list := b.put(append(texts, none))
+	b.call(unix.SYS_EXECVEAT, b.sockets+programOfStub, b.putText(""), list, b.put(uint64(none)), unix.AT_EMPTY_PATH)
 	b.exit(1)
 
 	b.mark("parent")
@@ -102,10 +100,11 @@ func (b *stubBuilder) start() {
 // confine gives up everything but what the loop needs, when the stage says so: the payload may trace this process.
 func (b *stubBuilder) confine(retained capability.Set) error {
 	const last = ^uint32(0)
-	b.call(unix.SYS_CLOSE_RANGE, 0, stageOfStub-1, 0)
-	b.call(unix.SYS_CLOSE_RANGE, stageOfStub+1, uint64(last), 0)
-	b.call(unix.SYS_READ, stageOfStub, b.put(uint64(0)), 1) // or the stage has ended
-	b.call(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)          // it is in its place now
+	own := b.sockets + stageOfStub
+	b.call(unix.SYS_CLOSE_RANGE, 0, own-1, 0)
+	b.call(unix.SYS_CLOSE_RANGE, own+1, uint64(last), 0)
+	b.call(unix.SYS_READ, own, b.put(uint64(0)), 1) // or the stage has ended
+	b.call(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)  // it is in its place now
 	for number := range capability.Limit + 1 {
 		b.call(unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, uint64(number))
 	}
@@ -118,7 +117,7 @@ func (b *stubBuilder) confine(retained capability.Set) error {
 		return fmt.Errorf("stub init: %w", err)
 	}
 	b.call(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, b.put([]uint64{uint64(len(filter)), b.put(filter)}))
-	b.call(unix.SYS_CLOSE, stageOfStub)
+	b.call(unix.SYS_CLOSE, own)
 	return nil
 }
 
@@ -181,8 +180,8 @@ func (b *stubBuilder) reap(name, ended string, signals uint64, onSignal func()) 
 }
 
 // ReleaseStub lets process 1 give up its privileges and waits until it has. It is for a stage that is process 2.
-func ReleaseStub() error {
-	file := os.NewFile(stubOfStage, "stub init")
+func (s InsideStage) ReleaseStub() error {
+	file := os.NewFile(uintptr(stubOfStage+s.sockets), "stub init")
 	defer file.Close()
 	if _, err := file.Write([]byte{1}); err != nil {
 		return err

@@ -40,7 +40,8 @@ type stubBuilder struct {
 	more      []byte
 	addresses map[string]uint64 // of records, and of words in them
 	missing   []stubReference
-	numbered  int // words that hold the number of process 2
+	sockets   uint64 // that the stage has before its own descriptors
+	numbered  int    // words that hold the number of process 2
 }
 
 // stubReference is a word that is to be the address of that name.

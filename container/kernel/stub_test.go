@@ -9,7 +9,7 @@ import (
 
 // The executable of the stub is one that other programs understand, with code that nobody writes to.
 func TestStubExecutable(t *testing.T) {
-	file, err := Stub{Capabilities: capability.Default}.file()
+	file, err := Stub{Capabilities: capability.Default}.file(2, []string{StageName, "2"})
 	if err != nil {
 		t.Fatal(err)
 	}

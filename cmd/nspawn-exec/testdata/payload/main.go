@@ -88,6 +88,18 @@ func do(verb string, arguments []string) error {
 		errno, _ := err.(syscall.Errno)
 		fmt.Print(int(errno), " ")
 		return nil
+	case "answer": // TEXT: takes one connection of the socket that is descriptor 3, and says it
+		listener, err := net.FileListener(os.NewFile(3, "socket"))
+		if err != nil {
+			return err
+		}
+		connection, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		defer connection.Close()
+		_, err = fmt.Fprintln(connection, arguments[0])
+		return err
 	case "sync": // prints the error numbers of what writes to disk: sync, fsync of a file and of none, opening with O_SYNC, O_DSYNC and without
 		file, err := os.Create("/tmp/file")
 		if err != nil {
