@@ -87,12 +87,12 @@ func environment(p *Plan, host *Host) []string {
 	if p.Inside.Credentials {
 		variables = append(variables, "CREDENTIALS_DIRECTORY="+credentialsDirectory)
 	}
-	if sockets := p.Options.Sockets; len(sockets.Files) > 0 {
+	if sockets := p.Options.Sockets; sockets.Count > 0 {
 		pid := 1
 		if p.Settings.Exec.ProcessTwo {
 			pid = 2
 		}
-		variables = append(variables, fmt.Sprintf("LISTEN_FDS=%d", len(sockets.Files)), fmt.Sprintf("LISTEN_PID=%d", pid))
+		variables = append(variables, fmt.Sprintf("LISTEN_FDS=%d", sockets.Count), fmt.Sprintf("LISTEN_PID=%d", pid))
 		if sockets.Names != "" {
 			variables = append(variables, "LISTEN_FDNAMES="+sockets.Names)
 		}

@@ -2,7 +2,6 @@ package container
 
 import (
 	"io/fs"
-	"os"
 
 	"nspawnkit/container/capability"
 	"nspawnkit/image"
@@ -94,7 +93,7 @@ type Options struct {
 
 // Sockets are the descriptors that the service manager passed on, for the payload (sd_listen_fds(3)).
 type Sockets struct {
-	Files []*os.File
+	Count int    // from 3 on
 	Names string // with colons between; empty: they have none
 }
 

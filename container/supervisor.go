@@ -251,7 +251,7 @@ func (s *Supervisor) startFirst() error {
 		defer group.Close()
 	}
 	stage := kernel.Stage{
-		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Files, Channel: theirs, Plan: file,
+		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
 	}
 	if s.plan.Inside.ProcessTwo {
 		stage.Stub = s.stub()

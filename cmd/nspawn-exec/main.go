@@ -104,7 +104,7 @@ func runContainer(plan *container.Plan, image *container.Image, notifier machine
 	if err == nil && end.Reboot && !plan.Options.KeepUnit {
 		// A fresh program is a fresh start: nothing of the old container can be left over.
 		_ = os.Setenv(suffixVariable, plan.Options.Suffix)
-		if err = kernel.KeepSockets(plan.Options.Sockets.Files); err == nil {
+		if err = kernel.KeepSockets(plan.Options.Sockets.Count); err == nil {
 			err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
 		}
 	}

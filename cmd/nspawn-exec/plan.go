@@ -23,7 +23,7 @@ func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger
 	if err != nil {
 		return nil, nil, err
 	}
-	r.sockets = container.Sockets{Files: sockets, Names: names}
+	r.sockets = container.Sockets{Count: sockets, Names: names}
 	image, err := r.openImage(notifier, log)
 	if err != nil {
 		return nil, image, err

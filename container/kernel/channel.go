@@ -109,19 +109,29 @@ func (c *Channel) ReceiveSender() (pid int, err error) {
 }
 
 func parseRights(control []byte) ([]*os.File, error) {
+	descriptors, err := parseDescriptors(control)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for _, fd := range descriptors {
+		files = append(files, os.NewFile(uintptr(fd), "passed"))
+	}
+	return files, nil
+}
+
+func parseDescriptors(control []byte) (Descriptors, error) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
 		return nil, fmt.Errorf("receive files: %w", err)
 	}
-	var files []*os.File
+	var descriptors Descriptors
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
 			continue // credentials and the like
 		}
-		for _, fd := range fds {
-			files = append(files, os.NewFile(uintptr(fd), "passed"))
-		}
+		descriptors = append(descriptors, fds...)
 	}
-	return files, nil
+	return descriptors, nil
 }

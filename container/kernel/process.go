@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"syscall"
 
@@ -33,7 +32,7 @@ type Stage struct {
 	Namespaces Namespaces
 	Group      *os.File // control group; nil: the supervisor's
 	Stdio      [3]*os.File
-	Sockets    []*os.File // for the payload, from descriptor 3 on
+	Sockets    int // how many descriptors from 3 on are for the payload, with the same numbers
 	Channel    *Channel
 	Plan       *os.File // a sealed file
 	Stub       *Stub    // process 1; nil: the stage is
@@ -50,10 +49,10 @@ const (
 
 // arguments are those of the stage: the number of sockets, if there are some.
 func (s *Stage) arguments() []string {
-	if len(s.Sockets) == 0 {
+	if s.Sockets == 0 {
 		return []string{StageName}
 	}
-	return []string{StageName, strconv.Itoa(len(s.Sockets))}
+	return []string{StageName, strconv.Itoa(s.Sockets)}
 }
 
 // InsideStage is what the stage has inherited.
@@ -103,9 +102,13 @@ func (s *Stage) Start() (*Child, error) {
 		attributes.UseCgroupFD, attributes.CgroupFD = true, int(s.Group.Fd())
 	}
 	process := &syscall.ProcAttr{Dir: "/", Env: []string{}, Sys: attributes}
-	for _, file := range slices.Concat(s.Stdio[:], s.Sockets, []*os.File{s.Channel.file, s.Plan}) {
+	for _, file := range s.Stdio {
 		process.Files = append(process.Files, file.Fd())
 	}
+	for fd := range s.Sockets {
+		process.Files = append(process.Files, uintptr(firstSocket+fd))
+	}
+	process.Files = append(process.Files, s.Channel.file.Fd(), s.Plan.Fd())
 	arguments := s.arguments()
 	if s.Stub != nil {
 		var end func()
