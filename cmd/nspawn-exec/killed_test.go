@@ -24,7 +24,7 @@ var killedCases = map[string]struct {
 		" --inaccessible=/usr/share --link-journal=guest --resolv-conf=copy-host --timezone=copy --set-credential=one:two --load-credential=three:HOST/file"},
 	"ephemeral": {options: "--ephemeral --network-veth --overlay=+/etc::/srv/over"},
 	"template":  {options: "--template=HOST/template --bind=:/mnt"},
-	"group":     {options: "--hostname=group", group: true},
+	"group":     {options: "--hostname=group --as-pid2 --uid=0 --cpu-affinity=0", group: true},
 	"plain":     {options: "--private-users=no", long: true},
 	"users":     {options: "--private-users=pick --read-only --link-journal=host", long: true},
 	"volatile":  {options: "--volatile=overlay --bind=HOST:/mnt/bind:idmap --network-veth", long: true},
