@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -153,6 +154,27 @@ func FuzzTaken(f *testing.F) {
 		}
 		if next, more := taken.Free(FirstID + 3); more && next <= id {
 			t.Errorf("%d after %d", next, id)
+		}
+	})
+}
+
+// FuzzAccount: whatever the files of an image say, only the user that was asked for is found.
+func FuzzAccount(f *testing.F) {
+	f.Add("root:x:0:0::/root:/bin/sh\nann:x:1000:1001:A:/home/ann:/bin/ash\n", "wheel:x:10:root,ann\nann:x:1001:\n", "ann")
+	f.Add("a:b:1:2:c:d:e\n:::::::\nx:x:4294967295:0::/:\n", "g:x:10:ann,\ng:x:10:ann\n", "1")
+	f.Fuzz(func(t *testing.T, passwd, group, key string) {
+		database := Database{Root: fstest.MapFS{"etc/passwd": {Data: []byte(passwd)}, "etc/group": {Data: []byte(group)}}}
+		account, err := database.Account(key)
+		if err != nil {
+			return
+		}
+		if account.Name != key && fmt.Sprint(account.UID) != strings.TrimLeft(key, "0") && (strings.Trim(key, "0") != "" || account.UID != 0) {
+			t.Errorf("%q finds %+v", key, account)
+		}
+		for i, gid := range account.Groups {
+			if slices.Contains(account.Groups[:i], gid) || gid == 1<<32-1 {
+				t.Errorf("groups %v", account.Groups)
+			}
 		}
 	})
 }
