@@ -22,7 +22,8 @@ const (
 	credentialTimeout = time.Minute
 )
 
-// loadCredentials reads what --load-credential= names and puts all credentials where only the container's root can read them.
+// loadCredentials reads what --load-credential= names and puts all credentials where only the container's root can read them, but
+// see [Plan.credentialsForAll].
 func (s *Supervisor) loadCredentials() error {
 	var files []kernel.CredentialFile
 	left := int64(maxCredentials)
@@ -37,7 +38,7 @@ func (s *Supervisor) loadCredentials() error {
 		files = append(files, kernel.CredentialFile{Name: credential.ID, Data: data})
 	}
 	owner := int(s.plan.Users.Start)
-	tree, err := kernel.NewCredentials(files, owner, owner)
+	tree, err := kernel.NewCredentials(files, owner, owner, s.plan.credentialsForAll())
 	if err != nil {
 		return err
 	}

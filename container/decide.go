@@ -17,7 +17,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,
-		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePayload,
+		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload,
 	}
 	for _, step := range steps {
 		if err := step(plan, &host); err != nil {
@@ -96,7 +96,7 @@ func decideConsole(p *Plan, host *Host) error {
 
 func decideIdentity(p *Plan, host *Host) error {
 	s := &p.Settings
-	p.Inside.Boot = s.Exec.Boot
+	p.Inside.Boot, p.Inside.ProcessTwo = s.Exec.Boot, s.Exec.ProcessTwo
 	if p.Inside.HostRelease = host.OSRelease != nil; !p.Inside.HostRelease {
 		p.warn("the host has no os-release file, so there is none in /run/host: ignoring")
 	}
@@ -145,6 +145,7 @@ func decideFilter(p *Plan, host *Host) error {
 	filter := p.Settings.Exec.SystemCallFilter
 	program, err := seccomp.Program(seccomp.Policy{
 		Capabilities: p.Inside.Capabilities, Keyring: p.Users.Namespace, Filter: filter, Architecture: host.Architecture,
+		AddressFamilies: p.Settings.Exec.RestrictAddressFamilies, SuppressSync: p.Settings.Exec.SuppressSync,
 	})
 	if err != nil {
 		return at(&p.Settings, "Exec.SystemCallFilter", err)

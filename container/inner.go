@@ -13,8 +13,9 @@ import (
 // first is the state of the container's first process while it sets the container up.
 type first struct {
 	plan    Inside
-	channel *kernel.Channel
-	root    *kernel.Root // the container's root, once it is "/"
+	stage   kernel.InsideStage
+	channel *kernel.Channel // of the stage
+	root    *kernel.Root    // the container's root, once it is "/"
 
 	proc, sys kernel.Tree // made while the host's are in sight
 	osRelease kernel.Tree
@@ -35,6 +36,7 @@ type passedTrees struct {
 
 // Messages of the channel.
 const (
+	messageHere  = "here"  // from process 2: the supervisor only knows process 1
 	messageReady = "ready" // with a line for each warning
 	messageGo    = "go"
 	// Any other message is the error that ended the set-up.
@@ -53,9 +55,13 @@ func cutReady(message string) (warnings []string, ready bool) {
 // RunFirst is the program of the container's first process: it sets the container up and executes the payload. It returns
 // only if that failed, after the supervisor was told why. The calling goroutine must be locked to the main thread.
 func RunFirst() error {
-	f := &first{channel: kernel.ChannelFrom(kernel.StageChannel)}
+	stage := kernel.NewInsideStage(os.Args)
+	f := &first{stage: stage, channel: stage.Channel}
 	halt := newHalt()
 	err := f.readPlan()
+	if err == nil && f.plan.ProcessTwo {
+		err = f.channel.Send([]byte(messageHere))
+	}
 	for _, step := range inner() {
 		if err != nil {
 			break
@@ -72,9 +78,8 @@ func RunFirst() error {
 }
 
 func (f *first) readPlan() error {
-	file := os.NewFile(kernel.StagePlan, "plan")
-	defer file.Close()
-	if err := json.NewDecoder(file).Decode(&f.plan); err != nil {
+	defer f.stage.Plan.Close()
+	if err := json.NewDecoder(f.stage.Plan).Decode(&f.plan); err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	return nil

@@ -71,7 +71,7 @@ func environment(p *Plan, host *Host) []string {
 		"PATH=" + searchPath, "container=systemd-nspawn", "HOME=/root", "USER=root", "LOGNAME=root",
 		"NOTIFY_SOCKET=" + notifySocket,
 	}
-	if p.Settings.Exec.Process.UID != 0 { // whose name and home are not known
+	if p.unprivileged() { // whose name and home are not known yet
 		variables = slices.DeleteFunc(variables, func(v string) bool {
 			return strings.HasPrefix(v, "HOME=") || strings.HasPrefix(v, "USER=") || strings.HasPrefix(v, "LOGNAME=")
 		})
@@ -86,6 +86,16 @@ func environment(p *Plan, host *Host) []string {
 	}
 	if p.Inside.Credentials {
 		variables = append(variables, "CREDENTIALS_DIRECTORY="+credentialsDirectory)
+	}
+	if sockets := p.Options.Sockets; sockets.Count > 0 {
+		pid := 1
+		if p.Settings.Exec.ProcessTwo {
+			pid = 2
+		}
+		variables = append(variables, fmt.Sprintf("LISTEN_FDS=%d", sockets.Count), fmt.Sprintf("LISTEN_PID=%d", pid))
+		if sockets.Names != "" {
+			variables = append(variables, "LISTEN_FDNAMES="+sockets.Names)
+		}
 	}
 	for _, field := range []string{"ID", "BUILD_ID", "VARIANT_ID", "VERSION_ID"} {
 		if value := host.OSRelease[field]; value != "" {
@@ -104,6 +114,10 @@ func environment(p *Plan, host *Host) []string {
 		variables = setVariable(variables, assignment)
 	}
 	return variables
+}
+
+func hasVariable(variables []string, name string) bool {
+	return slices.ContainsFunc(variables, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
 }
 
 func setVariable(variables []string, assignment string) []string {

@@ -87,7 +87,14 @@ type Options struct {
 	ForwardJournal settings.ForwardJournal
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
 
+	Sockets     Sockets
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
+}
+
+// Sockets are the descriptors that the service manager passed on, for the payload (sd_listen_fds(3)).
+type Sockets struct {
+	Count int    // from 3 on
+	Names string // with colons between; empty: they have none
 }
 
 // Inside is the part of the plan that the container's first process carries out.
@@ -104,6 +111,7 @@ type Inside struct {
 	Console        bool // a terminal of its own at /dev/console
 	Controlling    bool // that terminal controls the payload's session
 	Boot           bool
+	ProcessTwo     bool // a stub is process 1, the payload process 2
 	Credentials    bool // at [credentialsDirectory]
 	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
@@ -123,15 +131,25 @@ type Inside struct {
 	WorkingDirectory string
 	Capabilities     capability.Set
 	NoNewPrivileges  bool
-	Filter           []byte // seccomp program, struct sock_filter in native byte order
+	Personality      *uint32 // of personality(2); nil: as it is
+	Filter           []byte  // seccomp program, struct sock_filter in native byte order
 }
 
 // Process says whom the payload runs as.
 type Process struct {
-	UID, GID             uint32 // in the container
+	User                 *UserName // looked up in the container, for what follows; nil: that is known
+	UID, GID             uint32    // in the container
 	Groups               []uint32
 	Umask                *uint32 // nil: 022
 	Inheritable, Ambient capability.Set
+}
+
+// UserName is a user of the container's own database.
+type UserName struct {
+	Name   string // or number
+	Origin string // of the setting
+	Count  uint32 // of users that the container has; 0: all
+	Home   bool   // start in its home directory
 }
 
 // TreeMount is a mount that the supervisor made and the first process puts into its place.

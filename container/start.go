@@ -97,6 +97,7 @@ func inner() []step[*first] {
 		{"mount files and directories below API file systems", nil, (*first).mountLate},
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
+		{"look up user", func(in *Inside) bool { return in.Process != nil && in.Process.User != nil }, (*first).lookUpUser},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
 		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},
@@ -106,9 +107,11 @@ func inner() []step[*first] {
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
+		{"let stub init give up its privileges", func(in *Inside) bool { return in.ProcessTwo }, func(f *first) error { return f.stage.ReleaseStub() }},
 		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
-		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
+		{"close descriptors", nil, func(f *first) error { return f.stage.CloseDescriptors() }},
+		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
 		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},

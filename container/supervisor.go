@@ -40,7 +40,8 @@ type Supervisor struct {
 	lateTrees   []kernel.Tree
 	temporaries temporaries
 	channel     *kernel.Channel
-	child       *kernel.Child
+	child       *kernel.Child // the first process
+	second      *kernel.Child // with --as-pid2: the payload
 	console     *os.File
 	notify      *kernel.NotifySocket
 	interfaces  []int // indices of the host's links to the container, for machined
@@ -100,7 +101,7 @@ func (s *Supervisor) explain(err error) error {
 		if receiveErr != nil {
 			return err
 		}
-		if _, ready := cutReady(string(message)); !ready {
+		if _, ready := cutReady(string(message)); !ready && string(message) != messageHere {
 			return insideError(message)
 		}
 	}
@@ -250,8 +251,48 @@ func (s *Supervisor) startFirst() error {
 		}
 		defer group.Close()
 	}
-	s.child, err = kernel.StartStage(s.namespaces(), group, s.stdio(), theirs, file)
+	stage := kernel.Stage{
+		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
+	}
+	if s.plan.Inside.ProcessTwo {
+		stage.Stub = s.stub()
+		if err := ours.AskSender(); err != nil {
+			return err
+		}
+	}
+	s.child, err = stage.Start()
 	return err
+}
+
+// findSecond takes note of the payload's process with --as-pid2, whose number only the kernel knows here.
+func (s *Supervisor) findSecond() error {
+	if !s.plan.Inside.ProcessTwo || s.second != nil {
+		return nil
+	}
+	pid, err := s.channel.ReceiveSender()
+	if errors.Is(err, io.EOF) {
+		return errors.New("the container's stub init cannot start process 2")
+	}
+	if err == nil {
+		s.second, err = kernel.ChildOf(pid)
+	}
+	return err
+}
+
+// stub is process 1 of --as-pid2. Programs look for its environment, see the Container Interface.
+func (s *Supervisor) stub() *kernel.Stub {
+	return &kernel.Stub{
+		Capabilities: s.plan.Inside.Capabilities,
+		Environment:  []string{"container=systemd-nspawn", "container_uuid=" + s.plan.Inside.UUID},
+	}
+}
+
+// payload returns the process that becomes the payload.
+func (s *Supervisor) payload() *kernel.Child {
+	if s.second != nil {
+		return s.second
+	}
+	return s.child
 }
 
 func (s *Supervisor) namespaces() kernel.Namespaces {
@@ -331,13 +372,21 @@ func (s *Supervisor) createLinks() error {
 }
 
 func (s *Supervisor) setLimits() error {
+	if err := s.findSecond(); err != nil {
+		return err
+	}
 	for name, limit := range s.plan.Limits {
-		if err := s.child.SetResourceLimit(name, limit.Soft, limit.Hard); err != nil {
+		if err := s.payload().SetResourceLimit(name, limit.Soft, limit.Hard); err != nil {
 			return fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.Limit"+name), err)
 		}
 	}
+	if cpus := s.plan.Settings.Exec.CPUAffinity; len(cpus) > 0 {
+		if err := s.payload().SetCPUAffinity(cpus); err != nil {
+			return at(&s.plan.Settings, "Exec.CPUAffinity", err)
+		}
+	}
 	if adjust := s.plan.Settings.Exec.OOMScoreAdjust; adjust != nil {
-		return s.child.SetOOMScoreAdjust(*adjust)
+		return s.payload().SetOOMScoreAdjust(*adjust)
 	}
 	return nil
 }

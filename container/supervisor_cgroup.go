@@ -40,10 +40,21 @@ func (s *Supervisor) startScope() error {
 	if s.plan.Options.KeepUnit || !s.plan.Options.HasSystemd {
 		return nil
 	}
+	if err := s.findSecond(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 	defer cancel()
+	processes := []*kernel.Child{s.child}
+	if s.second != nil {
+		processes = append(processes, s.second)
+	}
+	var pids []int
+	for _, process := range processes {
+		pids = append(pids, process.PID)
+	}
 	err := machined.Client{}.StartScope(ctx, machined.Scope{
-		Machine: s.plan.Settings.Machine, Slice: s.plan.Options.Slice, PIDs: []int{s.child.PID},
+		Machine: s.plan.Settings.Machine, Slice: s.plan.Options.Slice, PIDs: pids,
 		KillSignal: s.plan.Settings.Exec.KillSignal,
 	})
 	if err != nil {
@@ -57,8 +68,10 @@ func (s *Supervisor) startScope() error {
 	if err != nil {
 		return err
 	}
-	if err := payload.Take(s.child); err != nil {
-		return err
+	for _, process := range processes {
+		if err := payload.Take(process); err != nil {
+			return err
+		}
 	}
 	s.group = &payload
 	return scope.EnableControllers()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -113,25 +114,42 @@ func (s *Supervisor) onRequest(request hotkey) {
 	}
 }
 
-// forwardNotifications believes the container's init only.
+// forwardNotifications believes the container's init and the payload only.
 func (s *Supervisor) forwardNotifications() {
+	starting := s.plan.Settings.Exec.NotifyReady
 	for {
-		message, sender, err := s.notify.Receive()
+		message, descriptors, sender, err := s.notify.Receive()
 		if err != nil {
 			return // closed
 		}
-		if sender != s.child.PID {
-			continue
+		if sender == s.child.PID || sender == s.payload().PID {
+			starting = s.forward(message, descriptors, starting) && starting
 		}
-		notification, err := machined.ParseNotification(message)
-		if err != nil {
-			s.log(Debug, err.Error())
-			continue
-		}
-		if lines := notification.Forward(s.plan.Settings.Exec.NotifyReady); len(lines) > 0 {
-			s.tell(lines...)
+		descriptors.Close()
+	}
+}
+
+// forward tells the service manager what it may know of a message, and reports whether the container is still starting after it.
+func (s *Supervisor) forward(message []byte, descriptors kernel.Descriptors, starting bool) bool {
+	notification, err := machined.ParseNotification(message)
+	if err != nil {
+		s.log(Debug, err.Error())
+		return true
+	}
+	lines := notification.Forward(s.plan.Settings.Exec.NotifyReady)
+	ready := slices.Contains(lines, machined.Ready)
+	if by, ok := notification.Extension(); ok && starting && !ready {
+		lines = append(lines, machined.ExtendTimeout(by))
+	}
+	if len(lines) > 0 {
+		s.tell(lines...)
+	}
+	if lines := notification.Store(len(descriptors)); len(lines) > 0 {
+		if err := s.notifier.NotifyWith(descriptors, lines...); err != nil {
+			s.log(Warning, err.Error())
 		}
 	}
+	return !ready
 }
 
 // classify follows "EXIT STATUS" of systemd-nspawn(1): the kernel reports reboot(2) inside a PID namespace as the end of its

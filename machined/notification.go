@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -42,8 +44,8 @@ func ParseNotification(datagram []byte) (Notification, error) {
 }
 
 // Forward returns the lines that may go on to the host's service manager, as from systemd-nspawn: the status, and that the
-// container is ready if ready is set (NotifyReady=yes). Nothing else: by MAINPID=, FDSTORE=, WATCHDOG=, STOPPING= or
-// EXTEND_TIMEOUT_USEC= a container would govern the unit it runs in.
+// container is ready if ready is set (NotifyReady=yes). Nothing else, but see [Notification.Extension] and [Notification.Store]: by
+// MAINPID=, WATCHDOG= or STOPPING= a container would govern the unit it runs in.
 func (n Notification) Forward(ready bool) []string {
 	var lines []string
 	if ready && n["READY"] == "1" {
@@ -56,6 +58,39 @@ func (n Notification) Forward(ready bool) []string {
 		lines = append(lines, Status("Container running: "+status))
 	}
 	return lines
+}
+
+// maxExtension bounds what one message may ask for.
+const maxExtension = 10 * time.Minute
+
+// Extension returns how much longer the start may take from now on (EXTEND_TIMEOUT_USEC=).
+func (n Notification) Extension() (by time.Duration, ok bool) {
+	microseconds, err := strconv.ParseUint(n["EXTEND_TIMEOUT_USEC"], 10, 64)
+	if err != nil || microseconds == 0 {
+		return 0, false
+	}
+	return time.Duration(min(microseconds, uint64(maxExtension.Microseconds()))) * time.Microsecond, true
+}
+
+// Store returns the lines that keep descriptors, which came with the message, in the service manager's store for the unit, or
+// remove some from it; none if the message asks for neither (systemd-nspawn(1), --notify-ready=).
+func (n Notification) Store(descriptors int) []string {
+	name := n["FDNAME"]
+	switch {
+	case n["FDSTORE"] == "1" && descriptors > 0:
+		if !validDescriptorName(name) {
+			return []string{"FDSTORE=1"}
+		}
+		return []string{"FDSTORE=1", "FDNAME=" + name}
+	case n["FDSTOREREMOVE"] == "1" && validDescriptorName(name):
+		return []string{"FDSTOREREMOVE=1", "FDNAME=" + name}
+	}
+	return nil
+}
+
+// validDescriptorName follows sd_pid_notify_with_fds(3), FDNAME=.
+func validDescriptorName(name string) bool {
+	return name != "" && len(name) <= 255 && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r >= 127 || r == ':' })
 }
 
 // validKey says whether key is one of upper-case letters, digits and underscores, as all are.

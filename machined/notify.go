@@ -1,10 +1,12 @@
 package machined
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -42,7 +44,10 @@ func NewNotifier(getenv func(string) string) (Notifier, error) {
 const notifyTimeout = 10 * time.Second
 
 // Notify sends one message of the given lines, each KEY=VALUE without newline. It may be called by several goroutines.
-func (n Notifier) Notify(lines ...string) error {
+func (n Notifier) Notify(lines ...string) error { return n.NotifyWith(nil, lines...) }
+
+// NotifyWith is [Notifier.Notify] with descriptors.
+func (n Notifier) NotifyWith(descriptors []int, lines ...string) error {
 	for _, line := range lines {
 		if strings.ContainsAny(line, "\n\r\x00") {
 			return fmt.Errorf("notify service manager: %q is more than one line", line)
@@ -59,10 +64,28 @@ func (n Notifier) Notify(lines ...string) error {
 	if err := conn.SetWriteDeadline(time.Now().Add(notifyTimeout)); err != nil {
 		return fmt.Errorf("notify service manager: %w", err)
 	}
-	if _, err := conn.Write([]byte(strings.Join(lines, "\n"))); err != nil {
+	if err := send(conn, []byte(strings.Join(lines, "\n")), descriptors); err != nil {
 		return fmt.Errorf("notify service manager: %w", err)
 	}
 	return nil
+}
+
+// send sends one message with descriptors, which [net.UnixConn.WriteMsgUnix] does not on a socket that is connected.
+func send(conn *net.UnixConn, message []byte, descriptors []int) error {
+	if len(descriptors) == 0 {
+		_, err := conn.Write(message)
+		return err
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = raw.Write(func(fd uintptr) bool {
+		sent = syscall.Sendmsg(int(fd), message, syscall.UnixRights(descriptors...), nil, syscall.MSG_NOSIGNAL)
+		return !errors.Is(sent, syscall.EAGAIN)
+	})
+	return errors.Join(err, sent)
 }
 
 // Watchdog returns how often the process pid is to send [Ping]: twice in the time that the service manager waits

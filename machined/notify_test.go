@@ -142,3 +142,32 @@ func FuzzParseNotification(f *testing.F) {
 		}
 	})
 }
+
+// What may be kept in the store of the unit, and how much longer a start may take.
+func TestStoreAndExtension(t *testing.T) {
+	for datagram, want := range map[string][]string{
+		"FDSTORE=1\nFDNAME=keep": {"FDSTORE=1", "FDNAME=keep"},
+		"FDSTORE=1":              {"FDSTORE=1"},
+		"FDSTORE=1\nFDNAME=a:b":  {"FDSTORE=1"},
+		"FDSTORE=1\nFDNAME=" + strings.Repeat("x", 256):     {"FDSTORE=1"},
+		"FDSTORE=1\nFDNAME=x\nFDPOLL=0\nMAINPID=1\nREADY=1": {"FDSTORE=1", "FDNAME=x"},
+		"FDSTORE=0\nFDNAME=x":                               nil,
+		"FDSTOREREMOVE=1\nFDNAME=keep":                      {"FDSTOREREMOVE=1", "FDNAME=keep"},
+		"FDSTOREREMOVE=1":                                   nil,
+		"FDSTOREREMOVE=1\nFDNAME=é":                         nil,
+		"FDNAME=x":                                          nil,
+	} {
+		n, err := ParseNotification([]byte(datagram))
+		if got := n.Store(2); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %q, %v, want %q", datagram, got, err, want)
+		}
+	}
+	if got := (Notification{"FDSTORE": "1"}).Store(0); got != nil {
+		t.Errorf("without descriptors: %q", got)
+	}
+	for text, want := range map[string]time.Duration{"5000000": 5 * time.Second, "18446744073709551615": 10 * time.Minute, "0": 0, "-1": 0, "x": 0, "": 0} {
+		if by, ok := (Notification{"EXTEND_TIMEOUT_USEC": text}).Extension(); by != want || ok != (want > 0) {
+			t.Errorf("%s: %s, %v", text, by, ok)
+		}
+	}
+}

@@ -166,6 +166,13 @@ func (c *combination) addCapabilities(cmd *Exec, file *File) {
 // check refuses settings that cannot go together.
 func (c *combination) check() {
 	n := &c.settings.Network
+	if ambient := c.settings.Exec.AmbientCapability; len(ambient) > 0 {
+		if origin := c.settings.Origin("Exec.AmbientCapability"); c.settings.Exec.Boot {
+			c.refuse(origin, "AmbientCapability= has no meaning with Boot=yes")
+		} else if slices.Contains(ambient, "all") {
+			c.refuse(origin, "AmbientCapability=: all may not be given, name the capabilities")
+		}
+	}
 	if n.Bridge != "" && n.Zone != "" {
 		c.refuse(c.settings.Origin("Network.Zone"), "Bridge= and Zone= may not be combined")
 	}

@@ -115,3 +115,17 @@ func FuzzCommandLine(f *testing.F) {
 		}
 	})
 }
+
+// What init gets is not passed on by it, so ambient capabilities go with a command only, and by name.
+func TestAmbientCapabilities(t *testing.T) {
+	for text, want := range map[string]string{
+		"[Exec]\nBoot=yes\nAmbientCapability=CAP_KILL\n":   "/etc/systemd/nspawn/web.nspawn:3: error: AmbientCapability= has no meaning with Boot=yes",
+		"[Exec]\nAmbientCapability=CAP_KILL\n\n":           "",
+		"[Exec]\nAmbientCapability=CAP_KILL all\n":         "/etc/systemd/nspawn/web.nspawn:2: error: AmbientCapability=: all may not be given, name the capabilities",
+		"[Exec]\nBoot=yes\nAmbientCapability=\nUser=bob\n": "",
+	} {
+		if _, problems := combined(t, text); joinProblems(problems) != want {
+			t.Errorf("%q: %s, want %s", text, joinProblems(problems), want)
+		}
+	}
+}

@@ -136,11 +136,10 @@ func (c *CommandLine) take(o *option, argument string) error {
 	}
 	switch o.key.Name {
 	case "ProcessTwo":
-		c.processTwo = true // an error in any case, the combination with --boot has its own
-		return nil
+		c.processTwo = true
 	case "Environment":
 		argument = c.completeVariable(argument)
-	case "Capability", "DropCapability":
+	case "Capability", "DropCapability", "AmbientCapability":
 		c.ListCapabilities = c.ListCapabilities || argument == "help"
 	}
 	if c.ListCapabilities {
@@ -195,8 +194,6 @@ func (c *CommandLine) check() error {
 	switch {
 	case boot && c.processTwo:
 		return errors.New("--boot and --as-pid2 may not be combined")
-	case c.processTwo:
-		return unsupported("--as-pid2")
 	case c.places() > 1:
 		return errors.New("--directory, --image, --mstack and --oci-bundle may not be combined")
 	case c.Template != "" && (c.Image.Path != "" || c.Stack != "" || c.Bundle != ""):

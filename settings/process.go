@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"nspawnkit/container/seccomp"
 )
 
 // setUser takes a user of the container, by name or number. The container's own rules for names are not known, so only
@@ -80,15 +82,11 @@ func setPrivateUsersDelegate(s *Settings, v value) error {
 	return nil
 }
 
-// addressFamilies are the families of socket(2), without "AF_".
-const addressFamilies = "UNIX LOCAL FILE INET AX25 IPX APPLETALK NETROM BRIDGE ATMPVC X25 INET6 ROSE DECNET NETBEUI SECURITY KEY NETLINK " +
-	"ROUTE PACKET ASH ECONET ATMSVC RDS SNA IRDA PPPOX WANPIPE LLC IB MPLS CAN TIPC BLUETOOTH IUCV RXRPC ISDN PHONET IEEE802154 " +
-	"CAIF ALG NFC VSOCK KCM QIPCRTR SMC XDP MCTP"
-
-// setAddressFamilies adds to the list; a leading "~" goes to each name, so that the order of lines does not matter.
+// setAddressFamilies adds to the list; a leading "~" goes to each name, so that the order of lines does not matter. "none" takes
+// back what was allowed or taken away before.
 func setAddressFamilies(s *Settings, v value) error {
-	if v.text == "none" {
-		s.Exec.RestrictAddressFamilies = append(s.Exec.RestrictAddressFamilies, v.text)
+	if v.text == "" || v.text == "none" {
+		s.Exec.RestrictAddressFamilies = strings.Fields(v.text)
 		return nil
 	}
 	list, deny := strings.CutPrefix(v.text, "~")
@@ -99,8 +97,7 @@ func setAddressFamilies(s *Settings, v value) error {
 	var names []string
 	for _, word := range words {
 		name := strings.ToUpper(word)
-		family, found := strings.CutPrefix(name, "AF_")
-		if !found || !hasWord(addressFamilies, family) {
+		if _, known := seccomp.AddressFamily(name); !known {
 			return fmt.Errorf("%s is not an address family", printable(word))
 		}
 		if deny {

@@ -104,7 +104,7 @@ type Exec struct {
 	AmbientCapability       []string // as Capability, without "all"
 	NoNewPrivileges         bool
 	SystemCallFilter        []string // in order; "~name" and "~@group" take away
-	RestrictAddressFamilies []string // in order; "AF_INET", "~AF_PACKET"; "none"
+	RestrictAddressFamilies []string // "AF_INET", "~AF_PACKET", whatever the order; "none" first: nothing else
 	Personality             string   // "x86", "x86-64", "arm64", …; empty: the machine's own
 
 	Limits         map[string]Limit // by name without prefix: "NOFILE"

@@ -152,6 +152,13 @@ func TestBundleUser(t *testing.T) {
 					t.Errorf("%s: status %d: %s%s\ncrun: %s", name, got.status, got.stdout, got.stderr, want.stdout)
 				}
 			}
+			// The command line wins.
+			for user, number := range map[string]string{"root": "0\n0\n0\n", "daemon": "1\n1\n1\n"} {
+				writeFile(t, bundle+"/rootfs/etc/passwd", "daemon:x:1:1::/:/bin/sh\n")
+				if got := finish(t, ociBundle(bundle, "-u", user, "/bin/sh", "-c", "id -u; id -g; id -G")); got.stdout != number {
+					t.Errorf("-u %s: %+v", user, got)
+				}
+			}
 			// The parent-death signal is not lost with the change of users.
 			edit(t, bundle, func(_, process, _ object) { process["args"] = script("echo up; exec sleep 1000") })
 			c := launch(t, ociBundle(bundle, "-U"))

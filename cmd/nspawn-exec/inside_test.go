@@ -146,6 +146,59 @@ func TestPrivileges(t *testing.T) {
 	}
 }
 
+const capabilitySets = `grep -E '^Cap' /proc/self/status`
+
+// --ambient-capability= for root and for a user, as systemd-nspawn gives them; but root inherits no others (CVE-2022-29162).
+func TestAmbientCapabilities(t *testing.T) {
+	root := newUsersRoot(t)
+	for _, test := range []string{
+		"--ambient-capability=CAP_CHOWN", "--ambient-capability=cap_chown,5 -u bob", "--ambient-capability=CAP_CHOWN --ambient-capability=CAP_KILL -u bob",
+		"--ambient-capability=CAP_SYS_TIME --capability=CAP_SYS_TIME -u bob", "--ambient-capability= -u bob",
+	} {
+		options := append(strings.Fields(test), "/bin/sh", "-c", capabilitySets)
+		want := finish(t, oracle(t, root, options...))
+		if want.status != 0 {
+			t.Fatalf("systemd-nspawn: %s", want.stderr)
+		}
+		names := []string{"CapInh", "CapAmb"} // the others are the whole bounding set of root, which is another in a user namespace
+		if strings.Contains(test, "bob") {
+			names = append(names, "CapPrm", "CapEff")
+		}
+		for _, users := range []string{"no", "pick"} {
+			got := run(t, root, append([]string{hostNetwork, "--private-users=" + users}, options...)...)
+			for _, name := range names {
+				text := fields(want.stdout)[name]
+				if name == "CapInh" {
+					text = fields(want.stdout)["CapAmb"]
+				}
+				if got.status != 0 || fields(got.stdout)[name] != text {
+					t.Errorf("%s, users %s: status %d: %s%s\nsystemd-nspawn: %s", test, users, got.status, got.stdout, got.stderr, want.stdout)
+				}
+			}
+		}
+	}
+	must(t, os.RemoveAll("/run/cgroup"))
+	must(t, os.RemoveAll("/run/systemd/nspawn"))
+	for options, text := range map[string]string{
+		"--ambient-capability=CAP_SYS_TIME":                              "--ambient-capability: the container does not keep CAP_SYS_TIME",
+		"--ambient-capability=CAP_CHOWN --drop-capability=CAP_CHOWN":     "--ambient-capability: the container does not keep CAP_CHOWN",
+		"--ambient-capability=all":                                       "--ambient-capability: error: AmbientCapability=: all may not be given",
+		"--boot --ambient-capability=CAP_CHOWN":                          "--ambient-capability: error: AmbientCapability= has no meaning with Boot=yes",
+		"--ambient-capability=CAP_CHOWN --ambient-capability=CAP_SYSLOG": "--ambient-capability: the container does not keep CAP_SYSLOG",
+	} {
+		refused(t, run(t, root, append(strings.Fields(options), "/bin/echo", "payload runs")...), text)
+	}
+	const file = "/run/systemd/nspawn/web.nspawn"
+	writeFile(t, file, "[Exec]\n\nAmbientCapability=CAP_SYS_TIME\n")
+	refused(t, run(t, root, "/bin/echo", "payload runs"), file+":3: the container does not keep CAP_SYS_TIME")
+	must(t, os.Remove(file))
+	writeFile(t, filepath.Dir(root)+"/web.nspawn", "[Exec]\nAmbientCapability=CAP_CHOWN\n")
+	if got := shell(t, root, "grep CapAmb /proc/self/status"); !strings.HasSuffix(got, "\t0000000000000000") {
+		t.Errorf("an untrusted file: %s", got)
+	}
+	clean(t, root)
+}
+
 func fields(status string) map[string]string {
 	result := make(map[string]string)
 	for line := range strings.Lines(status) {

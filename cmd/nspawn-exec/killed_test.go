@@ -26,7 +26,7 @@ var killedCases = map[string]struct {
 	"ephemeral":       {options: "--ephemeral --network-veth --overlay=+/etc::/srv/over"},
 	"template":        {options: "--template=HOST/template --bind=:/mnt"},
 	"stack of images": {options: "--mstack=HOST/web.mstack --bind=+/srv:/mnt/bind --overlay=+/etc::/srv/over --network-veth"},
-	"group":           {options: "--hostname=group", group: true},
+	"group":           {options: "--hostname=group --as-pid2 --uid=0 --cpu-affinity=0", group: true},
 	"plain":           {options: "--private-users=no", long: true},
 	"users":           {options: "--private-users=pick --read-only --link-journal=host", long: true},
 	"volatile":        {options: "--volatile=overlay --bind=HOST:/mnt/bind:idmap --network-veth", long: true},

@@ -104,7 +104,9 @@ func runContainer(plan *container.Plan, images *container.Images, notifier machi
 	if err == nil && end.Reboot && !plan.Options.KeepUnit {
 		// A fresh program is a fresh start: nothing of the old container can be left over.
 		_ = os.Setenv(suffixVariable, plan.Options.Suffix)
-		err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+		if err = kernel.KeepSockets(plan.Options.Sockets.Count); err == nil {
+			err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+		}
 	}
 	return end.Status, err
 }

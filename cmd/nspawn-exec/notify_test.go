@@ -78,21 +78,74 @@ func TestNotifyReady(t *testing.T) {
 	root := newRoot(t, "web")
 	launch(t, manager.watch(nspawn(root, "--notify-ready=yes", "/bin/payload", "init",
 		"notify-from-child", "READY=1\nSTATUS=spoofed", // believed only from the init
-		"notify", "STATUS=first\x1b[2J\nMAINPID=1\nWATCHDOG=trigger\nFDSTORE=1\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=999",
+		"notify", "STATUS=first\x1b[2J\nMAINPID=1\nWATCHDOG=trigger\nFDSTORE=1\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=5000000",
+		"notify-from-child", "EXTEND_TIMEOUT_USEC=666",
 		"notify-with-files", "STATUS=with files",
 		"notify", "STATUS="+strings.Repeat("x", 5000)+"\nREADY=1", // too long
 		"notify", "no assignment",
-		"notify", "STATUS=second\nREADY=1")))
+		"notify", "STATUS=second\nREADY=1",
+		"notify", "EXTEND_TIMEOUT_USEC=777",
+		"notify", "STATUS=third")))
 	before := manager.expect("READY=1")
-	for _, forbidden := range []string{"READY=1", "spoofed", "MAINPID", "WATCHDOG", "FDSTORE", "STOPPING", "EXTEND", "\x1b", "xxxx"} {
+	for _, forbidden := range []string{"READY=1", "spoofed", "MAINPID", "WATCHDOG", "FDSTORE", "STOPPING", "666", "\x1b", "xxxx"} {
 		if mentions(before, forbidden) {
 			t.Errorf("%q reached the service manager: %q", forbidden, before)
 		}
 	}
-	for _, wanted := range []string{"STATUS=Container running: first", "STATUS=Container running: with files", "X_NSPAWN_LEADER_PID="} {
+	for _, wanted := range []string{"STATUS=Container running: first", "STATUS=Container running: with files", "EXTEND_TIMEOUT_USEC=5000000", "X_NSPAWN_LEADER_PID="} {
 		if !mentions(before, wanted) {
 			t.Errorf("%q did not reach the service manager: %q", wanted, before)
 		}
+	}
+}
+
+// Descriptors of the container are kept by the service manager of the host, and come back when it starts again.
+func TestDescriptorStore(t *testing.T) {
+	root := newRoot(t, "web")
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	writeFile(t, root+"/kept", "of the container\n")
+	cmd := nspawn(root, "/bin/sh", "-c", `exec 0</kept; exec payload init notify-from-child "FDSTORE=1
+FDNAME=spoofed" notify "FDSTORE=1
+FDNAME=nothing" notify-with-files "FDSTORE=1
+FDNAME=keep
+MAINPID=1" notify "FDSTOREREMOVE=1
+FDNAME=other" notify STATUS=end`)
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
+	launch(t, cmd)
+	var heard []string
+	var kept []int
+	for !slices.Contains(heard, "STATUS=Container running: end") {
+		message, control := make([]byte, 4096), make([]byte, 4096)
+		n, length, _, _, err := conn.ReadMsgUnix(message, control)
+		must(t, err)
+		heard = append(heard, string(message[:n]))
+		messages, err := syscall.ParseSocketControlMessage(control[:length])
+		must(t, err)
+		for i := range messages {
+			descriptors, err := syscall.ParseUnixRights(&messages[i])
+			must(t, err)
+			kept = append(kept, descriptors...)
+		}
+	}
+	if text := strings.Join(heard, "; "); len(kept) != 3 || !strings.Contains(text, "; FDSTORE=1\nFDNAME=keep; FDSTOREREMOVE=1\nFDNAME=other; ") || strings.Contains(text, "spoofed") || strings.Contains(text, "nothing") {
+		t.Fatalf("%d descriptors, %q", len(kept), heard)
+	}
+	var files []*os.File
+	for _, fd := range kept {
+		files = append(files, os.NewFile(uintptr(fd), "kept"))
+	}
+	defer func() {
+		for _, file := range files {
+			file.Close()
+		}
+	}()
+	second := activated(t, nspawn(newRoot(t, "again"), "/bin/sh", "-c", "echo $LISTEN_FDNAMES; cat <&3"), "keep", files[0])
+	if r := finish(t, second); r.stdout != "keep\nof the container\n" {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -15,10 +15,15 @@ import (
 
 // makePlan decides what to do. Disk images are open then, also after an error.
 func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Images, error) {
+	sockets, names, err := kernel.InheritedSockets(os.Getenv) // before any program is started, which would inherit them, too
+	if err != nil {
+		return nil, nil, err
+	}
 	r, err := readRequest(cmd, log)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.sockets = container.Sockets{Count: sockets, Names: names}
 	if r.stack, err = readStack(cmd); err != nil {
 		return nil, nil, err
 	}
@@ -38,7 +43,8 @@ type request struct {
 	record   settings.Record
 	place    string       // the directory, disk image or mount stack, without links
 	stack    *image.Stack // nil: it is none
-	suffix   string       // of the copy of an ephemeral container
+	sockets  container.Sockets
+	suffix   string // of the copy of an ephemeral container
 }
 
 func readRequest(cmd *settings.CommandLine, log *logger) (*request, error) {
@@ -131,7 +137,7 @@ func (r *request) decide(images *container.Images, log *logger) (*container.Plan
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
-		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console

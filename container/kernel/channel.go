@@ -80,20 +80,58 @@ func (c *Channel) Receive() (message []byte, files []*os.File, err error) {
 	return message[:n], files, err
 }
 
+// AskSender makes the kernel tell who sends the messages that are received on this end.
+func (c *Channel) AskSender() error {
+	if err := unix.SetsockoptInt(int(c.file.Fd()), unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+		return fmt.Errorf("ask socket for credentials: %w", err)
+	}
+	return nil
+}
+
+// ReceiveSender waits for one message and returns the process that sent it, as this process's PID namespace numbers it, after
+// [Channel.AskSender], which it takes back.
+func (c *Channel) ReceiveSender() (pid int, err error) {
+	message := make([]byte, 64)
+	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
+	for {
+		n, length, _, _, err := unix.Recvmsg(int(c.file.Fd()), message, control, unix.MSG_CMSG_CLOEXEC)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.ECONNRESET) || err == nil && n == 0:
+			return 0, io.EOF
+		case err != nil:
+			return 0, fmt.Errorf("receive message: %w", err)
+		}
+		err = unix.SetsockoptInt(int(c.file.Fd()), unix.SOL_SOCKET, unix.SO_PASSCRED, 0)
+		return senderOf(control[:length]), err
+	}
+}
+
 func parseRights(control []byte) ([]*os.File, error) {
+	descriptors, err := parseDescriptors(control)
+	if err != nil {
+		return nil, err
+	}
+	var files []*os.File
+	for _, fd := range descriptors {
+		files = append(files, os.NewFile(uintptr(fd), "passed"))
+	}
+	return files, nil
+}
+
+func parseDescriptors(control []byte) (Descriptors, error) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
 		return nil, fmt.Errorf("receive files: %w", err)
 	}
-	var files []*os.File
+	var descriptors Descriptors
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
 			continue // credentials and the like
 		}
-		for _, fd := range fds {
-			files = append(files, os.NewFile(uintptr(fd), "passed"))
-		}
+		descriptors = append(descriptors, fds...)
 	}
-	return files, nil
+	return descriptors, nil
 }

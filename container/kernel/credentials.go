@@ -17,37 +17,41 @@ type CredentialFile struct {
 	Data []byte
 }
 
-// NewCredentials makes a file system that is never swapped out with a file for each credential, readable by uid and gid only.
-// Nothing in it can be changed any more.
-func NewCredentials(files []CredentialFile, uid, gid int) (Tree, error) {
+// NewCredentials makes a file system that is never swapped out with a file for each credential, readable by uid only, or
+// for all. Nothing in it can be changed any more.
+func NewCredentials(files []CredentialFile, uid, gid int, all bool) (Tree, error) {
 	tree, err := NewFileSystem("ramfs", NoSUID|NoDev|NoExec, Option{"mode", "0700"})
 	if err != nil {
 		return tree, err
 	}
-	if err := tree.fillCredentials(files, uid, gid); err != nil {
+	if err := tree.fillCredentials(files, uid, gid, all); err != nil {
 		tree.Close()
 		return tree, err
 	}
 	return tree, nil
 }
 
-func (t Tree) fillCredentials(files []CredentialFile, uid, gid int) error {
+func (t Tree) fillCredentials(files []CredentialFile, uid, gid int, all bool) error {
+	mode, directoryMode := uint32(0o400), uint32(0o500)
+	if all {
+		mode, directoryMode = 0o444, 0o555
+	}
 	dir := int(t.file.Fd())
 	for _, f := range files {
-		fd, err := unix.Openat(dir, f.Name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o400)
+		fd, err := unix.Openat(dir, f.Name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		if err != nil {
 			return fmt.Errorf("make credential %s: %w", f.Name, err)
 		}
 		file := os.NewFile(uintptr(fd), f.Name)
 		_, err = file.Write(f.Data)
-		if err = errors.Join(err, file.Chown(uid, gid), file.Close()); err != nil {
+		if err = errors.Join(err, file.Chown(uid, gid), unix.Fchmod(fd, mode), file.Close()); err != nil {
 			return fmt.Errorf("write credential %s: %w", f.Name, err)
 		}
 	}
 	if err := unix.Fchownat(dir, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("change owner of credentials: %w", err)
 	}
-	if err := unix.Fchmodat(dir, ".", 0o500, 0); err != nil {
+	if err := unix.Fchmodat(dir, ".", directoryMode, 0); err != nil {
 		return fmt.Errorf("change mode of credentials: %w", err)
 	}
 	if err := t.SetAttributes(ReadOnly, false); err != nil {

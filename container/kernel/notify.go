@@ -45,9 +45,9 @@ func (s *NotifySocket) Close() error { return s.file.Close() }
 // maxNotification is NOTIFY_BUFFER_MAX of systemd.
 const maxNotification = 4096
 
-// Receive waits for one message and returns it with the process that sent it, as this process's PID namespace numbers it.
-// Descriptors that come with it are closed.
-func (s *NotifySocket) Receive() (message []byte, sender int, err error) {
+// Receive waits for one message and returns it with the process that sent it, as this process's PID namespace numbers it, and with
+// the descriptors that came with it.
+func (s *NotifySocket) Receive() (message []byte, descriptors Descriptors, sender int, err error) {
 	message = make([]byte, maxNotification)
 	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(maxFiles*4))
 	for {
@@ -56,16 +56,14 @@ func (s *NotifySocket) Receive() (message []byte, sender int, err error) {
 			continue
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("receive notification: %w", err)
+			return nil, nil, 0, fmt.Errorf("receive notification: %w", err)
 		}
-		files, _ := parseRights(control[:length])
-		for _, file := range files {
-			file.Close()
+		descriptors, _ := parseDescriptors(control[:length])
+		if flags&unix.MSG_TRUNC != 0 { // larger than systemd sends or takes
+			descriptors.Close()
+			continue
 		}
-		if flags&unix.MSG_TRUNC != 0 {
-			continue // larger than systemd sends or takes
-		}
-		return message[:n], senderOf(control[:length]), nil
+		return message[:n], descriptors, senderOf(control[:length]), nil
 	}
 }
 

@@ -182,10 +182,11 @@ func TestNotifySocket(t *testing.T) {
 	if err := errors.Join(err, sendErr, writer.Close()); err != nil {
 		t.Fatal(err)
 	}
-	message, sender, err := socket.Receive()
-	if err != nil || string(message) != "READY=1" || sender != os.Getpid() {
+	message, descriptors, sender, err := socket.Receive()
+	if err != nil || len(descriptors) != 1 || string(message) != "READY=1" || sender != os.Getpid() {
 		t.Errorf("%.20q from %d, %v", message, sender, err)
 	}
+	descriptors.Close()
 	if _, err := reader.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("a passed file stays open: %v", err)
 	}

@@ -207,6 +207,32 @@ func (r *Root) MakeMountPoint(name string, directory bool) (*os.File, error) {
 	return r.Open(name, unix.O_PATH)
 }
 
+// MakeHome makes sure that there is something at the path: a directory of the user in directories of root. Symbolic links are
+// followed inside the root.
+func (r *Root) MakeHome(name string, uid, gid int) error {
+	if r.Exists(name) {
+		return nil
+	}
+	if parent := path.Dir(path.Join("/", name)); !r.Exists(parent) {
+		if err := r.MakeHome(parent, 0, 0); err != nil {
+			return err
+		}
+	}
+	parent, err := r.Open(path.Dir(path.Join("/", name)), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	base := path.Base(name)
+	switch err := unix.Mkdirat(int(parent.Fd()), base, 0o755); {
+	case errors.Is(err, unix.EEXIST): // a link to nothing
+		return nil
+	case err != nil:
+		return fmt.Errorf("make directory %s: %w", name, err)
+	}
+	return unix.Fchownat(int(parent.Fd()), base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+}
+
 // OpenOrMakeFile opens what is at the path with O_PATH, and makes a file there if there is nothing. Symbolic links are followed
 // inside the root, also one that leads to nothing yet.
 func (r *Root) OpenOrMakeFile(name string) (*os.File, error) {

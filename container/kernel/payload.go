@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -89,6 +90,23 @@ func (c *Child) SetOOMScoreAdjust(value int) error {
 	return nil
 }
 
+// SetCPUAffinity lets the child's main thread, and what it executes, run on these CPUs only. Those that the machine does not have do
+// not count, but there must be others.
+func (c *Child) SetCPUAffinity(cpus []int) error {
+	mask := make([]uint64, slices.Max(cpus)/64+1) // unix.CPUSet ends with CPU 1023
+	for _, cpu := range cpus {
+		mask[cpu/64] |= 1 << (cpu % 64)
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SCHED_SETAFFINITY, uintptr(c.PID), uintptr(len(mask)*8), uintptr(unsafe.Pointer(&mask[0])))
+	switch errno {
+	case 0:
+		return nil
+	case unix.EINVAL:
+		return errors.New("set CPU affinity: none of these CPUs can be used here")
+	}
+	return fmt.Errorf("set CPU affinity: %w", errno)
+}
+
 // LimitCapabilities takes all capabilities but the retained ones from what the payload can ever have. The thread keeps its
 // own until it executes the payload: loading a seccomp filter needs CAP_SYS_ADMIN.
 func LimitCapabilities(retained capability.Set) error {
@@ -122,6 +140,20 @@ func clearInheritable() error {
 	return nil
 }
 
+// The personalities of a machine's own architecture and of the 32-bit one beside it, see personality(2).
+const (
+	PersonalityLinux   uint32 = 0x0000
+	PersonalityLinux32 uint32 = 0x0008
+)
+
+// SetPersonality changes what uname(2) reports as architecture, among others. The thread passes it on to the payload.
+func SetPersonality(personality uint32) error {
+	if _, _, errno := unix.Syscall(unix.SYS_PERSONALITY, uintptr(personality), 0, 0); errno != 0 {
+		return fmt.Errorf("set personality %#x: %w", personality, errno)
+	}
+	return nil
+}
+
 // SetNoNewPrivileges keeps set-user-ID programs and file capabilities from having an effect, see PR_SET_NO_NEW_PRIVS(2const).
 func SetNoNewPrivileges() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -151,9 +183,9 @@ func DieWithParent() error {
 	return nil
 }
 
-// CloseDescriptors lets the payload inherit standard input, output and error only.
-func CloseDescriptors() error {
-	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
+// CloseDescriptors lets the payload inherit standard input, output and error only, and its sockets.
+func (s InsideStage) CloseDescriptors() error {
+	if err := unix.CloseRange(uint(stageChannel+s.sockets), ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("mark descriptors close-on-exec: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -26,16 +27,55 @@ type Child struct {
 // StageName is argv[0] of the re-execution that sets the container up from inside.
 const StageName = "(nspawn-exec)"
 
-// Descriptors that the stage inherits besides the standard ones.
+// Stage is what the container's first process starts with, or with a stub the second.
+type Stage struct {
+	Namespaces Namespaces
+	Group      *os.File // control group; nil: the supervisor's
+	Stdio      [3]*os.File
+	Sockets    int // how many descriptors from 3 on are for the payload, with the same numbers
+	Channel    *Channel
+	Plan       *os.File // a sealed file
+	Stub       *Stub    // process 1; nil: the stage is
+}
+
+// Descriptors of the stage behind the sockets.
 const (
-	StageChannel = 3 // the [Channel] to the supervisor
-	StagePlan    = 4 // a sealed file with the plan
+	stageChannel  = 3
+	stagePlan     = 4
+	stubOfStage   = 5 // its end of a socket pair, if there is a stub
+	stageOfStub   = 6 // the stub's end
+	programOfStub = 7 // the own program, for the stub to execute
 )
 
-// StartStage starts the own program again as the first process of new namespaces, in the control group that is open as
-// cgroup (nil: the supervisor's). It dies with the thread that calls StartStage, which must therefore be locked and live
-// as long as the program.
-func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, channel *Channel, plan *os.File) (*Child, error) {
+// arguments are those of the stage: the number of sockets, if there are some.
+func (s *Stage) arguments() []string {
+	if s.Sockets == 0 {
+		return []string{StageName}
+	}
+	return []string{StageName, strconv.Itoa(s.Sockets)}
+}
+
+// InsideStage is what the stage has inherited.
+type InsideStage struct {
+	Channel *Channel // to the supervisor
+	Plan    *os.File
+	sockets int
+}
+
+// NewInsideStage finds it by the arguments of the stage.
+func NewInsideStage(arguments []string) InsideStage {
+	s := InsideStage{}
+	if len(arguments) > 1 {
+		s.sockets, _ = strconv.Atoi(arguments[1]) // the supervisor wrote it
+	}
+	s.Channel = ChannelFrom(stageChannel + s.sockets)
+	s.Plan = os.NewFile(uintptr(stagePlan+s.sockets), "plan")
+	return s
+}
+
+// Start starts the own program again as the first process of new namespaces; with a stub that is the first process, and the own
+// program the second. It dies with the thread that calls Start, which must therefore be locked and live as long as the program.
+func (s *Stage) Start() (*Child, error) {
 	program, err := ownProgram()
 	if err != nil {
 		return nil, err
@@ -48,25 +88,37 @@ func StartStage(namespaces Namespaces, cgroup *os.File, stdio [3]*os.File, chann
 		Pdeathsig:  syscall.SIGKILL,
 		PidFD:      &pidfd,
 	}
-	if namespaces.Network {
+	if s.Namespaces.Network {
 		attributes.Cloneflags |= unix.CLONE_NEWNET
 	}
-	if namespaces.UserCount > 0 {
+	if namespaces := s.Namespaces; namespaces.UserCount > 0 {
 		ids := []syscall.SysProcIDMap{{HostID: int(namespaces.UserStart), Size: int(namespaces.UserCount)}}
 		attributes.Cloneflags |= unix.CLONE_NEWUSER
 		attributes.UidMappings, attributes.GidMappings = ids, ids
 		attributes.GidMappingsEnableSetgroups = true
 		attributes.Credential = &syscall.Credential{}
 	}
-	if cgroup != nil {
-		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
+	if s.Group != nil {
+		attributes.UseCgroupFD, attributes.CgroupFD = true, int(s.Group.Fd())
 	}
-	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), []string{StageName}, &syscall.ProcAttr{
-		Dir:   "/",
-		Env:   []string{},
-		Files: []uintptr{stdio[0].Fd(), stdio[1].Fd(), stdio[2].Fd(), channel.file.Fd(), plan.Fd()},
-		Sys:   attributes,
-	})
+	process := &syscall.ProcAttr{Dir: "/", Env: []string{}, Sys: attributes}
+	for _, file := range s.Stdio {
+		process.Files = append(process.Files, file.Fd())
+	}
+	for fd := range s.Sockets {
+		process.Files = append(process.Files, uintptr(firstSocket+fd))
+	}
+	process.Files = append(process.Files, s.Channel.file.Fd(), s.Plan.Fd())
+	arguments := s.arguments()
+	if s.Stub != nil {
+		var end func()
+		if program, end, err = s.Stub.prepare(process, program, arguments); err != nil {
+			return nil, err
+		}
+		defer end()
+		arguments = []string{stubName}
+	}
+	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), arguments, process)
 	if err != nil {
 		return nil, fmt.Errorf("clone into new namespaces: %w", err)
 	}
@@ -94,6 +146,15 @@ func ownProgram() (*os.File, error) {
 		return nil, err
 	}
 	return tree.file, nil
+}
+
+// ChildOf returns a process of the container that is not the first.
+func ChildOf(pid int) (*Child, error) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open process %d: %w", pid, err)
+	}
+	return &Child{PID: pid, pidfd: pidfd}, nil
 }
 
 // OpenNamespace opens a namespace of the child: "user", "net", ….
@@ -125,8 +186,14 @@ func (c *Child) Wait() (syscall.WaitStatus, error) {
 }
 
 // NewSealedFile returns a file in memory with the data, at its beginning, that nobody can change.
-func NewSealedFile(name string, data []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+func NewSealedFile(name string, data []byte) (*os.File, error) { return newSealedFile(name, data, 0) }
+
+// newSealedFile takes further flags of memfd_create(2), which a kernel may not know.
+func newSealedFile(name string, data []byte, flags int) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|flags)
+	if errors.Is(err, unix.EINVAL) && flags != 0 {
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make file in memory: %w", err)
 	}

@@ -9,6 +9,7 @@ const (
 	jumpAlways       = 0x05 // BPF_JMP | BPF_JA
 	jumpEqual        = 0x15 // BPF_JMP | BPF_JEQ | BPF_K
 	jumpGreaterEqual = 0x35 // BPF_JMP | BPF_JGE | BPF_K
+	jumpBitsSet      = 0x45 // BPF_JMP | BPF_JSET | BPF_K
 	returnConstant   = 0x06 // BPF_RET | BPF_K
 )
 
@@ -17,8 +18,9 @@ const (
 const (
 	offsetNumber       = 0
 	offsetArchitecture = 4
-	offsetDomain       = 16 // lower half of args[0]
-	offsetProtocol     = 32 // lower half of args[2]
+	offsetFirst        = 16 // lower half of args[0]
+	offsetSecond       = 24
+	offsetThird        = 32
 )
 
 // What a filter may return (linux/seccomp.h), and the numbers it needs, which all architectures here share.
@@ -27,6 +29,7 @@ const (
 	returnErrno = 0x00050000 // SECCOMP_RET_ERRNO, the error number in the lower half
 
 	eperm        = 1
+	einval       = 22
 	enosys       = 38
 	eafnosupport = 97
 
@@ -41,7 +44,12 @@ const (
 	failUnknown    action = iota // ENOSYS
 	failPermission               // EPERM
 	allow
-	checkSocket // allow, but socket(AF_NETLINK, …, NETLINK_AUDIT) fails with EAFNOSUPPORT
+	checkSocket     // see [assembler.socket]
+	checkSocketCall // see [assembler.socketCall]
+	checkOpen       // see [withoutSync]
+	checkOpenAt
+	succeedOnFile
+	succeed
 )
 
 // label names an instruction by the number of instructions from it to the end of the program, itself included.
@@ -51,6 +59,7 @@ type label int
 type assembler struct {
 	reversed []Instruction
 	returns  map[uint32]label // where a verdict was returned last
+	families families
 }
 
 func (a *assembler) emit(code uint16, k uint32) label {
@@ -100,11 +109,17 @@ func (a *assembler) end(action action) label {
 	case failPermission:
 		return a.ret(returnErrno | eperm)
 	case checkSocket:
-		allowed, refused := a.ret(returnAllow), a.ret(returnErrno|eafnosupport)
-		a.branch(jumpEqual, netlinkAudit, refused, allowed)
-		netlink := a.emit(loadAbsolute, offsetProtocol)
-		a.branch(jumpEqual, afNetlink, netlink, allowed)
-		return a.emit(loadAbsolute, offsetDomain)
+		return a.socket()
+	case checkSocketCall:
+		return a.socketCall()
+	case checkOpen:
+		return a.openFlags(offsetSecond)
+	case checkOpenAt:
+		return a.openFlags(offsetThird)
+	case succeedOnFile:
+		return a.fileOnly()
+	case succeed:
+		return a.ret(returnErrno) // of error 0
 	}
 	return a.ret(returnErrno | enosys)
 }

@@ -57,6 +57,33 @@ func TestKernel(t *testing.T) {
 	}
 }
 
+// TestKernelFamilies makes sockets in each of the ways that an x86-64 kernel offers, under a list of families.
+func TestKernelFamilies(t *testing.T) {
+	if os.Getenv("NSPAWNKIT_KERNEL_TESTS") != "1" {
+		t.Skip("NSPAWNKIT_KERNEL_TESTS=1 is not set")
+	}
+	for _, list := range [][]string{{"AF_UNIX"}, {"~AF_INET"}} {
+		program, err := Program(Policy{Architecture: runtime.GOARCH, AddressFamilies: list})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for abi, socket := range map[string]uint32{"x86-64": 41, "i386": 359} {
+			if got := probe(t, program, abi, socket, [3]uint32{unix.AF_UNIX, unix.SOCK_STREAM, 0}); got != 0 {
+				t.Errorf("%v, %s: AF_UNIX: %v", list, abi, got)
+			}
+			if got := probe(t, program, abi, socket, [3]uint32{unix.AF_INET, unix.SOCK_STREAM, 0}); got != syscall.EAFNOSUPPORT {
+				t.Errorf("%v, %s: AF_INET: %v", list, abi, got)
+			}
+		}
+		if got := probe(t, program, "i386", 102, [3]uint32{1}); got != syscall.EAFNOSUPPORT { // socketcall(SYS_SOCKET, NULL)
+			t.Errorf("%v: socketcall: %v", list, got)
+		}
+		if got := probe(t, program, "i386", 102, [3]uint32{2}); got != syscall.EFAULT { // SYS_BIND reaches the kernel
+			t.Errorf("%v: socketcall: %v", list, got)
+		}
+	}
+}
+
 // TestKernelTakesLongProgram loads a program whose conditional jumps do not reach their targets without help.
 func TestKernelTakesLongProgram(t *testing.T) {
 	if os.Getenv("NSPAWNKIT_KERNEL_TESTS") != "1" {

@@ -20,6 +20,12 @@ type Policy struct {
 	// are allowed, or taken away if the string begins with "~". Taking away wins, whatever the order.
 	Filter []string
 
+	// AddressFamilies holds RestrictAddressFamilies= of systemd.nspawn(5): "AF_INET" allows a family of socket(2) and all others
+	// no longer, "~AF_PACKET" takes one away, whatever the order, and "none" allows none. Empty: all are allowed.
+	AddressFamilies []string
+
+	SuppressSync bool // SuppressSync= of systemd.nspawn(5)
+
 	Architecture string // of the host: "amd64" or "arm64", as runtime.GOARCH
 }
 
@@ -86,7 +92,7 @@ func (s *selection) has(index int) bool {
 }
 
 // decide returns what happens to each of calls.
-func (p Policy) decide() (*[len(calls)]action, error) {
+func (p Policy) decide(restricted families) (*[len(calls)]action, error) {
 	var allowed, denied selection
 	for _, rule := range allowList() {
 		if rule.capability != always && !p.Capabilities.Has(rule.capability) {
@@ -109,6 +115,12 @@ func (p Policy) decide() (*[len(calls)]action, error) {
 	var actions [len(calls)]action
 	for i := range calls {
 		actions[i] = verdict(i, &allowed, &denied)
+		if actions[i] == allow && calls[i].name == "socketcall" && !restricted.all() {
+			actions[i] = checkSocketCall
+		}
+		if actions[i] == allow && p.SuppressSync {
+			actions[i] = withoutSync(calls[i])
+		}
 	}
 	return &actions, nil
 }

@@ -123,8 +123,8 @@ func FuzzFilter(f *testing.F) {
 			}
 			return
 		}
-		before, _ := base.decide()
-		after, _ := changed.decide()
+		before, _ := base.decide(families{})
+		after, _ := changed.decide(families{})
 		takesAway, _ := split(line)
 		for i := range calls {
 			was, is := before[i] >= allow, after[i] >= allow

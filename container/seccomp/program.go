@@ -59,17 +59,47 @@ func machines(architecture string) ([]machine, error) {
 }
 
 // Program returns the filter for the policy. The errors are an architecture without a table, a group to take away that
-// does not exist (see [Unknown] for other unknown words), and a program too long for the kernel.
+// does not exist (see [Unknown] for other unknown words), an unknown address family, and a program too long for the kernel.
 func Program(p Policy) ([]Instruction, error) {
 	machines, err := machines(p.Architecture)
 	if err != nil {
 		return nil, fmt.Errorf("system call filter: %w", err)
 	}
-	actions, err := p.decide()
+	families, err := p.families()
 	if err != nil {
 		return nil, fmt.Errorf("system call filter: %w", err)
 	}
-	a := assembler{returns: map[uint32]label{}}
+	actions, err := p.decide(families)
+	if err != nil {
+		return nil, fmt.Errorf("system call filter: %w", err)
+	}
+	return assemble(machines, actions, families)
+}
+
+// Only returns a filter that permits the calls of these names, by the architecture's own ABI. All others fail.
+func Only(architecture string, names ...string) ([]Instruction, error) {
+	machines, err := machines(architecture)
+	if err != nil {
+		return nil, fmt.Errorf("system call filter: %w", err)
+	}
+	var permitted selection
+	for _, name := range names {
+		if err := permitted.add(name); err != nil {
+			return nil, fmt.Errorf("system call filter: %w", err)
+		}
+	}
+	var actions [len(calls)]action
+	for i := range calls {
+		if permitted.has(i) {
+			actions[i] = allow
+		}
+	}
+	own := machine{machines[0].audit, machines[0].tables[:1]}
+	return assemble([]machine{own}, &actions, families{})
+}
+
+func assemble(machines []machine, actions *[len(calls)]action, families families) ([]Instruction, error) {
+	a := assembler{returns: map[uint32]label{}, families: families}
 	next := a.end(failUnknown) // an architecture that we do not know
 	for _, machine := range slices.Backward(machines) {
 		a.search(spans(machine.tables, actions)) // the next instruction goes on here

@@ -41,7 +41,7 @@ func TestEveryNumber(t *testing.T) {
 		for _, abi := range abis() {
 			policy.Architecture = abi.host
 			vm := newVM(t, policy)
-			actions, err := policy.decide()
+			actions, err := policy.decide(families{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,6 +128,114 @@ func TestVerdicts(t *testing.T) {
 		vm := newVM(t, Policy{Capabilities: capability.Default, Architecture: abi.host})
 		if got := vm.run(t, data{abi.machine, number, test.arguments}); got != test.want {
 			t.Errorf("%s %s%v: %s, want %s", test.abi, test.call, test.arguments, got, test.want)
+		}
+	}
+}
+
+// TestFamilies tries every family by every ABI under several lists.
+func TestFamilies(t *testing.T) {
+	const unix, inet, inet6, netlink, packet = 1, 2, 10, 16, 17
+	for _, test := range []struct {
+		list    string
+		allowed []uint64 // of unix, inet, inet6, netlink, packet and 99, -1
+	}{
+		{"none", nil},
+		{"AF_INET", []uint64{inet}},
+		{"AF_INET6 AF_INET AF_INET", []uint64{inet, inet6}},
+		{"AF_LOCAL AF_ROUTE", []uint64{unix, netlink}},
+		{"~AF_INET", []uint64{unix, inet6, netlink, packet, 99, 1<<32 - 1}},
+		{"~AF_NETLINK ~AF_PACKET", []uint64{unix, inet, inet6, 99, 1<<32 - 1}},
+		{"AF_INET ~AF_INET", nil},
+		{"~AF_PACKET AF_INET", []uint64{inet}},
+		{"none AF_UNIX", []uint64{unix}},
+		{"AF_NETLINK", []uint64{netlink}},
+	} {
+		for _, abi := range abis() {
+			vm := newVM(t, Policy{Architecture: abi.host, AddressFamilies: strings.Fields(test.list)})
+			verdict := func(call string, arguments ...uint64) string {
+				d := data{architecture: abi.machine}
+				d.number, _ = abi.number(t, call)
+				copy(d.arguments[:], arguments)
+				return vm.run(t, d)
+			}
+			for _, family := range []uint64{unix, inet, inet6, netlink, packet, 99, 1<<32 - 1} {
+				want := map[bool]string{true: "allow", false: "EAFNOSUPPORT"}[slices.Contains(test.allowed, family)]
+				if got := verdict("socket", 1<<32|family, 3, 0); got != want {
+					t.Errorf("%s, %s, family %d: %s, want %s", test.list, abi.name, family, got, want)
+				}
+			}
+			if got := verdict("socket", netlink, 3, 9); got != "EAFNOSUPPORT" {
+				t.Errorf("%s, %s: audit socket: %s", test.list, abi.name, got)
+			}
+			if got := verdict("socketpair", unix, 1, 0); got != "allow" {
+				t.Errorf("%s, %s: socketpair: %s", test.list, abi.name, got)
+			}
+			if abi.name != "i386" {
+				continue
+			}
+			if bad, good := verdict("socketcall", 1), verdict("socketcall", 2); bad != "EAFNOSUPPORT" || good != "allow" {
+				t.Errorf("%s: socketcall: socket %s, bind %s", test.list, bad, good)
+			}
+		}
+	}
+	if _, err := Program(Policy{Architecture: "amd64", AddressFamilies: []string{"AF_X"}}); err == nil {
+		t.Error("AF_X is a family")
+	}
+}
+
+// TestOnly permits two calls by the architecture's own ABI, and nothing else.
+func TestOnly(t *testing.T) {
+	for _, abi := range abis() {
+		program, err := Only(abi.host, "kill", "reboot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		vm := vmOf(t, program)
+		for call, want := range map[string]string{"kill": "allow", "reboot": "allow", "execve": "ENOSYS", "socket": "ENOSYS", "ptrace": "ENOSYS"} {
+			if abi.name != "x86-64" && abi.name != "arm64" {
+				want = "ENOSYS"
+			}
+			number, _ := abi.number(t, call)
+			if got := vm.run(t, data{architecture: abi.machine, number: number}); got != want {
+				t.Errorf("%s: %s: %s, want %s", abi.name, call, got, want)
+			}
+		}
+	}
+	if _, err := Only("amd64", "no_such_call"); err == nil {
+		t.Error("an unknown call is permitted")
+	}
+	if _, err := Only("mips", "kill"); err == nil {
+		t.Error("an architecture without a table")
+	}
+}
+
+// TestSync tries every call that writes to disk by every ABI.
+func TestSync(t *testing.T) {
+	const negative, sync, dsync, create = 1<<32 - 1, 0o4010000, 0o10000, 0o100
+	for _, test := range []struct {
+		call      string
+		arguments [6]uint64
+		want      string
+	}{
+		{"sync", [6]uint64{}, "success"}, {"msync", [6]uint64{}, "success"}, {"fsync", [6]uint64{3}, "success"}, {"fsync", [6]uint64{negative}, "allow"},
+		{"fdatasync", [6]uint64{1<<32 - 1<<31 - 1}, "success"}, {"syncfs", [6]uint64{0}, "success"}, {"syncfs", [6]uint64{1<<32 - 1<<31}, "allow"},
+		{"sync_file_range", [6]uint64{5}, "success"}, {"sync_file_range2", [6]uint64{5}, "success"},
+		{"open", [6]uint64{0, sync}, "EINVAL"}, {"open", [6]uint64{0, dsync | create}, "EINVAL"}, {"open", [6]uint64{dsync, create, dsync}, "allow"},
+		{"openat", [6]uint64{0, dsync, sync}, "EINVAL"}, {"openat", [6]uint64{dsync, dsync, create, dsync}, "allow"}, {"openat2", [6]uint64{}, "allow"},
+		{"write", [6]uint64{}, "allow"}, {"keyctl", [6]uint64{}, "EPERM"},
+	} {
+		for _, abi := range abis() {
+			number, ok := abi.number(t, test.call)
+			if !ok {
+				continue
+			}
+			policy := Policy{Architecture: abi.host, SuppressSync: true}
+			if got := newVM(t, policy).run(t, data{abi.machine, number, test.arguments}); got != test.want {
+				t.Errorf("%s: %s%v: %s, want %s", abi.name, test.call, test.arguments, got, test.want)
+			}
+			if policy.Filter = []string{"~" + test.call}; newVM(t, policy).run(t, data{abi.machine, number, test.arguments}) != "EPERM" {
+				t.Errorf("%s: %s is not prohibited", abi.name, test.call)
+			}
 		}
 	}
 }

@@ -23,6 +23,11 @@ func newVM(t testing.TB, p Policy) vm {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return vmOf(t, program)
+}
+
+func vmOf(t testing.TB, program []Instruction) vm {
+	t.Helper()
 	var instructions []bpf.Instruction
 	for _, in := range program {
 		instructions = append(instructions, bpf.RawInstruction{Op: in.Code, Jt: in.JT, Jf: in.JF, K: in.K}.Disassemble())
@@ -52,8 +57,12 @@ func (v vm) run(t testing.TB, d data) string {
 	switch uint32(verdict) {
 	case 0x7fff0000:
 		return "allow"
+	case 0x00050000:
+		return "success"
 	case 0x00050001:
 		return "EPERM"
+	case 0x00050000 | 22:
+		return "EINVAL"
 	case 0x00050000 | 38:
 		return "ENOSYS"
 	case 0x00050000 | 97:

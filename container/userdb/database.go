@@ -136,7 +136,9 @@ type hostRecord struct {
 	Disposition   string  `json:"disposition"`
 	HomeDirectory string  `json:"homeDirectory"`
 	Shell         string  `json:"shell"`
-	Privileged    struct {
+
+	MemberOf   []string `json:"memberOf"`
+	Privileged struct {
 		HashedPassword    []string        `json:"hashedPassword"`
 		SSHAuthorizedKeys json.RawMessage `json:"sshAuthorizedKeys"`
 	} `json:"privileged"`
@@ -183,17 +185,22 @@ func (d *Database) recordedUser(name string) (User, error) {
 	case record.UID == nil:
 		return User{}, errors.New("it has no UID")
 	}
+	return record.user(), nil
+}
+
+// user returns the user of a record that has a UID.
+func (r *hostRecord) user() User {
 	user := User{
-		Name: name, UID: *record.UID, GID: *record.UID, Disposition: record.Disposition, Home: record.HomeDirectory, Shell: record.Shell,
-		Passwords: record.Privileged.HashedPassword, SSHKeys: record.Privileged.SSHAuthorizedKeys,
+		Name: r.UserName, UID: *r.UID, GID: *r.UID, Disposition: r.Disposition, Home: r.HomeDirectory, Shell: r.Shell,
+		Passwords: r.Privileged.HashedPassword, SSHKeys: r.Privileged.SSHAuthorizedKeys,
 	}
-	if record.GID != nil {
-		user.GID = *record.GID
+	if r.GID != nil {
+		user.GID = *r.GID
 	}
 	if user.Home == "" {
-		user.Home = "/home/" + name
+		user.Home = "/home/" + r.UserName
 	}
-	return user, nil
+	return user
 }
 
 func (d *Database) recordedGroup(number string) (Group, error) {

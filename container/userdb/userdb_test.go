@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -64,6 +65,29 @@ func TestPasswords(t *testing.T) {
 	for name, want := range map[string][]string{"ann": {"$y$1"}, "root": nil, "locked": {"!$y$2"}, "empty": {""}, "never": nil, "unknown": nil} {
 		if got, err := database.passwords(name); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
+	}
+}
+
+// What a user of a container's own files starts with, also by number; nothing of the files is executed.
+func TestAccount(t *testing.T) {
+	files := newHost()
+	files["etc/group"].Data = []byte("root:x:0:\nann:x:1001:\nwheel:x:10:root,ann\nbad:x:y:ann\nshort:ann\nstaff:x:50:\nann2:x:11:annie\ntwice:x:10:ann\n")
+	files["run/userdb/4000.user"] = &fstest.MapFile{Data: []byte(`{"userName":"rec","uid":4000,"shell":"/bin/ash","memberOf":["staff","none"]}`)}
+	files["run/userdb/rec.user"] = files["run/userdb/4000.user"]
+	files["run/userdb/4001.user"] = files["run/userdb/4000.user"]
+	files["etc/passwd"].Data = append(files["etc/passwd"].Data, "nil:x:4294967295:1::/:\n"...)
+	database := Database{Root: files}
+	ann := Account{Name: "ann", UID: 1000, GID: 1001, Groups: []uint32{10}, Home: "/home/ann", Shell: "/bin/sh"}
+	rec := Account{Name: "rec", UID: 4000, GID: 4000, Groups: []uint32{50}, Home: "/home/rec", Shell: "/bin/ash"}
+	for key, want := range map[string]Account{"ann": ann, "1000": ann, "01000": ann, "rec": rec, "4000": rec} {
+		if got, err := database.Account(key); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; want %+v", key, got, err, want)
+		}
+	}
+	for key, text := range map[string]string{"short": "malformed", "1": "malformed", "4001": "record", "nil": "not a user", "anne": "not exist", "77": "not exist"} {
+		if _, err := database.Account(key); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v, want %q", key, err, text)
 		}
 	}
 }
@@ -130,6 +154,27 @@ func FuzzTaken(f *testing.F) {
 		}
 		if next, more := taken.Free(FirstID + 3); more && next <= id {
 			t.Errorf("%d after %d", next, id)
+		}
+	})
+}
+
+// FuzzAccount: whatever the files of an image say, only the user that was asked for is found.
+func FuzzAccount(f *testing.F) {
+	f.Add("root:x:0:0::/root:/bin/sh\nann:x:1000:1001:A:/home/ann:/bin/ash\n", "wheel:x:10:root,ann\nann:x:1001:\n", "ann")
+	f.Add("a:b:1:2:c:d:e\n:::::::\nx:x:4294967295:0::/:\n", "g:x:10:ann,\ng:x:10:ann\n", "1")
+	f.Fuzz(func(t *testing.T, passwd, group, key string) {
+		database := Database{Root: fstest.MapFS{"etc/passwd": {Data: []byte(passwd)}, "etc/group": {Data: []byte(group)}}}
+		account, err := database.Account(key)
+		if err != nil {
+			return
+		}
+		if account.Name != key && fmt.Sprint(account.UID) != strings.TrimLeft(key, "0") && (strings.Trim(key, "0") != "" || account.UID != 0) {
+			t.Errorf("%q finds %+v", key, account)
+		}
+		for i, gid := range account.Groups {
+			if slices.Contains(account.Groups[:i], gid) || gid == 1<<32-1 {
+				t.Errorf("groups %v", account.Groups)
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,6 +78,39 @@ func do(verb string, arguments []string) error {
 		}
 		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
 		fmt.Println(int(errno))
+		return nil
+	case "socket": // FAMILY: prints the error number of opening a datagram socket
+		family, err := strconv.Atoi(arguments[0])
+		if err != nil {
+			return err
+		}
+		_, err = syscall.Socket(family, syscall.SOCK_DGRAM, 0)
+		errno, _ := err.(syscall.Errno)
+		fmt.Print(int(errno), " ")
+		return nil
+	case "answer": // TEXT: takes one connection of the socket that is descriptor 3, and says it
+		listener, err := net.FileListener(os.NewFile(3, "socket"))
+		if err != nil {
+			return err
+		}
+		connection, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		defer connection.Close()
+		_, err = fmt.Fprintln(connection, arguments[0])
+		return err
+	case "sync": // prints the error numbers of what writes to disk: sync, fsync of a file and of none, opening with O_SYNC, O_DSYNC and without
+		file, err := os.Create("/tmp/file")
+		if err != nil {
+			return err
+		}
+		_, _, msync := syscall.Syscall(syscall.SYS_MSYNC, 1, 1, 99) // not an address of a page
+		none := syscall.Fsync(-1)
+		_, sync := os.OpenFile("/tmp/file", os.O_RDWR|os.O_SYNC, 0)
+		_, dsync := os.OpenFile("/tmp/file", os.O_RDWR|syscall.O_DSYNC, 0)
+		syscall.Sync()
+		fmt.Println(int(msync), file.Sync(), none, errors.Unwrap(sync), errors.Unwrap(dsync), file.Close())
 		return nil
 	case "immutable": // PATH: as chattr +i
 		file, err := os.Open(arguments[0])
