@@ -73,24 +73,26 @@ func (p *Plan) place() string {
 }
 
 func decideConsole(p *Plan, host *Host) error {
+	interactive := host.Terminal.Input && host.Terminal.Output
 	switch p.Options.Console {
 	case "":
 		p.Options.Console = "read-only"
-		if host.Interactive {
+		if interactive {
 			p.Options.Console = "interactive"
 		}
 	case "autopipe":
 		p.Options.Console = "pipe"
-		if host.Interactive {
+		if interactive {
 			p.Options.Console = "interactive"
 		}
-	case "interactive":
-		if !host.Interactive {
-			return errors.New("--console=interactive needs a terminal on standard input and output")
+	case "pipe":
+		if interactive && !p.Options.Quiet {
+			p.warn("--console=pipe gives the container this terminal, and no job control; --console=interactive gives it one of its own")
 		}
 	}
 	p.Inside.Console = p.Options.Console != "pipe"
 	p.Inside.Controlling = p.Inside.Console && !p.Settings.Exec.Boot
+	decideDisplay(p, host)
 	return nil
 }
 

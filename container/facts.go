@@ -24,9 +24,8 @@ const maxSmallFile = 64 << 10
 func Gather(s *settings.Settings, directory string, stack *image.Stack) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
-		Term:         os.Getenv("TERM"),
+		Terminal:     gatherTerminal(kernel.IsTerminal(os.Stdin), kernel.IsTerminal(os.Stdout)),
 		Architecture: runtime.GOARCH,
-		Interactive:  kernel.IsTerminal(os.Stdin) && kernel.IsTerminal(os.Stdout),
 		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
 		Localtime:    gatherLocaltime(),

@@ -13,11 +13,10 @@ import (
 type Host struct {
 	MachineID       string            // of the host, 32 hexadecimal digits; empty if it has none
 	OSRelease       map[string]string // os-release(5) of the host
-	Term            string            // $TERM of the supervisor
-	LastCapability  int               // highest capability of the kernel
-	Architecture    string            // GOARCH
-	Interactive     bool              // standard input and output are terminals
-	HasNetworkd     bool              // networkd-lite or systemd-networkd runs
+	Terminal        Terminal
+	LastCapability  int    // highest capability of the kernel
+	Architecture    string // GOARCH
+	HasNetworkd     bool   // networkd-lite or systemd-networkd runs
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
@@ -63,8 +62,19 @@ type Plan struct {
 	Machine  network.Machine // what networkd-lite is told
 	Limits   map[string]settings.Limit
 	UUID     string // the container's machine ID
+	Display         // of the console
 	Record   settings.Record
 	Warnings []string
+}
+
+// Display is how the supervisor shows the container's console.
+type Display struct {
+	Rows, Columns uint16 // of the console if no terminal shows it
+	Terminal      bool   // a terminal shows it
+	Decorated     bool   // with color or title, and as it was afterwards
+	Background    string // color: parameters of SGR (ECMA-48, 8.3.117); empty: the terminal's own
+	Tint          bool   // a shade of blue that suits the terminal's own
+	Title         string // of the terminal; empty: none
 }
 
 // Options are the options of the command line that have no key in a file.
@@ -72,8 +82,9 @@ type Options struct {
 	KeepUnit bool
 	// HasSystemd says that systemd is the host's init, so that there are units.
 	HasSystemd bool
-	Register   string // "yes", "no" or "auto"
-	Console    string // "interactive", "read-only", "passive", "pipe"
+	Register   string  // "yes", "no" or "auto"
+	Console    string  // "interactive", "read-only", "passive", "pipe"
+	Background *string // of --background=; nil: it suits the terminal
 	Slice      string
 	Quiet      bool
 	Image      string // the disk image that is mounted at the root directory; empty: there is none

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/container/kernel"
@@ -21,6 +22,7 @@ import (
 type Supervisor struct {
 	plan *Plan
 	log  func(priority int, text string)
+	raw  atomic.Bool // the log goes to a terminal in raw mode
 
 	image       *Image // nil: it runs from a directory
 	locks       []*kernel.Lock
@@ -53,7 +55,14 @@ type Supervisor struct {
 // NewSupervisor prepares for a plan. image is what the container runs from, nil for a directory; it is closed at the end. log takes
 // a syslog(3) priority.
 func NewSupervisor(plan *Plan, image *Image, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	return &Supervisor{plan: plan, image: image, notifier: notifier, log: log}
+	s := &Supervisor{plan: plan, image: image, notifier: notifier}
+	s.log = func(priority int, text string) {
+		if s.raw.Load() {
+			text += "\r"
+		}
+		log(priority, text)
+	}
+	return s
 }
 
 // Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
@@ -355,6 +364,7 @@ func (s *Supervisor) waitReady() error {
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
 		s.console, files = files[0], files[1:]
+		s.resizeConsole()
 	}
 	if len(files) != 1 {
 		return fmt.Errorf("the container's first process sent %d files", len(files))

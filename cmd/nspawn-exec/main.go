@@ -62,6 +62,11 @@ func run() int {
 			fmt.Println(capability.Name(number))
 		}
 		return 0
+	case cmd.ListConsoles:
+		for _, mode := range settings.ConsoleModes() {
+			fmt.Println(mode)
+		}
+		return 0
 	case os.Geteuid() != 0:
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
@@ -91,7 +96,10 @@ func run() int {
 
 func runContainer(plan *container.Plan, image *container.Image, notifier machined.Notifier, log *logger) (int, error) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGWINCH)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	signal.Ignore(syscall.SIGPIPE)
 	supervisor := container.NewSupervisor(plan, image, notifier, log.print)
 	if err := supervisor.Start(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,35 +62,86 @@ func IsTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// RawMode puts a terminal into raw mode, as cfmakeraw(3) does, and returns what puts it back.
-func RawMode(terminal *os.File) (restore func(), err error) {
-	fd := int(terminal.Fd())
+// RawTerminal puts the terminals that standard input and output are into raw mode, as cfmakeraw(3) does, and returns what puts them
+// back. What is no terminal stays as it is.
+func RawTerminal(input, output *os.File) (restore func(), err error) {
+	var in, out unix.Stat_t
+	same := unix.Fstat(int(input.Fd()), &in) == nil && unix.Fstat(int(output.Fd()), &out) == nil && in.Rdev == out.Rdev
+	restoreInput, err := changeMode(input, func(mode *unix.Termios) {
+		rawInput(mode)
+		if same {
+			mode.Oflag &^= unix.OPOST
+		}
+	})
+	if err != nil || same {
+		return restoreInput, err
+	}
+	restoreOutput, err := changeMode(output, func(mode *unix.Termios) { mode.Oflag &^= unix.OPOST })
+	return func() { restoreOutput(); restoreInput() }, err
+}
+
+func rawInput(mode *unix.Termios) {
+	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
+}
+
+// changeMode changes the mode of a terminal and returns what takes that back.
+func changeMode(file *os.File, change func(*unix.Termios)) (restore func(), err error) {
+	if !IsTerminal(file) {
+		return func() {}, nil
+	}
+	fd := int(file.Fd())
 	saved, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
-		return nil, fmt.Errorf("read terminal mode: %w", err)
+		return func() {}, fmt.Errorf("read terminal mode: %w", err)
 	}
-	raw := *saved
-	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	raw.Oflag &^= unix.OPOST
-	raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	raw.Cflag = raw.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &raw); err != nil {
-		return nil, fmt.Errorf("set terminal to raw mode: %w", err)
+	changed := *saved
+	change(&changed)
+	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &changed); err != nil {
+		return func() {}, fmt.Errorf("set terminal mode: %w", err)
 	}
 	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, saved) }, nil
 }
 
-// CopyWindowSize gives one terminal the size of another.
-func CopyWindowSize(from, to *os.File) error {
-	size, err := unix.IoctlGetWinsize(int(from.Fd()), unix.TIOCGWINSZ)
+// SetWindowSize gives a terminal the size of another, or a number of rows and columns if there is no other.
+func SetWindowSize(terminal, like *os.File, rows, columns uint16) error {
+	size, err := unix.IoctlGetWinsize(int(like.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return fmt.Errorf("read window size: %w", err)
+		size = &unix.Winsize{Row: rows, Col: columns}
 	}
-	if err := unix.IoctlSetWinsize(int(to.Fd()), unix.TIOCSWINSZ, size); err != nil {
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, size); err != nil {
 		return fmt.Errorf("set window size: %w", err)
 	}
 	return nil
+}
+
+// AskTerminal sends a question to a terminal in raw mode and returns what comes back until done says that it is the answer, or the
+// time is over.
+func AskTerminal(input, output *os.File, question string, limit time.Duration, done func([]byte) bool) (answer []byte, err error) {
+	if _, err := output.WriteString(question); err != nil {
+		return nil, fmt.Errorf("ask terminal: %w", err)
+	}
+	buffer := make([]byte, 256)
+	for end := time.Now().Add(limit); !done(answer); {
+		poll := []unix.PollFd{{Fd: int32(input.Fd()), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, max(0, int(time.Until(end).Milliseconds())))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return answer, fmt.Errorf("wait for answer of terminal: %w", err)
+		case n == 0:
+			return answer, nil
+		}
+		n, err = unix.Read(int(input.Fd()), buffer)
+		if err != nil || n <= 0 {
+			return answer, err // the end of input is seen again by who reads next
+		}
+		answer = append(answer, buffer[:n]...)
+	}
+	return answer, nil
 }
 
 // IsHangup reports whether reading from a terminal failed because nobody has its other side open at the moment.
