@@ -17,7 +17,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,
-		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePayload,
+		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePayload, warnOfScope,
 	}
 	for _, step := range steps {
 		if err := step(plan, &host); err != nil {

@@ -82,9 +82,10 @@ type Options struct {
 	KeepUnit bool
 	// HasSystemd says that systemd is the host's init, so that there are units.
 	HasSystemd bool
-	Register   string  // "yes", "no" or "auto"
-	Console    string  // "interactive", "read-only", "passive", "pipe"
-	Background *string // of --background=; nil: it suits the terminal
+	Register   string              // "yes", "no" or "auto"
+	Console    string              // "interactive", "read-only", "passive", "pipe"
+	Background *string             // of --background=; nil: it suits the terminal
+	Properties []settings.Property // of --property=, of the scope
 	Slice      string
 	Quiet      bool
 	Image      string // the disk image that is mounted at the root directory; empty: there is none

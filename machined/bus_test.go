@@ -200,13 +200,24 @@ func TestScope(t *testing.T) {
 
 	err := client.StartScope(t.Context(), Scope{
 		Machine: "web-1", PIDs: []int{42}, KillSignal: 37, Devices: []Device{{"/dev/fuse", "rw"}},
+		Properties: []Property{
+			{"MemoryMax", uint64(64 << 20)}, {"TasksMaxScale", uint32(1)}, {"IOReadBandwidthMax", []struct {
+				Path  string
+				Value uint64
+			}{{"/dev/vda", 1000}}}, {"IPAddressDeny", []struct {
+				Family  int32
+				Address []byte
+				Bits    uint32
+			}{{2, []byte{10, 0, 0, 0}, 8}}}, {"AllowedCPUs", []byte{3}}, {"After", []string{"a.service"}}, {"IOWeight", uint64(5)},
+		},
 	})
 	if err != nil {
 		t.Error(err)
 	}
 	want := `machine-web\x2d1.scope fail PIDs:au=[42] Description:s=Container web-1 Delegate:b=true CollectMode:s=inactive-or-failed` +
 		` Slice:s=machine.slice DevicePolicy:s=closed DeviceAllow:a(ss)=[[/dev/net/tun rwm] [char-pts rw] [/dev/fuse rw]]` +
-		` KillSignal:i=37 KillMode:s=mixed 0`
+		` KillSignal:i=37 KillMode:s=mixed MemoryMax:t=67108864 TasksMaxScale:u=1 IOReadBandwidthMax:a(st)=[[/dev/vda 1000]]` +
+		` IPAddressDeny:a(iayu)=[[2 [10 0 0 0] 8]] AllowedCPUs:ay=[3] After:as=[a.service] IOWeight:t=5 0`
 	if got := <-calls; got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
 	}

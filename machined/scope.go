@@ -26,6 +26,13 @@ type Scope struct {
 	PIDs       []int          // moved into the scope
 	KillSignal syscall.Signal // what stops the container's init; 0: SIGTERM to all
 	Devices    []Device       // device nodes besides those of every container
+	Properties []Property     // win over those above
+}
+
+// Property is a property of a transient unit. Its value has the type that the bus wants.
+type Property struct {
+	Name  string
+	Value any
 }
 
 // Device is a DeviceAllow= entry (systemd.resource-control(5)).
@@ -135,6 +142,9 @@ func scopeProperties(s Scope) []property {
 		properties = append(properties,
 			property{"KillSignal", dbus.MakeVariant(int32(s.KillSignal))},
 			property{"KillMode", dbus.MakeVariant("mixed")})
+	}
+	for _, p := range s.Properties {
+		properties = append(properties, property{p.Name, dbus.MakeVariant(p.Value)})
 	}
 	return properties
 }

@@ -35,14 +35,15 @@ type CommandLine struct {
 	Stack         string // --mstack=, possibly relative to the working directory, or empty
 	Bundle        string // --oci-bundle=, possibly relative to the working directory, or empty
 	Image         DiskImage
-	Settings      Mode    // --settings=
-	Quiet         bool    // --quiet
-	KeepUnit      bool    // --keep-unit
-	Register      string  // --register=: "yes", "no" or "auto"
-	Slice         string  // --slice=, or empty: machine.slice
-	NoAskPassword bool    // --no-ask-password
-	Console       string  // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
-	Background    *string // --background=: parameters of SGR, or nil: by the terminal
+	Settings      Mode       // --settings=
+	Quiet         bool       // --quiet
+	KeepUnit      bool       // --keep-unit
+	Register      string     // --register=: "yes", "no" or "auto"
+	Slice         string     // --slice=, or empty: machine.slice
+	Properties    []Property // --property=, in their order
+	NoAskPassword bool       // --no-ask-password
+	Console       string     // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+	Background    *string    // --background=: parameters of SGR, or nil: by the terminal
 
 	BindUserGroups []string // --bind-user-group=, each once
 

@@ -55,7 +55,7 @@ var options = [...]option{
 	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
 	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
 	{long: "slice", short: 'S', meta: "SLICE", help: "Place the container in the specified slice", set: takeSlice},
-	{long: "property"},
+	{long: "property", meta: "NAME=VALUE", help: "Set scope unit property", set: takeProperty},
 	{long: "console", meta: "MODE", help: "Select how stdin/stdout/stderr and /dev/console are set up for the container", set: takeConsole},
 	{long: "pipe", short: 'P', arg: NoArgument, help: "Equivalent to --console=pipe", set: func(c *CommandLine, v value) error { c.Console = "pipe"; return nil }},
 	{long: "background", meta: "COLOR", help: "Set ANSI color for background", set: takeBackground},

@@ -122,7 +122,7 @@ func closeImage(image *container.Image) error {
 func (r *request) decide(image *container.Image, log *logger) (*container.Plan, error) {
 	cmd := r.cmd
 	options := container.Options{
-		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Background: cmd.Background, Slice: cmd.Slice,
+		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Background: cmd.Background, Slice: cmd.Slice, Properties: cmd.Properties,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
 		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
 	}
