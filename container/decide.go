@@ -53,6 +53,11 @@ func checkRoot(p *Plan, host *Host) error {
 	if p.Settings.Exec.Boot && !host.Root.HasOSRelease {
 		p.warn("directory %s is missing an os-release file, continuing anyway", directory)
 	}
+	if p.Settings.Exec.Boot {
+		for _, problem := range host.Root.LoginProblems {
+			p.warn("directory %s: %s", directory, problem)
+		}
+	}
 	return nil
 }
 

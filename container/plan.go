@@ -37,6 +37,7 @@ type Root struct {
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
+	LoginProblems      []string     // why somebody may fail to log in
 }
 
 // Users is the choice of the container's users.
