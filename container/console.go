@@ -53,13 +53,16 @@ func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
 
 // useRawTerminal puts our terminal into raw mode until the forwarder stops. Lines of the log begin at its left edge all the same.
 func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
-	restore, err := kernel.RawTerminal(os.Stdin, os.Stdout)
+	terminal, err := kernel.NewRawTerminal()
+	if err == nil {
+		err = terminal.Keep(c.lastText())
+	}
 	if err != nil {
 		s.log(Warning, err.Error())
 	}
 	s.raw.Store(kernel.IsTerminal(os.Stderr))
 	c.restore = func() {
-		restore()
+		terminal.Restore()
 		s.raw.Store(false)
 	}
 }
@@ -224,7 +227,12 @@ func (c *consoleForwarder) leaveTerminal() {
 	if !c.newline {
 		_, _ = io.WriteString(os.Stdout, "\n")
 	}
-	if c.plan.Decorated {
-		_, _ = io.WriteString(os.Stdout, c.painter.end(c.plan.Title))
+	_, _ = io.WriteString(os.Stdout, c.lastText())
+}
+
+func (c *consoleForwarder) lastText() string {
+	if !c.plan.Decorated {
+		return ""
 	}
+	return c.painter.end(c.plan.Title)
 }

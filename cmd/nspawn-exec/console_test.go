@@ -257,6 +257,35 @@ func TestTerminalRestored(t *testing.T) {
 			clean(t, root)
 		})
 	}
+	t.Run("SIGKILL", func(t *testing.T) {
+		cmd := onScreen(root, "--background=44", "/bin/sh", "-c", "echo up; read line")
+		cmd.Env = append(cmd.Env, "TERM=xterm")
+		s := show(t, cmd, "")
+		s.expect("up")
+		init := childOf(cmd.Process.Pid)
+		must(t, cmd.Process.Kill())
+		_ = cmd.Wait()
+		eventually(t, "the terminal is as it was", s.restored)
+		s.expect("\x1b[0J") // its colors, too
+		eventually(t, "the payload is dead", func() bool { return !alive(init) })
+		cleanup(t, root)
+	})
+	t.Run("SIGKILL, and a shell that edits lines", func(t *testing.T) {
+		s := show(t, onScreen(root, "/bin/sh", "-c", "echo up; read line"), "")
+		s.expect("up")
+		mode := s.before
+		mode.Lflag &^= unix.ICANON
+		must(t, unix.IoctlSetTermios(int(s.tty.Fd()), unix.TCSETS, &mode))
+		must(t, s.cmd.Process.Kill())
+		_ = s.cmd.Wait()
+		time.Sleep(200 * time.Millisecond)
+		after, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+		must(t, err)
+		if *after != mode {
+			t.Error("the shell's mode is changed")
+		}
+		cleanup(t, root)
+	})
 	t.Run("failed start", func(t *testing.T) {
 		s := show(t, onScreen(root, "/bin/nothing"), "")
 		s.expect("no such file or directory\r\n")

@@ -26,9 +26,13 @@ func init() {
 }
 
 func main() {
-	if os.Args[0] == kernel.StageName {
+	switch os.Args[0] {
+	case kernel.StageName:
 		_ = container.RunFirst() // the supervisor was told
 		os.Exit(1)
+	case kernel.KeeperName:
+		kernel.KeepTerminal()
+		return
 	}
 	os.Exit(run())
 }

@@ -62,49 +62,6 @@ func IsTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// RawTerminal puts the terminals that standard input and output are into raw mode, as cfmakeraw(3) does, and returns what puts them
-// back. What is no terminal stays as it is.
-func RawTerminal(input, output *os.File) (restore func(), err error) {
-	var in, out unix.Stat_t
-	same := unix.Fstat(int(input.Fd()), &in) == nil && unix.Fstat(int(output.Fd()), &out) == nil && in.Rdev == out.Rdev
-	restoreInput, err := changeMode(input, func(mode *unix.Termios) {
-		rawInput(mode)
-		if same {
-			mode.Oflag &^= unix.OPOST
-		}
-	})
-	if err != nil || same {
-		return restoreInput, err
-	}
-	restoreOutput, err := changeMode(output, func(mode *unix.Termios) { mode.Oflag &^= unix.OPOST })
-	return func() { restoreOutput(); restoreInput() }, err
-}
-
-func rawInput(mode *unix.Termios) {
-	mode.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	mode.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	mode.Cflag = mode.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
-}
-
-// changeMode changes the mode of a terminal and returns what takes that back.
-func changeMode(file *os.File, change func(*unix.Termios)) (restore func(), err error) {
-	if !IsTerminal(file) {
-		return func() {}, nil
-	}
-	fd := int(file.Fd())
-	saved, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return func() {}, fmt.Errorf("read terminal mode: %w", err)
-	}
-	changed := *saved
-	change(&changed)
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &changed); err != nil {
-		return func() {}, fmt.Errorf("set terminal mode: %w", err)
-	}
-	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, saved) }, nil
-}
-
 // SetWindowSize gives a terminal the size of another, or a number of rows and columns if there is no other.
 func SetWindowSize(terminal, like *os.File, rows, columns uint16) error {
 	size, err := unix.IoctlGetWinsize(int(like.Fd()), unix.TIOCGWINSZ)
