@@ -180,7 +180,11 @@ func (c *consoleForwarder) request(ctx context.Context, request hotkey) bool {
 // resizeConsole gives the payload's terminal the size of ours.
 func (s *Supervisor) resizeConsole() {
 	if mode := s.plan.Options.Console; s.console != nil && (mode == "interactive" || mode == "read-only") {
-		_ = kernel.SetWindowSize(s.console, os.Stdout, s.plan.Rows, s.plan.Columns)
+		like := os.Stdout
+		if s.plan.Fixed {
+			like = nil
+		}
+		_ = kernel.SetWindowSize(s.console, like, s.plan.Rows, s.plan.Columns)
 	}
 }
 

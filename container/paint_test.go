@@ -86,22 +86,22 @@ func TestDisplay(t *testing.T) {
 		variables  map[string]string
 		want       Display
 	}{
-		"by terminal":      {"interactive", nil, variables(), Display{24, 80, true, true, "", true, title}},
-		"color":            {"interactive", &color, variables(), Display{24, 80, true, true, "44", false, title}},
-		"no color":         {"interactive", &none, variables(), Display{24, 80, true, true, "", false, title}},
-		"read-only":        {"read-only", &color, variables(), Display{24, 80, true, true, "44", false, title}},
-		"read-only, alone": {"read-only", nil, variables(), Display{24, 80, true, true, "", false, title}},
-		"passive":          {"passive", &color, variables(), Display{24, 80, false, false, "", false, ""}},
-		"pipe":             {"pipe", &color, variables(), Display{24, 80, false, false, "", false, ""}},
-		"dumb":             {"interactive", &color, variables("TERM", "dumb"), Display{24, 80, true, false, "", false, ""}},
-		"NO_COLOR":         {"interactive", &color, variables("NO_COLOR", ""), Display{24, 80, true, false, "", false, ""}},
-		"no colors":        {"interactive", &color, variables("SYSTEMD_COLORS", "0"), Display{24, 80, true, false, "", false, ""}},
-		"colors":           {"interactive", &color, variables("SYSTEMD_COLORS", "yes", "NO_COLOR", "1"), Display{24, 80, true, true, "44", false, title}},
-		"colors, dumb":     {"interactive", &color, variables("SYSTEMD_COLORS", "16", "TERM", "dumb"), Display{24, 80, true, true, "44", false, title}},
-		"no tint":          {"interactive", nil, variables("SYSTEMD_TINT_BACKGROUND", "no"), Display{24, 80, true, true, "", false, title}},
-		"no title":         {"interactive", nil, variables("SYSTEMD_ADJUST_TERMINAL_TITLE", "0"), Display{24, 80, true, true, "", true, ""}},
-		"size":             {"interactive", &none, variables("LINES", "50", "COLUMNS", "132"), Display{50, 132, true, true, "", false, title}},
-		"bad size":         {"interactive", &none, variables("LINES", "0", "COLUMNS", "70000"), Display{24, 80, true, true, "", false, title}},
+		"by terminal":      {"interactive", nil, variables(), Display{24, 80, false, true, true, "", true, title}},
+		"color":            {"interactive", &color, variables(), Display{24, 80, false, true, true, "44", false, title}},
+		"no color":         {"interactive", &none, variables(), Display{24, 80, false, true, true, "", false, title}},
+		"read-only":        {"read-only", &color, variables(), Display{24, 80, false, true, true, "44", false, title}},
+		"read-only, alone": {"read-only", nil, variables(), Display{24, 80, false, true, true, "", false, title}},
+		"passive":          {"passive", &color, variables(), Display{24, 80, false, false, false, "", false, ""}},
+		"pipe":             {"pipe", &color, variables(), Display{24, 80, false, false, false, "", false, ""}},
+		"dumb":             {"interactive", &color, variables("TERM", "dumb"), Display{24, 80, false, true, false, "", false, ""}},
+		"NO_COLOR":         {"interactive", &color, variables("NO_COLOR", ""), Display{24, 80, false, true, false, "", false, ""}},
+		"no colors":        {"interactive", &color, variables("SYSTEMD_COLORS", "0"), Display{24, 80, false, true, false, "", false, ""}},
+		"colors":           {"interactive", &color, variables("SYSTEMD_COLORS", "yes", "NO_COLOR", "1"), Display{24, 80, false, true, true, "44", false, title}},
+		"colors, dumb":     {"interactive", &color, variables("SYSTEMD_COLORS", "16", "TERM", "dumb"), Display{24, 80, false, true, true, "44", false, title}},
+		"no tint":          {"interactive", nil, variables("SYSTEMD_TINT_BACKGROUND", "no"), Display{24, 80, false, true, true, "", false, title}},
+		"no title":         {"interactive", nil, variables("SYSTEMD_ADJUST_TERMINAL_TITLE", "0"), Display{24, 80, false, true, true, "", true, ""}},
+		"size":             {"interactive", &none, variables("LINES", "50", "COLUMNS", "132"), Display{50, 132, false, true, true, "", false, title}},
+		"bad size":         {"interactive", &none, variables("LINES", "0", "COLUMNS", "70000"), Display{24, 80, false, true, true, "", false, title}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := mustDecide(t, func(_ *settings.Settings, o *Options, h *Host) {
@@ -112,6 +112,15 @@ func TestDisplay(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", plan.Display, test.want)
 			}
 		})
+	}
+}
+
+func TestConsoleSize(t *testing.T) {
+	plan := mustDecide(t, func(_ *settings.Settings, o *Options, _ *Host) {
+		o.ConsoleSize = settings.ConsoleSize{Height: 7, Width: 9}
+	})
+	if plan.Rows != 7 || plan.Columns != 9 || !plan.Fixed {
+		t.Errorf("%+v", plan.Display)
 	}
 }
 

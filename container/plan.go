@@ -71,6 +71,7 @@ type Plan struct {
 // Display is how the supervisor shows the container's console.
 type Display struct {
 	Rows, Columns uint16 // of the console if no terminal shows it
+	Fixed         bool   // it has this size also on a terminal
 	Terminal      bool   // a terminal shows it
 	Decorated     bool   // with color or title, and as it was afterwards
 	Background    string // color: parameters of SGR (ECMA-48, 8.3.117); empty: the terminal's own
@@ -82,17 +83,18 @@ type Display struct {
 type Options struct {
 	KeepUnit bool
 	// HasSystemd says that systemd is the host's init, so that there are units.
-	HasSystemd bool
-	Register   string              // "yes", "no" or "auto"
-	Console    string              // "interactive", "read-only", "passive", "pipe"
-	Background *string             // of --background=; nil: it suits the terminal
-	Properties []settings.Property // of --property=, of the scope
-	Slice      string
-	Quiet      bool
-	Image      string // the disk image that is mounted at the root directory; empty: there is none
-	Suffix     string // of the copy that an ephemeral container runs from
-	Template   string // that the root directory is made from if it is missing
-	Populate   bool   // it is missing
+	HasSystemd  bool
+	Register    string               // "yes", "no" or "auto"
+	Console     string               // "interactive", "read-only", "passive", "pipe"
+	Background  *string              // of --background=; nil: it suits the terminal
+	ConsoleSize settings.ConsoleSize // zero: that of the terminal
+	Properties  []settings.Property  // of --property=, of the scope
+	Slice       string
+	Quiet       bool
+	Image       string // the disk image that is mounted at the root directory; empty: there is none
+	Suffix      string // of the copy that an ephemeral container runs from
+	Template    string // that the root directory is made from if it is missing
+	Populate    bool   // it is missing
 
 	Stack         *image.Stack // --mstack=; nil: the root directory is a directory
 	StackReadOnly bool         // all of it, not only what has no writable layer

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"nspawnkit/settings"
 )
 
 // Terminal is what is known of the terminal that a container's console is shown on.
@@ -83,6 +85,9 @@ const titlePrefix = "🔵 "
 func decideDisplay(p *Plan, host *Host) {
 	t := &host.Terminal
 	p.Rows, p.Columns = t.size()
+	if size := p.Options.ConsoleSize; size != (settings.ConsoleSize{}) {
+		p.Rows, p.Columns, p.Fixed = size.Height, size.Width, true
+	}
 	mode := p.Options.Console
 	p.Terminal = t.Output && (mode == "interactive" || mode == "read-only")
 	switch {

@@ -235,6 +235,21 @@ func TestWindowSize(t *testing.T) {
 	}
 }
 
+// The size that a bundle says counts, whatever the terminal has.
+func TestConsoleSizeOfBundle(t *testing.T) {
+	needKernel(t)
+	bundle := newBundle(t, "crun", "web")
+	edit(t, bundle, func(_, process, _ object) {
+		process["terminal"], process["consoleSize"] = true, object{"height": 11, "width": 22}
+		process["args"] = []string{"/bin/busybox", "stty", "size"}
+	})
+	cmd := exec.Command(program("nspawn-exec"), "--quiet", "--register=no", "--keep-unit", "--oci-bundle="+bundle)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TERM=dumb"}
+	s := show(t, cmd, "")
+	s.expect("11 22")
+	s.end()
+}
+
 // However the container ends, the terminal is as it was.
 func TestTerminalRestored(t *testing.T) {
 	root := newRoot(t, "web")

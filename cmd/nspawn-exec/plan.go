@@ -129,6 +129,7 @@ func (r *request) decide(image *container.Image, log *logger) (*container.Plan, 
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console
 	}
+	options.ConsoleSize = r.bundle.ConsoleSize
 	r.settings.Directory = r.place
 	if image != nil {
 		options.Image, r.settings.Directory = r.place, image.Directory()

@@ -62,11 +62,13 @@ func IsTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// SetWindowSize gives a terminal the size of another, or a number of rows and columns if there is no other.
+// SetWindowSize gives a terminal the size of another, or a number of rows and columns if like is none, or nil.
 func SetWindowSize(terminal, like *os.File, rows, columns uint16) error {
-	size, err := unix.IoctlGetWinsize(int(like.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		size = &unix.Winsize{Row: rows, Col: columns}
+	size := &unix.Winsize{Row: rows, Col: columns}
+	if like != nil {
+		if shown, err := unix.IoctlGetWinsize(int(like.Fd()), unix.TIOCGWINSZ); err == nil {
+			size = shown
+		}
 	}
 	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, size); err != nil {
 		return fmt.Errorf("set window size: %w", err)
