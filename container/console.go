@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -9,22 +10,18 @@ import (
 	"nspawnkit/container/kernel"
 )
 
-// hotkey is what ^] typed three times within a second on the console asks for, see systemd-nspawn(1).
-type hotkey int
-
-const (
-	hotkeyKill     hotkey = iota // ^]^]^]
-	hotkeyReboot                 // ^]^]r
-	hotkeyPowerOff               // ^]^]p
-)
-
 // consoleForwarder carries the payload's terminal to ours.
 type consoleForwarder struct {
+	plan     *Plan
 	master   *os.File
 	mode     string
 	requests chan hotkey
-	finished chan struct{}
-	restore  func()
+	finished chan struct{} // everything is copied
+	restore  func()        // of our terminal
+	painter  painter
+	newline  bool // the output ends with one, or there is none
+	shown    bool // there is output
+	stopped  bool
 
 	mutex sync.Mutex
 	ended bool
@@ -36,36 +33,85 @@ const drainTime = 2 * time.Second
 
 func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
 	c := &consoleForwarder{
-		master: s.console, mode: s.plan.Options.Console, requests: make(chan hotkey), finished: make(chan struct{}),
-		restore: func() {},
+		plan: s.plan, master: s.console, mode: s.plan.Options.Console, requests: make(chan hotkey), finished: make(chan struct{}),
+		restore: func() {}, newline: true,
+		painter: painter{background: s.plan.Background},
 	}
 	if c.master == nil || c.mode == "passive" {
 		close(c.finished)
 		return c
 	}
 	if c.mode == "interactive" {
-		c.resize()
-		if restore, err := kernel.RawMode(os.Stdin); err == nil {
-			c.restore = restore
-		} else {
-			s.log(Warning, err.Error())
-		}
-		go c.forwardInput(ctx)
+		s.log(Info, "Press Ctrl-] three times within 1s to kill container; two times followed by r to reboot container; "+
+			"two times followed by p to poweroff container.")
+		s.useRawTerminal(c)
 	}
 	c.reopen()
-	go c.forwardOutput(os.Stdout)
+	go c.forward(ctx)
 	return c
 }
 
-// forwardOutput copies what the payload prints, until the container has ended and everything is copied. Reading fails with
-// EIO when nobody has the terminal open, or when somebody inside hung it up; neither means that nobody will open it again.
-func (c *consoleForwarder) forwardOutput(to *os.File) {
+// useRawTerminal puts our terminal into raw mode until the forwarder stops. Lines of the log begin at its left edge all the same.
+func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
+	terminal, err := kernel.NewRawTerminal()
+	if err == nil {
+		err = terminal.Keep(c.lastText())
+	}
+	if err != nil {
+		s.log(Warning, err.Error())
+	}
+	s.raw.Store(kernel.IsTerminal(os.Stderr))
+	c.restore = func() {
+		terminal.Restore()
+		s.raw.Store(false)
+	}
+}
+
+// forward copies in both directions until the container has ended and everything is copied.
+func (c *consoleForwarder) forward(ctx context.Context) {
 	defer close(c.finished)
+	var typed []byte
+	if c.plan.Tint {
+		typed = c.askColor()
+	}
+	if c.mode == "interactive" {
+		go c.forwardInput(ctx, typed)
+	}
+	c.forwardOutput(os.Stdout)
+}
+
+// answerTime is how long a terminal has time to tell the color of its background; those that cannot do not answer.
+const answerTime = 333 * time.Millisecond
+
+// askColor picks the background by that of our terminal. It returns what was typed meanwhile.
+func (c *consoleForwarder) askColor() (typed []byte) {
+	answer, _ := kernel.AskTerminal(os.Stdin, os.Stdout, askBackground, answerTime, func(answer []byte) bool {
+		_, _, found := backgroundAnswer(answer)
+		return found
+	})
+	color, typed, found := backgroundAnswer(answer)
+	if found {
+		c.painter.background = tint(color[0], color[1], color[2])
+	}
+	return typed
+}
+
+// forwardOutput copies what the payload prints. Reading fails with EIO when nobody has the terminal open, or when somebody inside hung
+// it up; neither means that nobody will open it again.
+func (c *consoleForwarder) forwardOutput(to io.Writer) {
+	c.shown = true
+	if c.plan.Decorated {
+		if c.plan.Title != "" {
+			c.painter.prefix = titlePrefix
+		}
+		_, _ = io.WriteString(to, c.painter.begin(c.plan.Title))
+	}
 	buffer := make([]byte, 4096)
 	for {
 		n, err := c.master.Read(buffer)
 		if n > 0 {
-			if _, err := to.Write(buffer[:n]); err != nil {
+			c.newline = buffer[n-1] == '\n'
+			if _, err := to.Write(c.painter.paint(buffer[:n])); err != nil {
 				return
 			}
 		}
@@ -94,64 +140,51 @@ func (c *consoleForwarder) reopen() bool {
 	return err == nil
 }
 
-func (c *consoleForwarder) forwardInput(ctx context.Context) {
-	buffer := make([]byte, 4096)
+// forwardInput passes on what is typed. A terminal that is gone ends the container; the end of a file or pipe does not: a terminal
+// cannot pass it on.
+func (c *consoleForwarder) forwardInput(ctx context.Context, typed []byte) {
 	var escape escapeDetector
+	terminal := kernel.IsTerminal(os.Stdin)
+	buffer := make([]byte, 4096)
 	for {
-		n, err := os.Stdin.Read(buffer)
-		if n > 0 {
-			if request, found := escape.feed(buffer[:n], time.Now()); found {
-				select {
-				case c.requests <- request:
-				case <-ctx.Done():
-					return
-				}
-			} else if _, err := c.master.Write(buffer[:n]); err != nil {
+		for rest := typed; len(rest) > 0; {
+			keys, found, after := escape.feed(rest, time.Now())
+			if _, err := c.master.Write(keys); err != nil {
 				return
 			}
+			if found != nil && !c.request(ctx, *found) {
+				return
+			}
+			rest = after
 		}
-		if err != nil || ctx.Err() != nil {
+		n, err := os.Stdin.Read(buffer)
+		typed = buffer[:max(n, 0)]
+		if err != nil {
+			if terminal {
+				c.request(ctx, hotkey{signal: kernel.Kill})
+			}
 			return
 		}
 	}
 }
 
-// escapeDetector finds the hotkeys in what is typed.
-type escapeDetector struct {
-	count int
-	since time.Time
-}
-
-const escapeKey = 0x1d // ^]
-
-func (e *escapeDetector) feed(typed []byte, now time.Time) (hotkey, bool) {
-	for _, key := range typed {
-		if now.Sub(e.since) > time.Second {
-			e.count = 0
-		}
-		switch {
-		case key == escapeKey && e.count == 2:
-			return hotkeyKill, true
-		case key == 'r' && e.count == 2:
-			return hotkeyReboot, true
-		case key == 'p' && e.count == 2:
-			return hotkeyPowerOff, true
-		case key == escapeKey:
-			if e.count == 0 {
-				e.since = now
-			}
-			e.count++
-		default:
-			e.count = 0
-		}
+func (c *consoleForwarder) request(ctx context.Context, request hotkey) bool {
+	select {
+	case c.requests <- request:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return 0, false
 }
 
-// resize gives the payload's terminal the size of ours.
-func (c *consoleForwarder) resize() {
-	if c.mode == "interactive" {
-		_ = kernel.CopyWindowSize(os.Stdin, c.master)
+// resizeConsole gives the payload's terminal the size of ours.
+func (s *Supervisor) resizeConsole() {
+	if mode := s.plan.Options.Console; s.console != nil && (mode == "interactive" || mode == "read-only") {
+		like := os.Stdout
+		if s.plan.Fixed {
+			like = nil
+		}
+		_ = kernel.SetWindowSize(s.console, like, s.plan.Rows, s.plan.Columns)
 	}
 }
 
@@ -174,8 +207,36 @@ func (c *consoleForwarder) drain() {
 
 // stop gives the terminal back as it was.
 func (c *consoleForwarder) stop() {
+	if c.stopped {
+		return
+	}
+	c.stopped = true
 	c.restore()
 	if c.master != nil {
 		c.master.Close()
 	}
+	c.leaveTerminal()
+}
+
+// leaveTerminal takes color and title back, on a line of its own.
+func (c *consoleForwarder) leaveTerminal() {
+	select {
+	case <-c.finished:
+	default:
+		return // somebody keeps our terminal from printing: it would hold up the end, too
+	}
+	if !c.shown || !c.plan.Terminal {
+		return
+	}
+	if !c.newline {
+		_, _ = io.WriteString(os.Stdout, "\n")
+	}
+	_, _ = io.WriteString(os.Stdout, c.lastText())
+}
+
+func (c *consoleForwarder) lastText() string {
+	if !c.plan.Decorated {
+		return ""
+	}
+	return c.painter.end(c.plan.Title)
 }

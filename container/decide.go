@@ -17,7 +17,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,
-		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload,
+		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload, warnOfScope,
 	}
 	for _, step := range steps {
 		if err := step(plan, &host); err != nil {
@@ -53,6 +53,11 @@ func checkRoot(p *Plan, host *Host) error {
 	if p.Settings.Exec.Boot && !host.Root.HasOSRelease {
 		p.warn("directory %s is missing an os-release file, continuing anyway", directory)
 	}
+	if p.Settings.Exec.Boot {
+		for _, problem := range host.Root.LoginProblems {
+			p.warn("directory %s: %s", directory, problem)
+		}
+	}
 	return nil
 }
 
@@ -73,24 +78,26 @@ func (p *Plan) place() string {
 }
 
 func decideConsole(p *Plan, host *Host) error {
+	interactive := host.Terminal.Input && host.Terminal.Output
 	switch p.Options.Console {
 	case "":
 		p.Options.Console = "read-only"
-		if host.Interactive {
+		if interactive {
 			p.Options.Console = "interactive"
 		}
 	case "autopipe":
 		p.Options.Console = "pipe"
-		if host.Interactive {
+		if interactive {
 			p.Options.Console = "interactive"
 		}
-	case "interactive":
-		if !host.Interactive {
-			return errors.New("--console=interactive needs a terminal on standard input and output")
+	case "pipe":
+		if interactive && !p.Options.Quiet {
+			p.warn("--console=pipe gives the container this terminal, and no job control; --console=interactive gives it one of its own")
 		}
 	}
 	p.Inside.Console = p.Options.Console != "pipe"
 	p.Inside.Controlling = p.Inside.Console && !p.Settings.Exec.Boot
+	decideDisplay(p, host)
 	return nil
 }
 

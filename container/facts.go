@@ -24,9 +24,8 @@ const maxSmallFile = 64 << 10
 func Gather(s *settings.Settings, directory string, stack *image.Stack, images *Images) (Host, error) {
 	host := Host{
 		MachineID:    readMachineID("/etc/machine-id"),
-		Term:         os.Getenv("TERM"),
+		Terminal:     gatherTerminal(kernel.IsTerminal(os.Stdin), kernel.IsTerminal(os.Stdout)),
 		Architecture: runtime.GOARCH,
-		Interactive:  kernel.IsTerminal(os.Stdin) && kernel.IsTerminal(os.Stdout),
 		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
 		Localtime:    gatherLocaltime(),
@@ -98,6 +97,7 @@ func lookInto(s *settings.Settings, directory string, image *kernel.Root) (root 
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}
+	root.LoginProblems = loginProblems(opened)
 	data, err := opened.ReadFile("etc/machine-id", maxSmallFile)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -76,11 +76,7 @@ func environment(p *Plan, host *Host) []string {
 			return strings.HasPrefix(v, "HOME=") || strings.HasPrefix(v, "USER=") || strings.HasPrefix(v, "LOGNAME=")
 		})
 	}
-	term := host.Term
-	if term == "" {
-		term = "dumb" // as systemd-nspawn 262: programs are not to guess a terminal
-	}
-	variables = append(variables, "TERM="+term)
+	variables = append(variables, terminalEnvironment(p, host)...)
 	if !p.Settings.Exec.Boot {
 		variables = append(variables, "LANG=C.UTF-8")
 	}
@@ -118,6 +114,21 @@ func environment(p *Plan, host *Host) []string {
 
 func hasVariable(variables []string, name string) bool {
 	return slices.ContainsFunc(variables, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
+}
+
+// terminalEnvironment passes on what the supervisor's terminal can do, and what its user likes, if it is the payload's, too.
+func terminalEnvironment(p *Plan, host *Host) []string {
+	given := host.Terminal.Variables
+	if !p.Inside.Console || given["TERM"] == "" {
+		given = map[string]string{"TERM": "dumb"} // programs are not to guess a terminal
+	}
+	var variables []string
+	for _, name := range []string{"TERM", "COLORTERM", "NO_COLOR"} {
+		if value := given[name]; value != "" {
+			variables = append(variables, name+"="+value)
+		}
+	}
+	return variables
 }
 
 func setVariable(variables []string, assignment string) []string {

@@ -45,7 +45,13 @@ func TestEnvironment(t *testing.T) {
 	for name, change := range map[string]func(*settings.Settings, *Options, *Host){
 		"program": nil,
 		"boot":    func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Boot, s.Exec.Parameters = true, nil },
-		"no-term": func(_ *settings.Settings, _ *Options, h *Host) { h.Term, h.OSRelease = "", nil },
+		"no-term": func(_ *settings.Settings, _ *Options, h *Host) { h.Terminal.Variables, h.OSRelease = nil, nil },
+		"colors": func(_ *settings.Settings, _ *Options, h *Host) {
+			h.Terminal.Variables = map[string]string{"TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1", "SYSTEMD_COLORS": "1"}
+		},
+		"pipe": func(_ *settings.Settings, o *Options, h *Host) {
+			o.Console, h.Terminal.Variables = "pipe", map[string]string{"TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1"}
+		},
 		"boot-with-variables": func(s *settings.Settings, _ *Options, _ *Host) {
 			s.Exec.Boot, s.Exec.Parameters, s.Exec.Environment = true, []string{"quiet", "LANG-UAGE=de", "A=parameter"}, []string{"A=1"}
 		},

@@ -13,11 +13,10 @@ import (
 type Host struct {
 	MachineID       string            // of the host, 32 hexadecimal digits; empty if it has none
 	OSRelease       map[string]string // os-release(5) of the host
-	Term            string            // $TERM of the supervisor
-	LastCapability  int               // highest capability of the kernel
-	Architecture    string            // GOARCH
-	Interactive     bool              // standard input and output are terminals
-	HasNetworkd     bool              // networkd-lite or systemd-networkd runs
+	Terminal        Terminal
+	LastCapability  int    // highest capability of the kernel
+	Architecture    string // GOARCH
+	HasNetworkd     bool   // networkd-lite or systemd-networkd runs
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
@@ -38,6 +37,7 @@ type Root struct {
 	Bin                *fs.FileMode // type and mode of bin, or nil if it is missing
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
+	LoginProblems      []string     // why somebody may fail to log in
 }
 
 // Users is the choice of the container's users.
@@ -63,23 +63,38 @@ type Plan struct {
 	Machine  network.Machine // what networkd-lite is told
 	Limits   map[string]settings.Limit
 	UUID     string // the container's machine ID
+	Display         // of the console
 	Record   settings.Record
 	Warnings []string
+}
+
+// Display is how the supervisor shows the container's console.
+type Display struct {
+	Rows, Columns uint16 // of the console if no terminal shows it
+	Fixed         bool   // it has this size also on a terminal
+	Terminal      bool   // a terminal shows it
+	Decorated     bool   // with color or title, and as it was afterwards
+	Background    string // color: parameters of SGR (ECMA-48, 8.3.117); empty: the terminal's own
+	Tint          bool   // a shade of blue that suits the terminal's own
+	Title         string // of the terminal; empty: none
 }
 
 // Options are the options of the command line that have no key in a file.
 type Options struct {
 	KeepUnit bool
 	// HasSystemd says that systemd is the host's init, so that there are units.
-	HasSystemd bool
-	Register   string // "yes", "no" or "auto"
-	Console    string // "interactive", "read-only", "passive", "pipe"
-	Slice      string
-	Quiet      bool
-	Image      string // the disk image that is mounted at the root directory; empty: there is none
-	Suffix     string // of the copy that an ephemeral container runs from
-	Template   string // that the root directory is made from if it is missing
-	Populate   bool   // it is missing
+	HasSystemd  bool
+	Register    string               // "yes", "no" or "auto"
+	Console     string               // "interactive", "read-only", "passive", "pipe"
+	Background  *string              // of --background=; nil: it suits the terminal
+	ConsoleSize settings.ConsoleSize // zero: that of the terminal
+	Properties  []settings.Property  // of --property=, of the scope
+	Slice       string
+	Quiet       bool
+	Image       string // the disk image that is mounted at the root directory; empty: there is none
+	Suffix      string // of the copy that an ephemeral container runs from
+	Template    string // that the root directory is made from if it is missing
+	Populate    bool   // it is missing
 
 	Stack         *image.Stack // --mstack=; nil: the root directory is a directory
 	StackReadOnly bool         // all of it, not only what has no writable layer

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"nspawnkit/settings"
 )
@@ -49,47 +48,6 @@ func TestLastStepsOfInner(t *testing.T) {
 	want := []string{"die with the supervisor", "close descriptors", "set no_new_privs", "limit capabilities", "filter system calls", "execute payload"}
 	if got := inner[len(inner)-len(want):]; strings.Join(got, ";") != strings.Join(want, ";") {
 		t.Errorf("the last steps are %q, want %q", got, want)
-	}
-}
-
-func TestEscapeDetector(t *testing.T) {
-	const escape = "\x1d"
-	type typed struct {
-		keys  string
-		after time.Duration
-	}
-	for name, test := range map[string]struct {
-		typed []typed
-		found bool
-		want  hotkey
-	}{
-		"kill at once":     {[]typed{{escape + escape + escape, 0}}, true, hotkeyKill},
-		"kill key by key":  {[]typed{{escape, 0}, {escape, 300}, {escape, 300}}, true, hotkeyKill},
-		"reboot":           {[]typed{{escape + escape + "r", 0}}, true, hotkeyReboot},
-		"power off":        {[]typed{{escape + escape, 0}, {"p", 500}}, true, hotkeyPowerOff},
-		"too slow":         {[]typed{{escape, 0}, {escape, 600}, {escape, 600}}, false, 0},
-		"interrupted":      {[]typed{{escape + escape + "x" + escape, 0}}, false, 0},
-		"after other text": {[]typed{{"abc" + escape + escape + "r", 0}}, true, hotkeyReboot},
-		"only twice":       {[]typed{{escape + escape, 0}}, false, 0},
-		"only once":        {[]typed{{escape + "r", 0}}, false, 0},
-		"slow, then fast":  {[]typed{{escape, 0}, {escape + escape + escape, 2000}}, true, hotkeyKill},
-		"nothing":          {[]typed{{"", 0}}, false, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var detector escapeDetector
-			now := time.Unix(1e9, 0)
-			var got hotkey
-			found := false
-			for _, part := range test.typed {
-				now = now.Add(part.after * time.Millisecond)
-				if request, ok := detector.feed([]byte(part.keys), now); ok {
-					got, found = request, true
-				}
-			}
-			if found != test.found || got != test.want {
-				t.Errorf("got %v, %v", got, found)
-			}
-		})
 	}
 }
 

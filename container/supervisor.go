@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/container/kernel"
@@ -21,6 +22,7 @@ import (
 type Supervisor struct {
 	plan *Plan
 	log  func(priority int, text string)
+	raw  atomic.Bool // the log goes to a terminal in raw mode
 
 	images      *Images // nil: there are none
 	locks       []*kernel.Lock
@@ -55,7 +57,14 @@ type Supervisor struct {
 // NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
 // the end. log takes a syslog(3) priority.
 func NewSupervisor(plan *Plan, images *Images, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	return &Supervisor{plan: plan, images: images, notifier: notifier, log: log}
+	s := &Supervisor{plan: plan, images: images, notifier: notifier}
+	s.log = func(priority int, text string) {
+		if s.raw.Load() {
+			text += "\r"
+		}
+		log(priority, text)
+	}
+	return s
 }
 
 // Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
@@ -409,6 +418,7 @@ func (s *Supervisor) waitReady() error {
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
 		s.console, files = files[0], files[1:]
+		s.resizeConsole()
 	}
 	if len(files) != 1 {
 		return fmt.Errorf("the container's first process sent %d files", len(files))

@@ -3,9 +3,12 @@ package container
 import (
 	"context"
 	"fmt"
+	"os"
+	"path"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
+	"nspawnkit/settings"
 )
 
 // splitControlGroup makes room for the payload: the supervisor sits in "supervisor", the payload in "payload", as the
@@ -49,15 +52,7 @@ func (s *Supervisor) startScope() error {
 	if s.second != nil {
 		processes = append(processes, s.second)
 	}
-	var pids []int
-	for _, process := range processes {
-		pids = append(pids, process.PID)
-	}
-	err := machined.Client{}.StartScope(ctx, machined.Scope{
-		Machine: s.plan.Settings.Machine, Slice: s.plan.Options.Slice, PIDs: pids,
-		KillSignal: s.plan.Settings.Exec.KillSignal,
-	})
-	if err != nil {
+	if err := (machined.Client{}).StartScope(ctx, s.scope(processes)); err != nil {
 		return err
 	}
 	scope, ok := s.child.ControlGroup()
@@ -75,6 +70,50 @@ func (s *Supervisor) startScope() error {
 	}
 	s.group = &payload
 	return scope.EnableControllers()
+}
+
+func (s *Supervisor) scope(processes []*kernel.Child) machined.Scope {
+	scope := machined.Scope{
+		Machine: s.plan.Settings.Machine, Slice: s.plan.Options.Slice,
+		KillSignal: s.plan.Settings.Exec.KillSignal, Devices: boundDevices(s.plan.Settings.Files.Binds),
+	}
+	for _, process := range processes {
+		scope.PIDs = append(scope.PIDs, process.PID)
+	}
+	for _, property := range s.plan.Options.Properties {
+		scope.Properties = append(scope.Properties, machined.Property(property))
+	}
+	return scope
+}
+
+// boundDevices are the device nodes that a container gets of the host, for DeviceAllow= (systemd.resource-control(5)).
+func boundDevices(binds []settings.Bind) (devices []machined.Device) {
+	for _, bind := range binds {
+		info, err := os.Stat(bind.Source)
+		if err != nil || !path.IsAbs(bind.Source) || info.Mode()&os.ModeDevice == 0 {
+			continue
+		}
+		access := "rw"
+		if bind.ReadOnly {
+			access = "r"
+		}
+		devices = append(devices, machined.Device{Node: bind.Source, Access: access})
+	}
+	return devices
+}
+
+// warnOfScope says of options for the scope when there is none.
+func warnOfScope(p *Plan, _ *Host) error {
+	if p.Options.Slice == "" && len(p.Options.Properties) == 0 {
+		return nil
+	}
+	switch {
+	case p.Options.KeepUnit:
+		p.warn("--slice= and --property= have no effect with --keep-unit")
+	case !p.Options.HasSystemd:
+		p.warn("--slice= and --property= have no effect: systemd does not run on this host")
+	}
+	return nil
 }
 
 func (s *Supervisor) delegateControlGroup() error {

@@ -22,7 +22,8 @@ type End struct {
 const RebootStatus = 133
 
 // Watch keeps the container company until it ends: it forwards console, notifications and signals, and tells the service
-// manager that it is alive. signals carries SIGTERM, SIGINT, SIGWINCH.
+// manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT,
+// SIGWINCH.
 func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (End, error) {
 	ready := machined.Ready
 	status := machined.Status("Container running.")
@@ -56,15 +57,19 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 		select {
 		case end := <-ended:
 			console.drain()
+			console.stop()
 			return s.classify(end)
 		case <-ping:
 			s.tell(machined.Ping)
 		case request := <-console.requests:
 			s.onRequest(request)
 		case signal := <-signals:
-			if signal == syscall.SIGWINCH {
-				console.resize()
+			switch signal {
+			case syscall.SIGWINCH:
+				s.resizeConsole()
 				continue
+			case syscall.SIGHUP, syscall.SIGQUIT: // there is no time, but for giving the terminal back
+				halting = true
 			}
 			s.onStop(&halting)
 		}
@@ -100,17 +105,10 @@ func (s *Supervisor) onStop(halting *bool) {
 
 // onRequest carries out a hotkey of the console.
 func (s *Supervisor) onRequest(request hotkey) {
-	var signal syscall.Signal
-	switch request {
-	case hotkeyKill:
-		signal = kernel.Kill
-	case hotkeyReboot:
-		signal = syscall.SIGINT // systemd as process 1 reboots, as on Ctrl-Alt-Del
-	case hotkeyPowerOff:
-		signal = syscall.Signal(38) // SIGRTMIN+4 with the C library's SIGRTMIN: systemd powers off
-	}
-	if err := s.child.Signal(signal); err != nil {
+	if err := s.child.Signal(request.signal); err != nil {
 		s.log(Warning, err.Error())
+	} else if request.text != "" {
+		s.log(Info, request.text)
 	}
 }
 

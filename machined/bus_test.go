@@ -161,6 +161,7 @@ func TestBusWithoutServices(t *testing.T) {
 type fakeSystemd struct {
 	conn  *dbus.Conn
 	calls chan string
+	left  *atomic.Int32 // how often a unit that leaves was asked for
 }
 
 func (f fakeSystemd) StartTransientUnit(name, mode string, properties []property, auxiliary []struct {
@@ -171,6 +172,9 @@ func (f fakeSystemd) StartTransientUnit(name, mode string, properties []property
 	var text strings.Builder
 	for _, p := range properties {
 		fmt.Fprintf(&text, " %s:%s=%v", p.Name, p.Value.Signature(), p.Value.Value())
+	}
+	if strings.Contains(name, "taken") || strings.Contains(name, "leaving") && f.left.Add(1) < 3 {
+		return "", dbus.NewError("org.freedesktop.systemd1.UnitExists", []any{"Unit " + name + " was already loaded"})
 	}
 	f.calls <- fmt.Sprintf("%s %s%s %d", name, mode, text.String(), len(auxiliary))
 	result := "done"
@@ -196,19 +200,39 @@ func (f fakeSystemd) KillUnit(name, whom string, signal int32) *dbus.Error {
 func TestScope(t *testing.T) {
 	client, conn := privateBus(t)
 	calls := make(chan string, 1)
-	serve(t, conn, systemdService, systemdPath, systemdInterface, fakeSystemd{conn, calls})
+	serve(t, conn, systemdService, systemdPath, systemdInterface, fakeSystemd{conn, calls, new(atomic.Int32)})
 
 	err := client.StartScope(t.Context(), Scope{
 		Machine: "web-1", PIDs: []int{42}, KillSignal: 37, Devices: []Device{{"/dev/fuse", "rw"}},
+		Properties: []Property{
+			{"MemoryMax", uint64(64 << 20)}, {"TasksMaxScale", uint32(1)}, {"IOReadBandwidthMax", []struct {
+				Path  string
+				Value uint64
+			}{{"/dev/vda", 1000}}}, {"IPAddressDeny", []struct {
+				Family  int32
+				Address []byte
+				Bits    uint32
+			}{{2, []byte{10, 0, 0, 0}, 8}}}, {"AllowedCPUs", []byte{3}}, {"After", []string{"a.service"}}, {"IOWeight", uint64(5)},
+		},
 	})
 	if err != nil {
 		t.Error(err)
 	}
 	want := `machine-web\x2d1.scope fail PIDs:au=[42] Description:s=Container web-1 Delegate:b=true CollectMode:s=inactive-or-failed` +
 		` Slice:s=machine.slice DevicePolicy:s=closed DeviceAllow:a(ss)=[[/dev/net/tun rwm] [char-pts rw] [/dev/fuse rw]]` +
-		` KillSignal:i=37 KillMode:s=mixed 0`
+		` KillSignal:i=37 KillMode:s=mixed MemoryMax:t=67108864 TasksMaxScale:u=1 IOReadBandwidthMax:a(st)=[[/dev/vda 1000]]` +
+		` IPAddressDeny:a(iayu)=[[2 [10 0 0 0] 8]] AllowedCPUs:ay=[3] After:as=[a.service] IOWeight:t=5 0`
 	if got := <-calls; got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
+	}
+	// The scope of a container that has just ended is waited for, that of one that runs is not.
+	if err := client.StartScope(t.Context(), Scope{Machine: "leaving"}); err != nil {
+		t.Error(err)
+	}
+	<-calls
+	err = client.StartScope(t.Context(), Scope{Machine: "taken"})
+	if err == nil || !strings.HasSuffix(err.Error(), "a container of this name runs") {
+		t.Error(err)
 	}
 	err = client.StartScope(t.Context(), Scope{Machine: "bad"})
 	if want := "start machine-bad.scope: job /job/2: failed"; err == nil || err.Error() != want {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -26,6 +27,13 @@ type Scope struct {
 	PIDs       []int          // moved into the scope
 	KillSignal syscall.Signal // what stops the container's init; 0: SIGTERM to all
 	Devices    []Device       // device nodes besides those of every container
+	Properties []Property     // win over those above
+}
+
+// Property is a property of a transient unit. Its value has the type that the bus wants.
+type Property struct {
+	Name  string
+	Value any
 }
 
 // Device is a DeviceAllow= entry (systemd.resource-control(5)).
@@ -74,12 +82,30 @@ func (c Client) startScope(ctx context.Context, s Scope) error {
 		Name       string
 		Properties []property
 	}
-	err = call(ctx, conn.Object(systemdService, systemdPath), systemdInterface+".StartTransientUnit", &job,
-		ScopeName(s.Machine), "fail", scopeProperties(s), auxiliary)
+	for end := time.Now().Add(leaveTime); ; {
+		err = call(ctx, conn.Object(systemdService, systemdPath), systemdInterface+".StartTransientUnit", &job,
+			ScopeName(s.Machine), "fail", scopeProperties(s), auxiliary)
+		if !isRemote(err, "org.freedesktop.systemd1.UnitExists") {
+			break
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%w: a container of this name runs", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	if err != nil {
 		return err
 	}
 	return waitForJob(ctx, signals, job)
+}
+
+// leaveTime is how long the scope of a container that has just ended may take to go: systemd is told by the kernel, and its
+// processes may have been killed a moment ago.
+const leaveTime = 3 * time.Second
+
+func isRemote(err error, name string) bool {
+	var remote remoteError
+	return errors.As(err, &remote) && remote.name == name
 }
 
 // waitForJob waits for the signal JobRemoved(id, job, unit, result).
@@ -136,6 +162,9 @@ func scopeProperties(s Scope) []property {
 			property{"KillSignal", dbus.MakeVariant(int32(s.KillSignal))},
 			property{"KillMode", dbus.MakeVariant("mixed")})
 	}
+	for _, p := range s.Properties {
+		properties = append(properties, property{p.Name, dbus.MakeVariant(p.Value)})
+	}
 	return properties
 }
 
@@ -147,8 +176,7 @@ func (c Client) KillScope(ctx context.Context, machine string) error {
 		err = call(ctx, conn.Object(systemdService, systemdPath), systemdInterface+".KillUnit", nil,
 			ScopeName(machine), "all", int32(syscall.SIGKILL))
 	}
-	var remote remoteError
-	if errors.As(err, &remote) && remote.name == "org.freedesktop.systemd1.NoSuchUnit" {
+	if isRemote(err, "org.freedesktop.systemd1.NoSuchUnit") {
 		return nil
 	}
 	return systemdError(ScopeName(machine), "kill", err)

@@ -20,6 +20,14 @@ type Bundle struct {
 	File    *File  // what config.json says, in the place of a .nspawn file
 	Root    string // the root directory, an absolute path
 	Console string // for --console=, or empty
+
+	ConsoleSize ConsoleSize // zero: that of the terminal that shows the console
+}
+
+// ConsoleSize is a size in characters.
+type ConsoleSize struct {
+	Height uint16 `json:"height"`
+	Width  uint16 `json:"width"`
 }
 
 // bundleConfig is the name of the configuration in a bundle.

@@ -50,9 +50,15 @@ func takeTerminal(r *bundleReader, v any, pointer string) {
 	}
 }
 
-func takeConsoleSize(r *bundleReader, _ any, pointer string) {
-	if r.terminal { // without one the specification says that it is ignored
-		r.unsupported(pointer)
+// takeConsoleSize ignores the size without a terminal, as the specification says.
+func takeConsoleSize(r *bundleReader, v any, pointer string) {
+	var size ConsoleSize
+	switch {
+	case !r.terminal || !r.decode(v, pointer, &size):
+	case size.Height == 0 || size.Width == 0:
+		r.refuse(pointer, "needs height and width")
+	default:
+		r.bundle.ConsoleSize = size
 	}
 }
 

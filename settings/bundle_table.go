@@ -13,7 +13,7 @@ var bundleFields = [...]BundleField{
 
 	{"process", Honoured, "", nil},
 	{"process.terminal", Honoured, "false: `--console=pipe`; true: as without `--console=`", takeTerminal},
-	{"process.consoleSize", Honoured, "ignored without terminal, as it must be; otherwise refused: the terminal's own size counts", takeConsoleSize},
+	{"process.consoleSize", Honoured, "ignored without terminal, as it must be; otherwise the size of the console, whatever shows it", takeConsoleSize},
 	{"process.consoleSize.height", Honoured, "", nil},
 	{"process.consoleSize.width", Honoured, "", nil},
 	{"process.user", Honoured, "", takeUser},

@@ -110,7 +110,8 @@ func TestBundleRefused(t *testing.T) {
 		`"process":{"user":{"uid":0}}`:                                                                    "process.user: error: needs uid and gid",
 		`"process":{"user":{"uid":-1,"gid":0}}`:                                                           "process.user.uid: error: not a uint32 but a number -1",
 		`"process":{"user":{"uid":4294967295,"gid":0}}`:                                                   "process.user: error: 4294967295 is not",
-		`"process":{"terminal":true,"consoleSize":{"height":1,"width":1}}`:                                "process.consoleSize: error: not supported",
+		`"process":{"terminal":true,"consoleSize":{"height":1}}`:                                          "process.consoleSize: error: needs height and width",
+		`"process":{"terminal":true,"consoleSize":{"height":1,"width":65536}}`:                            "process.consoleSize.width: error: not a uint16",
 		`"process":{"capabilities":{"bounding":["CAP_X"]}}`:                                               "process.capabilities.bounding[0]: error: CAP_X is not a capability",
 		`"process":{"capabilities":{"inheritable":["CAP_KILL"]}}`:                                         "process.capabilities.inheritable: error: CAP_KILL is not in bounding",
 		`"mounts":[{"destination":"/x","type":"ext4","source":"/dev/x"}]`:                                 "mounts[0].type: error: ext4 on /x: not supported",
@@ -208,6 +209,9 @@ func TestBundleSettings(t *testing.T) {
 	}
 	if bundle, _ := readBundle(minimal("")); bundle.Console != "pipe" || bundle.Root != "/b/rootfs" {
 		t.Errorf("%+v", bundle)
+	}
+	if bundle, _ := readBundle(minimal(`"process":{"terminal":true,"consoleSize":{"height":1,"width":2}}`)); bundle.ConsoleSize != (ConsoleSize{1, 2}) {
+		t.Errorf("%+v", bundle.ConsoleSize)
 	}
 	if bundle, _ := readBundle(minimal(`"process":{"terminal":true}`)); bundle.Console != "" {
 		t.Errorf("%+v", bundle)

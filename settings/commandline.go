@@ -25,6 +25,7 @@ type CommandLine struct {
 	Help             bool // --help: print [Help]
 	Version          bool // --version
 	ListCapabilities bool // --capability=help: print the known capabilities
+	ListConsoles     bool // --console=help: print the modes
 	DryRun           bool // --dry-run: print the steps, start nothing
 	Cleanup          bool // --cleanup: remove what an earlier run left behind, start nothing
 
@@ -34,13 +35,15 @@ type CommandLine struct {
 	Stack         string // --mstack=, possibly relative to the working directory, or empty
 	Bundle        string // --oci-bundle=, possibly relative to the working directory, or empty
 	Image         DiskImage
-	Settings      Mode   // --settings=
-	Quiet         bool   // --quiet
-	KeepUnit      bool   // --keep-unit
-	Register      string // --register=: "yes", "no" or "auto"
-	Slice         string // --slice=, or empty: machine.slice
-	NoAskPassword bool   // --no-ask-password
-	Console       string // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+	Settings      Mode       // --settings=
+	Quiet         bool       // --quiet
+	KeepUnit      bool       // --keep-unit
+	Register      string     // --register=: "yes", "no" or "auto"
+	Slice         string     // --slice=, or empty: machine.slice
+	Properties    []Property // --property=, in their order
+	NoAskPassword bool       // --no-ask-password
+	Console       string     // --console=: "interactive", "read-only", "passive", "pipe", "autopipe", or empty: by the terminal
+	Background    *string    // --background=: parameters of SGR, or nil: by the terminal
 
 	BindUserGroups []string // --bind-user-group=, each once
 
@@ -108,7 +111,7 @@ func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 		if err := c.take(o, argument); err != nil {
 			return CommandLine{}, err
 		}
-		if c.Help || c.Version || c.ListCapabilities {
+		if c.Help || c.Version || c.ListCapabilities || c.ListConsoles {
 			return c, nil // the rest is not looked at, as in systemd-nspawn
 		}
 	}

@@ -55,10 +55,10 @@ var options = [...]option{
 	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
 	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
 	{long: "slice", short: 'S', meta: "SLICE", help: "Place the container in the specified slice", set: takeSlice},
-	{long: "property"},
+	{long: "property", meta: "NAME=VALUE", help: "Set scope unit property", set: takeProperty},
 	{long: "console", meta: "MODE", help: "Select how stdin/stdout/stderr and /dev/console are set up for the container", set: takeConsole},
 	{long: "pipe", short: 'P', arg: NoArgument, help: "Equivalent to --console=pipe", set: func(c *CommandLine, v value) error { c.Console = "pipe"; return nil }},
-	{long: "background"},
+	{long: "background", meta: "COLOR", help: "Set ANSI color for background", set: takeBackground},
 
 	{short: 'U', arg: NoArgument, help: "Equivalent to --private-users=pick --private-users-ownership=auto", set: takeU},
 	{short: 'j', arg: NoArgument, help: "Equivalent to --link-journal=try-guest", set: takeJ},
@@ -162,9 +162,26 @@ func takeSlice(c *CommandLine, v value) error {
 	return nil
 }
 
-func takeConsole(c *CommandLine, v value) error {
-	return setOneOf(&c.Console, v.text, "interactive read-only passive pipe autopipe")
+// takeBackground takes parameters of SGR (ECMA-48, 8.3.117); none of them: no color.
+func takeBackground(c *CommandLine, v value) error {
+	if leading(v.text, "0123456789;") != v.text {
+		return errors.New("not an ANSI color such as 44 or 48;2;0;0;64")
+	}
+	c.Background = &v.text
+	return nil
 }
+
+func takeConsole(c *CommandLine, v value) error {
+	if c.ListConsoles = v.text == "help"; c.ListConsoles {
+		return nil
+	}
+	return setOneOf(&c.Console, v.text, consoleModes)
+}
+
+const consoleModes = "interactive read-only passive pipe autopipe"
+
+// ConsoleModes returns the modes of --console=.
+func ConsoleModes() []string { return strings.Fields(consoleModes) }
 
 func takeU(c *CommandLine, v value) error {
 	if err := c.add(lookup("Exec", "PrivateUsers"), value{"pick", v.origin}); err != nil {

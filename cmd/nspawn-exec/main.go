@@ -26,9 +26,13 @@ func init() {
 }
 
 func main() {
-	if os.Args[0] == kernel.StageName {
+	switch os.Args[0] {
+	case kernel.StageName:
 		_ = container.RunFirst() // the supervisor was told
 		os.Exit(1)
+	case kernel.KeeperName:
+		kernel.KeepTerminal()
+		return
 	}
 	os.Exit(run())
 }
@@ -62,6 +66,11 @@ func run() int {
 			fmt.Println(capability.Name(number))
 		}
 		return 0
+	case cmd.ListConsoles:
+		for _, mode := range settings.ConsoleModes() {
+			fmt.Println(mode)
+		}
+		return 0
 	case os.Geteuid() != 0:
 		return fail(errors.New("needs to be run as root"))
 	case cmd.Cleanup:
@@ -91,7 +100,10 @@ func run() int {
 
 func runContainer(plan *container.Plan, images *container.Images, notifier machined.Notifier, log *logger) (int, error) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGWINCH)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	signal.Ignore(syscall.SIGPIPE)
 	supervisor := container.NewSupervisor(plan, images, notifier, log.print)
 	if err := supervisor.Start(); err != nil {

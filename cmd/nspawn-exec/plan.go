@@ -135,13 +135,14 @@ func (r *request) openImages(notifier machined.Notifier, log *logger) (*containe
 func (r *request) decide(images *container.Images, log *logger) (*container.Plan, error) {
 	cmd := r.cmd
 	options := container.Options{
-		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
+		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Background: cmd.Background, Slice: cmd.Slice, Properties: cmd.Properties,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
 		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console
 	}
+	options.ConsoleSize = r.bundle.ConsoleSize
 	r.settings.Directory = r.place
 	if directory := images.Directory(); directory != "" {
 		options.Image, r.settings.Directory = r.place, directory

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,35 +62,45 @@ func IsTerminal(file *os.File) bool {
 	return err == nil
 }
 
-// RawMode puts a terminal into raw mode, as cfmakeraw(3) does, and returns what puts it back.
-func RawMode(terminal *os.File) (restore func(), err error) {
-	fd := int(terminal.Fd())
-	saved, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return nil, fmt.Errorf("read terminal mode: %w", err)
+// SetWindowSize gives a terminal the size of another, or a number of rows and columns if like is none, or nil.
+func SetWindowSize(terminal, like *os.File, rows, columns uint16) error {
+	size := &unix.Winsize{Row: rows, Col: columns}
+	if like != nil {
+		if shown, err := unix.IoctlGetWinsize(int(like.Fd()), unix.TIOCGWINSZ); err == nil {
+			size = shown
+		}
 	}
-	raw := *saved
-	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
-	raw.Oflag &^= unix.OPOST
-	raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
-	raw.Cflag = raw.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
-	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
-	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &raw); err != nil {
-		return nil, fmt.Errorf("set terminal to raw mode: %w", err)
-	}
-	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, saved) }, nil
-}
-
-// CopyWindowSize gives one terminal the size of another.
-func CopyWindowSize(from, to *os.File) error {
-	size, err := unix.IoctlGetWinsize(int(from.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return fmt.Errorf("read window size: %w", err)
-	}
-	if err := unix.IoctlSetWinsize(int(to.Fd()), unix.TIOCSWINSZ, size); err != nil {
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, size); err != nil {
 		return fmt.Errorf("set window size: %w", err)
 	}
 	return nil
+}
+
+// AskTerminal sends a question to a terminal in raw mode and returns what comes back until done says that it is the answer, or the
+// time is over.
+func AskTerminal(input, output *os.File, question string, limit time.Duration, done func([]byte) bool) (answer []byte, err error) {
+	if _, err := output.WriteString(question); err != nil {
+		return nil, fmt.Errorf("ask terminal: %w", err)
+	}
+	buffer := make([]byte, 256)
+	for end := time.Now().Add(limit); !done(answer); {
+		poll := []unix.PollFd{{Fd: int32(input.Fd()), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, max(0, int(time.Until(end).Milliseconds())))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return answer, fmt.Errorf("wait for answer of terminal: %w", err)
+		case n == 0:
+			return answer, nil
+		}
+		n, err = unix.Read(int(input.Fd()), buffer)
+		if err != nil || n <= 0 {
+			return answer, err // the end of input is seen again by who reads next
+		}
+		answer = append(answer, buffer[:n]...)
+	}
+	return answer, nil
 }
 
 // IsHangup reports whether reading from a terminal failed because nobody has its other side open at the moment.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -213,20 +214,21 @@ func Execute(candidates, arguments, environment []string) error {
 	if err := syscall.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil {
 		_ = syscall.Setrlimit(unix.RLIMIT_NOFILE, &files)
 	}
+	var problem error
 	for _, program := range candidates {
 		err := syscall.Exec(program, arguments, environment)
-		if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR) || len(candidates) == 1 {
-			return fmt.Errorf("execute %s: %w%s", program, err, whyNotExecuted(program, err))
+		reason := whyNotExecuted(program, err)
+		missing := errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
+		err = fmt.Errorf("execute %s: %w%s", program, err, reason)
+		if !missing || len(candidates) == 1 {
+			return err
+		}
+		if reason != "" && problem == nil {
+			problem = err // the program is there, but not what it needs
 		}
 	}
-	return fmt.Errorf("execute payload: none of %v is there: %w", candidates, os.ErrNotExist)
-}
-
-// whyNotExecuted names a mount option as the reason of an error that says nothing of it.
-func whyNotExecuted(program string, err error) string {
-	var st unix.Statfs_t
-	if errors.Is(err, unix.EACCES) && unix.Statfs(program, &st) == nil && st.Flags&unix.ST_NOEXEC != 0 {
-		return ": the file system it is on is mounted noexec"
+	if problem != nil {
+		return problem
 	}
-	return ""
+	return fmt.Errorf("execute payload: none of %s is there: %w", strings.Join(candidates, ", "), os.ErrNotExist)
 }
