@@ -89,6 +89,7 @@ func inner() []step[*first] {
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl}, // before anything is mounted on /proc
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
@@ -97,7 +98,6 @@ func inner() []step[*first] {
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
-		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},
 		{"share mounts", nil, func(*first) error { return shareMounts() }}, // last: before, mounts would appear twice
 		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},
@@ -105,7 +105,7 @@ func inner() []step[*first] {
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
-		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
+		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.console, f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
 		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
