@@ -1,5 +1,6 @@
 // Command escape shows that the tests of the protections can fail: it takes out one protection after the other, each by a patch, and
-// demands that the test that the patch names turns red. Run it by "make test-escape", as root.
+// demands that the test that the patch names turns red. Run it by "make test-escape", as root; with an argument, "go run ./test/escape 'journal*'",
+// it takes these patches only.
 package main
 
 import (
@@ -27,7 +28,11 @@ func main() {
 }
 
 func run() error {
-	protections, err := readProtections("test/escape/patches")
+	which := "*"
+	if len(os.Args) > 1 {
+		which = os.Args[1]
+	}
+	protections, err := readProtections("test/escape/patches", which)
 	if err != nil {
 		return err
 	}
@@ -58,10 +63,10 @@ func run() error {
 	return nil
 }
 
-func readProtections(folder string) ([]protection, error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*.patch"))
+func readProtections(folder, which string) ([]protection, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, which+".patch"))
 	if err == nil && len(paths) == 0 {
-		err = fmt.Errorf("no patches in %s", folder)
+		err = fmt.Errorf("no patches %s in %s", which, folder)
 	}
 	header := regexp.MustCompile(`^Row: (.+)\nTest: (\S+) (\S+)\n`)
 	var list []protection
