@@ -36,10 +36,14 @@ test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
 test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
 	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -timeout 30m ./...
 
+test-escape: setup ## take out one protection after the other: its test must turn red; then try to escape from ours and the peers
+	@go run ./test/escape
+	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -v -run '^TestBesidePeers$$' ./cmd/nspawn-exec | sed -n 's/^ *peers_test.go:[0-9]*: //p;/^--- \|^FAIL\|^ok/p'
+
 bench-generator: ## nspawn-generator beside podman's quadlet: time and memory on 1 to 5000 files (docs/performance.md)
 	@mkdir -p bin
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/nspawn-generator ./test/bench
 	@quadlet=$$(test/bench/quadlet) && realtime=$$(chrt -r 1 echo chrt -r 1 2>/dev/null); \
 	    $$realtime bin/bench bin/nspawn-generator "$$quadlet"
 
-.PHONY: help setup build demo test test-all test-unit test-kernel bench-generator
+.PHONY: help setup build demo test test-all test-unit test-kernel test-escape bench-generator

@@ -22,6 +22,7 @@ type first struct {
 	passed    passedTrees
 	late      []TreeMount              // what passed.late is for
 	etc       map[*EtcFile]kernel.Tree // files of the host to be mounted in /etc
+	console   *os.File                 // the payload's: at its path, a mount may have put something else
 	replies   []*os.File               // what the supervisor gets back: console, notify socket
 	warnings  []string                 // and logs
 }
@@ -289,7 +290,8 @@ func (f *first) makeConsole() error {
 		return fmt.Errorf("the first terminal is %s", path) // /dev/console leads to pts/0
 	}
 	f.replies = append(f.replies, master)
-	return nil
+	f.console, err = kernel.OpenPeer(master)
+	return err
 }
 
 func (f *first) listenNotify() error {

@@ -90,6 +90,7 @@ func inner() []step[*first] {
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl}, // before anything is mounted on /proc
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
@@ -99,7 +100,6 @@ func inner() []step[*first] {
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"look up user", func(in *Inside) bool { return in.Process != nil && in.Process.User != nil }, (*first).lookUpUser},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
-		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},
 		{"share mounts", nil, func(*first) error { return shareMounts() }}, // last: before, mounts would appear twice
 		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},
@@ -108,7 +108,7 @@ func inner() []step[*first] {
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
 		{"let stub init give up its privileges", func(in *Inside) bool { return in.ProcessTwo }, func(f *first) error { return f.stage.ReleaseStub() }},
-		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.plan.Controlling) }},
+		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.console, f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
 		{"close descriptors", nil, func(f *first) error { return f.stage.CloseDescriptors() }},
 		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},

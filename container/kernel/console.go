@@ -36,16 +36,12 @@ func OpenPeer(master *os.File) (*os.File, error) {
 	return os.NewFile(fd, "terminal"), nil
 }
 
-// UseConsole makes /dev/console the standard input, output and error, and the controlling terminal if controlling.
-func UseConsole(controlling bool) error {
-	console, err := os.OpenFile("/dev/console", unix.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return err
-	}
+// UseConsole makes a terminal the standard input, output and error, and the controlling terminal if controlling.
+func UseConsole(console *os.File, controlling bool) error {
 	defer console.Close()
 	for fd := range 3 {
 		if err := unix.Dup3(int(console.Fd()), fd, 0); err != nil {
-			return fmt.Errorf("use /dev/console: %w", err)
+			return fmt.Errorf("use console: %w", err)
 		}
 	}
 	if controlling {
