@@ -17,6 +17,7 @@ type first struct {
 	root    *kernel.Root // the container's root, once it is "/"
 
 	proc, sys kernel.Tree // made while the host's are in sight
+	whole     []wholeTree // with Nesting=
 	osRelease kernel.Tree
 	passed    passedTrees
 	late      []TreeMount              // what passed.late is for
@@ -90,10 +91,13 @@ func (f *first) makeKernelTrees() error {
 		if err != nil {
 			return err
 		}
-		if m.target == "/proc" {
+		switch m.target {
+		case "/proc":
 			f.proc = tree
-		} else {
+		case "/sys":
 			f.sys = tree
+		default:
+			f.whole = append(f.whole, wholeTree{tree, m.target})
 		}
 	}
 	return nil

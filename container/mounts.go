@@ -48,7 +48,7 @@ func kernelTrees(in *Inside) []mount {
 	if in.PrivateNetwork || !in.UserNamespace {
 		trees = append(trees, mount{target: "/sys", fstype: "sysfs", attributes: noSUIDDevExec | kernel.ReadOnly})
 	}
-	return trees
+	return append(trees, wholeTrees(in)...)
 }
 
 // innerTrees are made inside, in this order.
@@ -85,6 +85,9 @@ func procMounts(in *Inside) []mount {
 		path := "/proc/" + directory
 		mounts = append(mounts, mount{target: path, from: path, attributes: readOnly, optional: true})
 	}
+	if in.Nesting {
+		mounts = append(mounts, mount{target: wholeDirectory, from: inaccessible + "/dir", attributes: readOnly})
+	}
 	return mounts
 }
 
@@ -101,6 +104,9 @@ func deviceNodes(in *Inside) []kernel.Node {
 		{Path: "ptmx", Mode: kernel.Link, Link: "pts/ptmx"}, {Path: "core", Mode: kernel.Link, Link: "/proc/kcore"}, {Path: "fd", Mode: kernel.Link, Link: "/proc/self/fd"},
 		{Path: "stdin", Mode: kernel.Link, Link: "/proc/self/fd/0"}, {Path: "stdout", Mode: kernel.Link, Link: "/proc/self/fd/1"}, {Path: "stderr", Mode: kernel.Link, Link: "/proc/self/fd/2"},
 		{Path: "char", Mode: kernel.Directory | 0o755},
+	}
+	if in.Nesting {
+		nodes = append(nodes, wholeNodes()...)
 	}
 	if in.Console {
 		nodes = append(nodes, kernel.Node{Path: "console", Mode: kernel.Link, Link: "pts/0"})

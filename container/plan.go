@@ -97,6 +97,7 @@ type Inside struct {
 	UUID           string
 	UserNamespace  bool
 	PrivateNetwork bool
+	Nesting        bool // container runtimes run inside
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
 	Images         bool // disk images are mounted, the one it runs from or those of its mount stack

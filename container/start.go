@@ -46,6 +46,7 @@ func supervisor() []step[*Supervisor] {
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", copied, (*Supervisor).copyTree},
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
+		{"load kernel modules", nesting, (*Supervisor).loadModules},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
@@ -90,6 +91,7 @@ func inner() []step[*first] {
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"lay by a whole /proc and /sys", nesting, (*first).layByKernelTrees},
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
@@ -145,6 +147,7 @@ func hostRelease(in *Inside) bool    { return in.HostRelease }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func copied(in *Inside) bool         { return in.Ephemeral && !in.Images }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
+func nesting(in *Inside) bool        { return in.Nesting }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // StepList is one of the lists of steps.

@@ -1,0 +1,63 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// LoadModules loads modules of the kernel, and returns an error for each that there is not, whether built in or not.
+func LoadModules(names []string) (problems []error) {
+	loaded, err := os.ReadFile("/proc/modules")
+	if err != nil {
+		return nil // a kernel without modules has what it has
+	}
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, err := os.Stat("/sys/module/" + name)
+		return err == nil || listsModule(string(loaded), name)
+	})
+	if len(names) == 0 || !ownsHost() {
+		return nil // in a container, the host has loaded them
+	}
+	program, err := lookProgram("modprobe")
+	if err != nil {
+		return []error{fmt.Errorf("cannot load kernel modules %s: modprobe is missing: install kmod", strings.Join(names, ", "))}
+	}
+	output, err := exec.Command(program, append([]string{"--all", "--use-blacklist", "--"}, names...)...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if problems = moduleProblems(string(output), names); len(problems) == 0 {
+		problems = []error{fmt.Errorf("load kernel modules %s: modprobe: %w: %s", strings.Join(names, ", "), err, lastLine(output))}
+	}
+	return problems
+}
+
+// listsModule reports whether a table of proc_modules(5) has a module.
+func listsModule(table, name string) bool {
+	return strings.HasPrefix(table, name+" ") || strings.Contains(table, "\n"+name+" ")
+}
+
+// moduleProblems finds what modprobe(8) says of each module. It goes on after the first.
+func moduleProblems(output string, names []string) (problems []error) {
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if _, text, found := strings.Cut(line, "modprobe: "); found {
+			line = text
+		}
+		about := slices.ContainsFunc(strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" '\"", r) }),
+			func(word string) bool { return slices.Contains(names, word) })
+		if about {
+			problems = append(problems, fmt.Errorf("load kernel module: %s", line))
+		}
+	}
+	return problems
+}
+
+// ownsHost reports whether this process is in the first user namespace, to whose root the kernel's modules are.
+func ownsHost() bool {
+	table, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && strings.Join(strings.Fields(string(table)), " ") == "0 0 4294967295"
+}
