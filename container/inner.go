@@ -16,8 +16,9 @@ type first struct {
 	channel *kernel.Channel
 	root    *kernel.Root // the container's root, once it is "/"
 
-	proc, sys kernel.Tree // made while the host's are in sight
-	whole     []wholeTree // with Nesting=
+	proc, sys kernel.Tree  // made while the host's are in sight
+	whole     []placedTree // with Nesting=
+	devices   []placedTree // of a host that is a container
 	osRelease kernel.Tree
 	passed    passedTrees
 	late      []TreeMount              // what passed.late is for
@@ -97,7 +98,7 @@ func (f *first) makeKernelTrees() error {
 		case "/sys":
 			f.sys = tree
 		default:
-			f.whole = append(f.whole, wholeTree{tree, m.target})
+			f.whole = append(f.whole, placedTree{tree, m.target})
 		}
 	}
 	return nil

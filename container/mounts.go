@@ -111,19 +111,29 @@ func deviceNodes(in *Inside) []kernel.Node {
 	if in.Console {
 		nodes = append(nodes, kernel.Node{Path: "console", Mode: kernel.Link, Link: "pts/0"})
 	}
-	for _, device := range []struct {
-		path         string
-		major, minor uint32
-		optional     bool
-	}{
-		{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false},
-		{"urandom", 1, 9, false}, {"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true},
-	} {
-		nodes = append(nodes,
-			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional},
-			kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
+	for _, device := range usualDevices() {
+		if !in.BoundDevices {
+			nodes = append(nodes, kernel.Node{
+				Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional,
+			})
+		}
+		nodes = append(nodes, kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
 	}
 	return nodes
+}
+
+// usualDevice is a device node that every container has.
+type usualDevice struct {
+	path         string // below /dev
+	major, minor uint32
+	optional     bool // the device policy of the unit may not permit it
+}
+
+func usualDevices() []usualDevice {
+	return []usualDevice{
+		{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false},
+		{"urandom", 1, 9, false}, {"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true},
+	}
 }
 
 // extraNodes are the devices that a bundle asks for, but for those that every container has.

@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 
 	"nspawnkit/container/kernel"
@@ -13,15 +14,16 @@ import (
 // (docs/nesting.md).
 const wholeDirectory = "/dev/.nesting"
 
-// wholeTree is a file system that is attached below [wholeDirectory].
-type wholeTree struct {
+// placedTree is a tree and where it is attached.
+type placedTree struct {
 	tree   kernel.Tree
 	target string
 }
 
 // decideNesting refuses Nesting= where it would hand out the host.
-func decideNesting(p *Plan, _ *Host) error {
+func decideNesting(p *Plan, host *Host) error {
 	s := &p.Settings
+	p.Inside.BoundDevices = host.InUserNamespace
 	if !s.Exec.Nesting {
 		return nil
 	}
@@ -75,6 +77,31 @@ func nestingModules() []string {
 func (s *Supervisor) loadModules() error {
 	for _, problem := range kernel.LoadModules(nestingModules()) {
 		s.log(Warning, fmt.Sprintf("%s: containers inside may lack something: %v", s.plan.Settings.Origin("Exec.Nesting"), problem))
+	}
+	return nil
+}
+
+// cloneDevices takes the device nodes of a host that may not make any: it is a container itself.
+func (f *first) cloneDevices() error {
+	for _, device := range usualDevices() {
+		path := "/dev/" + device.path
+		tree, err := kernel.CloneTree(path, false)
+		if device.optional && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		f.devices = append(f.devices, placedTree{tree, path})
+	}
+	return nil
+}
+
+func (f *first) bindDevices() error {
+	for _, device := range f.devices {
+		if err := f.attachCustom(device.tree, device.target); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
+	InUserNamespace  bool // the host is a container with users of its own
 
 	Root Root
 }
@@ -98,6 +99,7 @@ type Inside struct {
 	UserNamespace  bool
 	PrivateNetwork bool
 	Nesting        bool // container runtimes run inside
+	BoundDevices   bool // device nodes are the host's
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
 	Images         bool // disk images are mounted, the one it runs from or those of its mount stack

@@ -85,12 +85,14 @@ func inner() []step[*first] {
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
+		{"open device nodes of the host", boundDevices, (*first).cloneDevices},
 		{"open os-release of the host", hostRelease, (*first).cloneHostFiles},
 		{"open resolv.conf and time zone of the host", etcFiles, (*first).cloneEtcFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"bind device nodes of the host", boundDevices, (*first).bindDevices},
 		{"lay by a whole /proc and /sys", nesting, (*first).layByKernelTrees},
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
@@ -148,6 +150,7 @@ func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func copied(in *Inside) bool         { return in.Ephemeral && !in.Images }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
 func nesting(in *Inside) bool        { return in.Nesting }
+func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // StepList is one of the lists of steps.

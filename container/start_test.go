@@ -21,6 +21,7 @@ func TestSteps(t *testing.T) {
 		},
 		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
 		"image":     func(s *settings.Settings, o *Options, _ *Host) { s.Exec.Ephemeral, o.Image = true, "/web.raw" },
+		"nested":    func(_ *settings.Settings, _ *Options, h *Host) { h.InUserNamespace = true },
 		"nesting": func(s *settings.Settings, _ *Options, _ *Host) {
 			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Exec.Nesting = settings.UsersPick, true, true
 		},

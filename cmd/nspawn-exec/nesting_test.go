@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ import (
 func newNest(t *testing.T, managers ...string) (root string, start func(arguments ...string) result) {
 	t.Helper()
 	root = newRoot(t, "web")
-	for _, applet := range []string{"find", "wc", "sort", "timeout", "cut"} {
+	for _, applet := range []string{"find", "wc", "sort", "cut"} {
 		must(t, os.Symlink("busybox", filepath.Join(root, "bin", applet)))
 	}
 	for _, name := range managers {
@@ -28,9 +29,15 @@ func newNest(t *testing.T, managers ...string) (root string, start func(argument
 	}
 	host := t.TempDir()
 	writeFile(t, host+"/etc/systemd/nspawn/web.nspawn", "[Exec]\nNesting=yes\n")
+	group := newControlGroup(t) + "/supervisor"
+	must(t, os.Mkdir(group, 0o755))
+	unit, err := os.Open(group)
+	must(t, err)
+	t.Cleanup(func() { unit.Close() })
 	return root, func(arguments ...string) result {
 		cmd := nspawn(root, append([]string{"--settings=override"}, arguments...)...)
 		cmd.Env = append(cmd.Env, "NSPAWNKIT_ROOT="+host)
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(unit.Fd())}
 		return finish(t, cmd)
 	}
 }
@@ -92,10 +99,9 @@ func TestNestedRuntimes(t *testing.T) {
 		for name, users := range map[string]uint32{"rootful": 0, "users of its own": 1000} {
 			t.Run(runtime+"/"+name, func(t *testing.T) {
 				root, start := newNest(t, runtime)
-				newControlGroup(t)
 				newNestedBundle(t, root, "bundle", users)
 				// With a notification socket runc waits for a word of its container.
-				script := "unset NOTIFY_SOCKET; cd /bundle; timeout 15 " + runtime + " run a"
+				script := "unset NOTIFY_SOCKET; cd /bundle; " + runtime + " run a"
 				r := start("/bin/sh", "-c", script)
 				count, first := 1000, uint32(1000)
 				if users == 0 {
@@ -109,7 +115,7 @@ func TestNestedRuntimes(t *testing.T) {
 				if runtime == "crun" && users == 0 {
 					return // which can do with the container's own /sys
 				}
-				if r := run(t, root, "/bin/sh", "-c", script); r.status == 0 || strings.Contains(r.stdout, "nested") {
+				if r := start("--settings=no", "/bin/sh", "-c", script); r.status == 0 || strings.Contains(r.stdout, "nested") {
 					t.Errorf("without Nesting= it runs, too: %s", r.stdout)
 				}
 			})
@@ -185,4 +191,30 @@ func TestWholeKernelTreesAreCovered(t *testing.T) {
 	refused(t, r, "web.nspawn:2", "PrivateUsers=pick")
 	r = start("--private-users=identity", "/bin/echo", "payload runs")
 	refused(t, r, "web.nspawn:2", "PrivateUsers=pick")
+}
+
+// nspawn-exec runs inside nspawn-exec, and so does systemd-nspawn, with all users that there are.
+func TestNestedContainers(t *testing.T) {
+	root, start := newNest(t, "systemd-nspawn")
+	copyFile(t, program("nspawn-exec"), root+"/bin/nspawn-exec")
+	must(t, os.Rename(newRoot(t, "inner"), root+"/tree"))
+	writeFile(t, root+"/etc/machine-id", guestID+"\n")
+	writeFile(t, root+"/usr/lib/os-release", "ID=nest\n")
+	for _, supervisor := range []string{"nspawn-exec", "systemd-nspawn"} {
+		for users, want := range map[string]string{"no": "", "identity": "0 0 65536", "0:65536": "0 0 65536", "1000:1000": "0 1000 1000"} {
+			if supervisor == "systemd-nspawn" && users == "1000:1000" {
+				continue // it makes no device nodes then
+			}
+			t.Run(supervisor+"/"+users, func(t *testing.T) {
+				script := `echo nested, $(cat /proc/self/uid_map); echo gone >/dev/null && ls /sys/class/net && test -c /dev/char/1:3 && echo end`
+				r := start("--setenv=SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "/bin/"+supervisor, "--quiet", "--directory=/tree", "--register=no",
+					"--keep-unit", "--console=pipe", "--private-network", "--private-users="+users, "/bin/sh", "-c", script)
+				got := strings.Join(strings.Fields(r.stdout), " ")
+				if r.status != 0 || !strings.HasPrefix(got, "nested, "+want) || !strings.HasSuffix(got, " lo end") {
+					t.Errorf("status %d: %q; %s", r.status, got, r.stderr)
+				}
+			})
+		}
+	}
+	clean(t, root, controlGroups)
 }

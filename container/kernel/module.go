@@ -18,7 +18,7 @@ func LoadModules(names []string) (problems []error) {
 		_, err := os.Stat("/sys/module/" + name)
 		return err == nil || listsModule(string(loaded), name)
 	})
-	if len(names) == 0 || !ownsHost() {
+	if len(names) == 0 || InUserNamespace() {
 		return nil // in a container, the host has loaded them
 	}
 	program, err := lookProgram("modprobe")
@@ -56,8 +56,9 @@ func moduleProblems(output string, names []string) (problems []error) {
 	return problems
 }
 
-// ownsHost reports whether this process is in the first user namespace, to whose root the kernel's modules are.
-func ownsHost() bool {
-	table, err := os.ReadFile("/proc/self/uid_map")
-	return err == nil && strings.Join(strings.Fields(string(table)), " ") == "0 0 4294967295"
+// InUserNamespace reports whether this process is in another user namespace than the first, to whose root the kernel's modules
+// and device nodes are.
+func InUserNamespace() bool {
+	table, err := os.ReadFile("/proc/self/uid_map") // missing in a kernel without user namespaces
+	return err == nil && strings.Join(strings.Fields(string(table)), " ") != "0 0 4294967295"
 }
