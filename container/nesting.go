@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 
 	"nspawnkit/container/kernel"
 )
@@ -20,10 +21,23 @@ type placedTree struct {
 	target string
 }
 
-// decideNesting refuses Nesting= where it would hand out the host.
-func decideNesting(p *Plan, host *Host) error {
-	s := &p.Settings
+// decideNested is about a container inside another.
+func decideNested(p *Plan, host *Host) error {
 	p.Inside.BoundDevices = host.InUserNamespace
+	first, last := uint64(p.Users.Start), uint64(p.Users.Start)+uint64(p.Users.Count)
+	reached := len(host.Users) == 0 || slices.ContainsFunc(host.Users, func(e kernel.IDExtent) bool {
+		return first >= uint64(e.From) && last <= uint64(e.From)+uint64(e.Count)
+	})
+	if p.Users.Namespace && !p.Users.Managed && !reached {
+		return at(&p.Settings, "Exec.PrivateUsers", fmt.Errorf("there are no users %d to %d on this host, which is a container itself; "+
+			"write --private-users=identity, or UID:COUNT of its own users", first, last-1))
+	}
+	return nil
+}
+
+// decideNesting refuses Nesting= where it would hand out the host.
+func decideNesting(p *Plan, _ *Host) error {
+	s := &p.Settings
 	if !s.Exec.Nesting {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"nspawnkit/container/kernel"
 	"nspawnkit/settings"
 )
 
@@ -45,5 +46,38 @@ func TestWithoutNesting(t *testing.T) {
 		if names := stepNames(inner(), &in); slices.Contains(names, "lay by a whole /proc and /sys") {
 			t.Errorf("%+v: steps %q", in, names)
 		}
+	}
+}
+
+// In a container the users that a container of it may have are few.
+func TestNestedUsers(t *testing.T) {
+	inContainer := []kernel.IDExtent{{From: 0, To: 1 << 20, Count: UserRange}}
+	for name, test := range map[string]struct {
+		users   settings.PrivateUsers
+		refused bool
+	}{
+		"no":       {settings.PrivateUsers{Mode: settings.UsersNo}, false},
+		"identity": {settings.PrivateUsers{Mode: settings.UsersIdentity}, false},
+		"within":   {settings.PrivateUsers{Mode: settings.UsersFixed, Start: 1000, Count: UserRange - 1000}, false},
+		"too many": {settings.PrivateUsers{Mode: settings.UsersFixed, Start: 1000, Count: UserRange}, true},
+		"beyond":   {settings.PrivateUsers{Mode: settings.UsersFixed, Start: 1 << 20, Count: UserRange}, true},
+		"pick":     {settings.PrivateUsers{Mode: settings.UsersPick}, true},
+		"managed":  {settings.PrivateUsers{Mode: settings.UsersManaged}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := decide(t, func(s *settings.Settings, _ *Options, h *Host) {
+				h.InUserNamespace, h.Users = true, inContainer
+				s.Exec.PrivateUsers = test.users
+			})
+			if test.refused {
+				wantError(t, err, "there are no users", "which is a container itself", "--private-users=identity")
+			} else if err != nil || !p.Inside.BoundDevices {
+				t.Errorf("%v", err)
+			}
+			mustDecide(t, func(s *settings.Settings, _ *Options, h *Host) {
+				h.Users = []kernel.IDExtent{{Count: 1<<32 - 1}}
+				s.Exec.PrivateUsers = test.users
+			})
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"nspawnkit/container/capability"
+	"nspawnkit/container/kernel"
 	"nspawnkit/image"
 	"nspawnkit/network"
 	"nspawnkit/settings"
@@ -25,7 +26,8 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
-	InUserNamespace  bool // the host is a container with users of its own
+	InUserNamespace  bool              // the host is a container with users of its own:
+	Users            []kernel.IDExtent // those that there are; nil: all
 
 	Root Root
 }

@@ -59,6 +59,23 @@ func moduleProblems(output string, names []string) (problems []error) {
 // InUserNamespace reports whether this process is in another user namespace than the first, to whose root the kernel's modules
 // and device nodes are.
 func InUserNamespace() bool {
-	table, err := os.ReadFile("/proc/self/uid_map") // missing in a kernel without user namespaces
-	return err == nil && strings.Join(strings.Fields(string(table)), " ") != "0 0 4294967295"
+	users := OwnUsers()
+	return len(users) > 0 && (len(users) > 1 || users[0] != IDExtent{Count: 1<<32 - 1})
+}
+
+// OwnUsers returns the users that there are in the user namespace of this process, as /proc/self/uid_map has them; nothing in a
+// kernel without user namespaces.
+func OwnUsers() []IDExtent {
+	table, _ := os.ReadFile("/proc/self/uid_map")
+	return parseIDMap(string(table))
+}
+
+func parseIDMap(table string) (extents []IDExtent) {
+	for line := range strings.Lines(table) {
+		var e IDExtent
+		if n, _ := fmt.Sscan(line, &e.From, &e.To, &e.Count); n == 3 {
+			extents = append(extents, e)
+		}
+	}
+	return extents
 }

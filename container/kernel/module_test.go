@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,18 @@ func TestListsModule(t *testing.T) {
 	for name, want := range map[string]bool{"overlay": true, "xt_nat": true, "nf_nat": false, "nat": false, "xt_nat_more": false} {
 		if got := listsModule(table, name); got != want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestParseIDMap(t *testing.T) {
+	for table, want := range map[string][]IDExtent{
+		"         0          0 4294967295\n":            {{0, 0, 4294967295}},
+		"         0       1000          1\n1 10000 5\n": {{0, 1000, 1}, {1, 10000, 5}},
+		"": nil, "garbage\n": nil,
+	} {
+		if got := parseIDMap(table); !slices.Equal(got, want) {
+			t.Errorf("%q: %v", table, got)
 		}
 	}
 }

@@ -47,7 +47,7 @@ as_service systemctl stop docker docker.socket containerd
 
 for users in no identity 1000:1000; do
     check "nspawn-exec runs a container in it with --private-users=$users" contains "$(as_service nspawn-exec --quiet --register=no \
-        --keep-unit --console=pipe --private-network --private-users=$users -D /srv/tiny /bin/sh -c 'echo nested >/dev/stdout' 2>&1)" nested
+        --keep-unit --console=pipe --private-network --private-users=$users -D /srv/tiny /bin/sh -c 'echo gone >/dev/null && echo nested' 2>&1)" nested
 done
 
 # The most that the container's root can get of the host's kernel.
