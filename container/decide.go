@@ -15,7 +15,7 @@ import (
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options}
 	steps := []func(*Plan, *Host) error{
-		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideBindUsers,
+		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideNested, decideNesting, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,
 		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload, warnOfScope,
 	}

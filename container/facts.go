@@ -40,6 +40,7 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 	if _, err := os.Stat("/proc/self/uid_map"); errors.Is(err, os.ErrNotExist) {
 		host.NoUserNamespaces = true
 	}
+	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {

@@ -17,7 +17,9 @@ type first struct {
 	channel *kernel.Channel // of the stage
 	root    *kernel.Root    // the container's root, once it is "/"
 
-	proc, sys kernel.Tree // made while the host's are in sight
+	proc, sys kernel.Tree  // made while the host's are in sight
+	whole     []placedTree // with Nesting=
+	devices   []placedTree // of a host that is a container
 	osRelease kernel.Tree
 	passed    passedTrees
 	late      []TreeMount              // what passed.late is for
@@ -96,10 +98,13 @@ func (f *first) makeKernelTrees() error {
 		if err != nil {
 			return err
 		}
-		if m.target == "/proc" {
+		switch m.target {
+		case "/proc":
 			f.proc = tree
-		} else {
+		case "/sys":
 			f.sys = tree
+		default:
+			f.whole = append(f.whole, placedTree{tree, m.target})
 		}
 	}
 	return nil

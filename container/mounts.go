@@ -48,7 +48,7 @@ func kernelTrees(in *Inside) []mount {
 	if in.PrivateNetwork || !in.UserNamespace {
 		trees = append(trees, mount{target: "/sys", fstype: "sysfs", attributes: noSUIDDevExec | kernel.ReadOnly})
 	}
-	return trees
+	return append(trees, wholeTrees(in)...)
 }
 
 // innerTrees are made inside, in this order.
@@ -85,6 +85,9 @@ func procMounts(in *Inside) []mount {
 		path := "/proc/" + directory
 		mounts = append(mounts, mount{target: path, from: path, attributes: readOnly, optional: true})
 	}
+	if in.Nesting {
+		mounts = append(mounts, mount{target: wholeDirectory, from: inaccessible + "/dir", attributes: readOnly})
+	}
 	return mounts
 }
 
@@ -102,22 +105,35 @@ func deviceNodes(in *Inside) []kernel.Node {
 		{Path: "stdin", Mode: kernel.Link, Link: "/proc/self/fd/0"}, {Path: "stdout", Mode: kernel.Link, Link: "/proc/self/fd/1"}, {Path: "stderr", Mode: kernel.Link, Link: "/proc/self/fd/2"},
 		{Path: "char", Mode: kernel.Directory | 0o755},
 	}
+	if in.Nesting {
+		nodes = append(nodes, wholeNodes()...)
+	}
 	if in.Console {
 		nodes = append(nodes, kernel.Node{Path: "console", Mode: kernel.Link, Link: "pts/0"})
 	}
-	for _, device := range []struct {
-		path         string
-		major, minor uint32
-		optional     bool
-	}{
-		{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false},
-		{"urandom", 1, 9, false}, {"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true},
-	} {
-		nodes = append(nodes,
-			kernel.Node{Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional},
-			kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
+	for _, device := range usualDevices() {
+		if !in.BoundDevices {
+			nodes = append(nodes, kernel.Node{
+				Path: device.path, Mode: kernel.Character | 0o666, Major: device.major, Minor: device.minor, Optional: device.optional,
+			})
+		}
+		nodes = append(nodes, kernel.Node{Path: charLink(device.major, device.minor), Mode: kernel.Link, Link: "../" + device.path})
 	}
 	return nodes
+}
+
+// usualDevice is a device node that every container has.
+type usualDevice struct {
+	path         string // below /dev
+	major, minor uint32
+	optional     bool // the device policy of the unit may not permit it
+}
+
+func usualDevices() []usualDevice {
+	return []usualDevice{
+		{"null", 1, 3, false}, {"zero", 1, 5, false}, {"full", 1, 7, false}, {"random", 1, 8, false},
+		{"urandom", 1, 9, false}, {"tty", 5, 0, false}, {"fuse", 10, 229, true}, {"net/tun", 10, 200, true},
+	}
 }
 
 // extraNodes are the devices that a bundle asks for, but for those that every container has.

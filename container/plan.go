@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"nspawnkit/container/capability"
+	"nspawnkit/container/kernel"
 	"nspawnkit/image"
 	"nspawnkit/network"
 	"nspawnkit/settings"
@@ -24,6 +25,8 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
+	InUserNamespace  bool              // the host is a container with users of its own:
+	Users            []kernel.IDExtent // those that there are; nil: all
 
 	Root Root
 }
@@ -119,6 +122,8 @@ type Inside struct {
 	UUID           string
 	UserNamespace  bool
 	PrivateNetwork bool
+	Nesting        bool // container runtimes run inside
+	BoundDevices   bool // device nodes are the host's
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
 	Images         bool // disk images are mounted, the one it runs from or those of its mount stack

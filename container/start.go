@@ -46,6 +46,7 @@ func supervisor() []step[*Supervisor] {
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", copied, (*Supervisor).copyTree},
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
+		{"load kernel modules", nesting, (*Supervisor).loadModules},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
@@ -84,6 +85,7 @@ func inner() []step[*first] {
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
+		{"open device nodes of the host", boundDevices, (*first).cloneDevices},
 		{"open os-release of the host", hostRelease, (*first).cloneHostFiles},
 		{"open resolv.conf and time zone of the host", etcFiles, (*first).cloneEtcFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
@@ -91,6 +93,8 @@ func inner() []step[*first] {
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
 		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl}, // before anything is mounted on /proc
+		{"bind device nodes of the host", boundDevices, (*first).bindDevices},
+		{"lay by a whole /proc and /sys", nesting, (*first).layByKernelTrees},
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
@@ -148,6 +152,8 @@ func hostRelease(in *Inside) bool    { return in.HostRelease }
 func ephemeral(in *Inside) bool      { return in.Ephemeral }
 func copied(in *Inside) bool         { return in.Ephemeral && !in.Images }
 func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezone != nil }
+func nesting(in *Inside) bool        { return in.Nesting }
+func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 
 // StepList is one of the lists of steps.

@@ -20,7 +20,11 @@ func TestSteps(t *testing.T) {
 		},
 		"ephemeral": func(s *settings.Settings, _ *Options, _ *Host) { s.Exec.Ephemeral = true },
 		"image":     func(s *settings.Settings, o *Options, _ *Host) { s.Exec.Ephemeral, o.Image = true, "/web.raw" },
-		"template":  func(_ *settings.Settings, o *Options, _ *Host) { o.Template, o.Populate = "/template", true },
+		"nested":    func(_ *settings.Settings, _ *Options, h *Host) { h.InUserNamespace = true },
+		"nesting": func(s *settings.Settings, _ *Options, _ *Host) {
+			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Exec.Nesting = settings.UsersPick, true, true
+		},
+		"template": func(_ *settings.Settings, o *Options, _ *Host) { o.Template, o.Populate = "/template", true },
 		"everything": func(s *settings.Settings, o *Options, _ *Host) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
 			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Files.ReadOnly = settings.UsersPick, true, true

@@ -75,7 +75,7 @@ func (s *Supervisor) startScope() error {
 func (s *Supervisor) scope(processes []*kernel.Child) machined.Scope {
 	scope := machined.Scope{
 		Machine: s.plan.Settings.Machine, Slice: s.plan.Options.Slice,
-		KillSignal: s.plan.Settings.Exec.KillSignal, Devices: boundDevices(s.plan.Settings.Files.Binds),
+		KillSignal: s.plan.Settings.Exec.KillSignal, Devices: allowedDevices(s.plan.Settings.Files.Binds),
 	}
 	for _, process := range processes {
 		scope.PIDs = append(scope.PIDs, process.PID)
@@ -86,8 +86,8 @@ func (s *Supervisor) scope(processes []*kernel.Child) machined.Scope {
 	return scope
 }
 
-// boundDevices are the device nodes that a container gets of the host, for DeviceAllow= (systemd.resource-control(5)).
-func boundDevices(binds []settings.Bind) (devices []machined.Device) {
+// allowedDevices are the device nodes that a container gets of the host, for DeviceAllow= (systemd.resource-control(5)).
+func allowedDevices(binds []settings.Bind) (devices []machined.Device) {
 	for _, bind := range binds {
 		info, err := os.Stat(bind.Source)
 		if err != nil || !path.IsAbs(bind.Source) || info.Mode()&os.ModeDevice == 0 {

@@ -159,8 +159,8 @@ var keys = [...]Key{
 		Help: "Expose a container IP port on the host", set: addPort},
 
 	{Section: "Exec", Name: "Nesting", Type: "BOOL", Default: "no", Privileged: true, Strict: true,
-		Help: "Allow containers inside", pending: true,
-		set: func(s *Settings, v value) error { return setBool(&s.Exec.Nesting, v.text) }},
+		Help: "Allow containers inside",
+		set:  func(s *Settings, v value) error { return setBool(&s.Exec.Nesting, v.text) }},
 	{Section: "Files", Name: "IDMapBinds", Type: "no|owner|root", Default: "no", Privileged: true, Strict: true,
 		Help: "Id mapping of bind mounts that do not name one",
 		set:  func(s *Settings, v value) error { return setOneOf(&s.Files.IDMapBinds, v.text, "no owner root") }},

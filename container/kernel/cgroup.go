@@ -75,8 +75,10 @@ func (g ControlGroup) EnableControllers() error {
 	}
 	for _, controller := range strings.Fields(string(data)) {
 		// One at a time: a controller that cannot be handed down (cpu with real-time processes) is not a reason to keep
-		// the others.
-		if err := g.write("cgroup.subtree_control", "+"+controller); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) {
+		// the others. Nor are other processes in the control group (EBUSY): who starts a container from a shell in a container
+		// has no limits to set.
+		err := g.write("cgroup.subtree_control", "+"+controller)
+		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EBUSY) {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ eventually 20 tiny_is_up tiny
 check "and brings it in force" equal "$(inside tiny busybox hostname)" second
 check "then nothing differs" equal "$(planned)" ""
 
-printf '[Exec]\nHostname=b@d\nNesting=yes\n' >$file
+printf '[Exec]\nHostname=b@d\nNesting=maybe\n' >$file
 check "of a file that would not start it says so" contains "$(planned 2>&1)" "$file:3"
 check "the container runs on" is_active tiny
 stop tiny
