@@ -36,9 +36,17 @@ func Cleanup(machine, directory string, images ...string) error {
 	return errors.Join(problems...)
 }
 
-// cleanMachine removes what is kept by the name of a machine that does not run.
+// cleanMachine removes what is kept by the name of a machine, unless that runs.
 func cleanMachine(machine string) error {
-	err := errors.Join(
+	lock, err := lockSoon(nameLock(machine), false)
+	if errors.Is(err, kernel.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	err = errors.Join(
 		cleanLinks(machine),
 		cleanSettings(machine),
 		removeStaleTemporaries(machine),

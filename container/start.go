@@ -40,6 +40,7 @@ func imageSteps() []step[*Image] {
 func supervisor() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"lock directory tree", nil, (*Supervisor).lockTree},
+		{"lock name", nil, (*Supervisor).lockName},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},

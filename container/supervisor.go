@@ -140,7 +140,7 @@ func lockPlace(place string, shared bool) (locks []*kernel.Lock, err error) {
 		lock, err := lockSoon(path, shared)
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
-			return locks, fmt.Errorf("directory tree %s is currently busy: another container runs from it", place)
+			return locks, fmt.Errorf("directory tree %s is currently busy: %s runs from it", place, placeHolder(place))
 		case errors.Is(err, kernel.ErrReadOnlyFileSystem):
 			continue // nobody can have it there either
 		case err != nil:

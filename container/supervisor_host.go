@@ -28,7 +28,7 @@ const (
 const registerTimeout = 25 * time.Second
 
 // clearStale removes what a container of this name left that was killed together with its supervisor. Nobody else uses the
-// name: the directory tree is locked.
+// name: it is locked.
 func (s *Supervisor) clearStale() error {
 	if s.plan.Options.Register != "no" {
 		clearRecord(s.plan.Settings.Machine)
