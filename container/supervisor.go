@@ -1,7 +1,6 @@
 package container
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -361,28 +360,6 @@ func (s *Supervisor) waitReady() error {
 		return fmt.Errorf("the container's first process sent %d files", len(files))
 	}
 	s.notify = kernel.NotifySocketFrom(files[0])
-	return nil
-}
-
-func (s *Supervisor) register() error {
-	if s.plan.Options.Register == "no" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
-	defer cancel()
-	err := machined.Client{}.Register(ctx, s.registration())
-	switch {
-	case err == nil:
-		s.registered = true
-	case s.plan.Options.Register == "auto":
-		priority := Warning
-		if errors.Is(err, machined.ErrNoMachined) {
-			priority = Debug
-		}
-		s.log(priority, fmt.Sprintf("cannot register with systemd-machined, ignoring: %v", err))
-	default:
-		return err
-	}
 	return nil
 }
 
