@@ -44,6 +44,7 @@ type Supervisor struct {
 	notify      *kernel.NotifySocket
 	interfaces  []int // indices of the host's links to the container, for machined
 	notifier    machined.Notifier
+	boot        bootProgress
 	registered  bool
 	machineFile bool // written
 	recorded    bool // the settings are
