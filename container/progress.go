@@ -17,7 +17,7 @@ const (
 	// progressLimit ends the patience with a container that is busy for ever.
 	progressLimit = 2 * time.Hour
 	// progressWork is the processor time that is work: who waits for something needs less of it in an interval.
-	progressWork = progressInterval / 50
+	progressWork = progressInterval / 25
 )
 
 // bootProgress follows the boot of a container.

@@ -15,11 +15,11 @@ func TestBootProgress(t *testing.T) {
 		advanced, over bool
 	}{
 		{at: 5 * time.Second, worked: 0},
-		{at: 10 * time.Second, worked: 100 * time.Millisecond, advanced: true},
-		{at: 15 * time.Second, worked: 150 * time.Millisecond},
-		{at: 20 * time.Second, worked: 200 * time.Millisecond}, // since the last look, not since the last progress
-		{at: 25 * time.Second, worked: 200 * time.Millisecond, heard: true, advanced: true},
-		{at: 30 * time.Second, worked: 200 * time.Millisecond},
+		{at: 10 * time.Second, worked: 200 * time.Millisecond, advanced: true},
+		{at: 15 * time.Second, worked: 300 * time.Millisecond},
+		{at: 20 * time.Second, worked: 400 * time.Millisecond}, // since the last look, not since the last progress
+		{at: 25 * time.Second, worked: 400 * time.Millisecond, heard: true, advanced: true},
+		{at: 30 * time.Second, worked: 400 * time.Millisecond},
 		{at: progressLimit, worked: time.Minute, advanced: true},
 		{at: progressLimit + 5*time.Second, worked: 2 * time.Minute, advanced: true, over: true},
 		{at: 30 * time.Second, worked: 2 * time.Minute, heard: true, ready: true, advanced: true, over: true},

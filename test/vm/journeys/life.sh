@@ -89,11 +89,9 @@ check "as a failure, too" equal "$(show web Result)" exit-code
 check "systemctl status names the signal" contains "$(status web 30)" "terminated by signal 9"
 systemctl reset-failed "$(unit web)"
 
-# --- NotifyReady=yes: the start may take longer while the boot makes progress ---
-cp /etc/systemd/nspawn/web.nspawn "$FILES/web.nspawn"
+# --- NotifyReady=yes, which web has: the start may take longer while the boot makes progress ---
 mkdir -p /run/systemd/system/"$(unit web)".d
 printf '[Service]\nTimeoutStartSec=15s\n' >/run/systemd/system/"$(unit web)".d/start.conf
-printf '[Exec]\nNotifyReady=yes\n' >>/etc/systemd/nspawn/web.nspawn
 systemctl daemon-reload
 # job COMMAND: a job that the boot of web waits for.
 job() {
@@ -113,7 +111,6 @@ check "a boot that hangs is given up" not timeout 600 systemctl start "$(unit we
 check "because of the time-out" equal "$(show web Result)" timeout
 check "nothing is left of it" eventually 10 clean
 rm -r /run/systemd/system/"$(unit web)".d $root/etc/systemd/system/job.service $root/etc/systemd/system/multi-user.target.wants/job.service
-cp "$FILES/web.nspawn" /etc/systemd/nspawn/web.nspawn
 systemctl daemon-reload
 systemctl reset-failed "$(unit web)"
 check "web starts as before" start web || mend web || exit
