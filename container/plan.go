@@ -21,7 +21,6 @@ type Host struct {
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
-	AnyTree         bool // $SYSTEMD_NSPAWN_CHECK_OS_RELEASE says that what boots needs no os-release file
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
@@ -87,6 +86,8 @@ type Options struct {
 	ForwardJournal settings.ForwardJournal
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
 
+	Environment settings.Environment // of nspawn-exec itself
+
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
 
@@ -97,6 +98,10 @@ type Inside struct {
 	UUID           string
 	UserNamespace  bool
 	PrivateNetwork bool
+	WritableAPI    bool   // /sys, /proc/sys and so on can be written to
+	NetworkAPI     bool   // /proc/sys/net can, and of /sys there is what does not configure the host
+	ImageTmp       bool   // /tmp is that of the image
+	Service        string // the name of the container manager
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
 	Images         bool // disk images are mounted, the one it runs from or those of its mount stack

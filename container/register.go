@@ -84,7 +84,7 @@ func registerMachine(ctx context.Context, r machined.Registration) error {
 
 func (s *Supervisor) registration() machined.Registration {
 	r := machined.Registration{
-		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
+		Name: s.plan.Settings.Machine, Service: s.plan.Inside.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
 	}
 	if s.images.root() != nil {

@@ -112,7 +112,7 @@ func inner() []step[*first] {
 		{"close descriptors", nil, func(*first) error { return kernel.CloseDescriptors() }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
-		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
+		{"filter system calls", func(in *Inside) bool { return len(in.Filter) > 0 }, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
 		{"become user", func(in *Inside) bool { return in.Process != nil }, (*first).becomeUser},
 		{"execute payload", nil, (*first).execute},
 	}

@@ -107,7 +107,7 @@ func (s *Supervisor) explain(err error) error {
 }
 
 func (s *Supervisor) lockTree() error {
-	if os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
+	if s.plan.Options.Environment.NoLock {
 		return nil
 	}
 	if s.plan.Options.Image != "" {

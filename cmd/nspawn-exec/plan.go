@@ -15,6 +15,9 @@ import (
 
 // makePlan decides what to do. Disk images are open then, also after an error.
 func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Images, error) {
+	for _, warning := range cmd.Environment.Warnings {
+		log.print(container.Warning, warning)
+	}
 	r, err := readRequest(cmd, log)
 	if err != nil {
 		return nil, nil, err
@@ -114,6 +117,7 @@ func (r *request) openImages(notifier machined.Notifier, log *logger) (*containe
 	options := container.ImageOptions{
 		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
 		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix, AskNobody: r.cmd.NoAskPassword,
+		NoLock: r.cmd.Environment.NoLock,
 	}
 	tell := func(lines ...string) {
 		if err := notifier.Notify(lines...); err != nil {
@@ -131,7 +135,7 @@ func (r *request) decide(images *container.Images, log *logger) (*container.Plan
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Slice: cmd.Slice,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
-		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
+		Environment: cmd.Environment, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console
