@@ -55,6 +55,9 @@ func cleanMachine(machine string) error {
 		removeSharedDirectories(machine),
 		removeReceiverSockets(machine),
 	)
+	if _, ok := kernel.OwnControlGroup(); ok && !kernel.HasSystemd() {
+		err = errors.Join(err, kernel.RootControlGroup().Below(machineGroup(machine)).Kill())
+	}
 	_ = clearRecord(machine) // of a machine that runs it stays
 	return err
 }

@@ -200,7 +200,11 @@ func decideNetwork(p *Plan, host *Host) error {
 	}
 	p.Machine = machine
 	if len(machine.Links) > 0 && !host.HasNetworkd {
-		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: systemctl start networkd-lite")
+		start := "start networkd-lite"
+		if p.Options.HasSystemd {
+			start = "systemctl " + start
+		}
+		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
 	}
 	return nil
 }

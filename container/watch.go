@@ -188,7 +188,8 @@ func (s *Supervisor) lackOfMemory() string {
 		return ""
 	}
 	reason := "the host ran out of memory"
-	if unit, err := s.group.Parent().MemoryEvents(); err == nil && unit.Limited > 0 { // reached there, or further down
+	unit, _ := s.group.Parent().MemoryEvents()
+	if inside.Limited > 0 || unit.Limited > 0 {
 		reason = "it has reached its limit of memory (MemoryMax= of its unit)"
 	}
 	return fmt.Sprintf(": %s, the kernel has killed %d of its processes", reason, inside.Killed)
