@@ -31,9 +31,7 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 	s.boot.begun = time.Now()
 	if s.plan.Settings.Exec.NotifyReady {
 		s.tell(machined.Status("Container started, waiting until it is ready."), machined.LeaderPID(s.child.PID))
-		ticker := time.NewTicker(progressInterval)
-		defer ticker.Stop()
-		look = ticker.C
+		look = time.After(progressInterval)
 	} else {
 		s.tell(machined.LeaderPID(s.child.PID))
 		settled = time.After(settleTime)
@@ -69,8 +67,8 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 			settled = nil
 			s.tell(machined.Ready, machined.Status("Container running."))
 		case <-look:
-			if s.askForTime() {
-				look = nil
+			if look = nil; !s.askForTime() {
+				look = time.After(progressInterval)
 			}
 		case <-ping:
 			s.tell(machined.Ping)

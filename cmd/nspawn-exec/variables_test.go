@@ -120,3 +120,20 @@ func TestVariableOfHardwareAddress(t *testing.T) {
 	}
 	clean(t, root)
 }
+
+// $SYSTEMD_LOG_… of systemd-nspawn(1): an error is not printed by both, or is by both.
+func TestVariablesOfLogging(t *testing.T) {
+	root := newMergedRoot(t, "web")
+	for variable, silent := range map[string]bool{
+		"SYSTEMD_LOG_LEVEL=crit": true, "SYSTEMD_LOG_LEVEL=2": true, "SYSTEMD_LOG_LEVEL=err": false,
+		"SYSTEMD_LOG_LEVEL=loud": false, "SYSTEMD_LOG_TARGET=null": true, "SYSTEMD_LOG_TARGET=console": false,
+	} {
+		arguments := []string{"--private-users=no", "--private-network", "--timezone=off", "--resolv-conf=off", "--bind=/no/such", "/bin/echo", "payload runs"}
+		ours, theirs := nspawn(root, arguments...), oracle(t, root, arguments...)
+		ours.Env, theirs.Env = append(ours.Env, variable), append(theirs.Env, variable)
+		got, oracle := finish(t, ours), finish(t, theirs)
+		if refused(t, got); (got.stderr == "") != silent || (oracle.stderr == "") != silent {
+			t.Errorf("%s: %q, systemd-nspawn %q", variable, got.stderr, oracle.stderr)
+		}
+	}
+}
