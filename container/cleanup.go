@@ -36,9 +36,17 @@ func Cleanup(machine, directory string, images ...string) error {
 	return errors.Join(problems...)
 }
 
-// cleanMachine removes what is kept by the name of a machine that does not run.
+// cleanMachine removes what is kept by the name of a machine, unless that runs.
 func cleanMachine(machine string) error {
-	err := errors.Join(
+	lock, err := lockSoon(nameLock(machine), false)
+	if errors.Is(err, kernel.ErrBusy) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	err = errors.Join(
 		cleanLinks(machine),
 		cleanSettings(machine),
 		removeStaleTemporaries(machine),
@@ -47,7 +55,10 @@ func cleanMachine(machine string) error {
 		removeSharedDirectories(machine),
 		removeReceiverSockets(machine),
 	)
-	clearRecord(machine)
+	if _, ok := kernel.OwnControlGroup(); ok && !kernel.HasSystemd() {
+		err = errors.Join(err, kernel.RootControlGroup().Below(machineGroup(machine)).Kill())
+	}
+	_ = clearRecord(machine) // of a machine that runs it stays
 	return err
 }
 

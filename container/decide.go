@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"nspawnkit/container/capability"
 	"nspawnkit/container/seccomp"
+	"nspawnkit/machined"
 	"nspawnkit/settings"
 )
 
@@ -17,7 +19,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideNested, decideNesting, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,
-		decideNetwork, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload, warnOfScope,
+		decideNetwork, decideEnvironment, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload, warnOfScope,
 	}
 	for _, step := range steps {
 		if err := step(plan, &host); err != nil {
@@ -43,7 +45,7 @@ func checkRoot(p *Plan, host *Host) error {
 		return at(&p.Settings, "Exec.Ephemeral", errors.New("may not be combined with --template"))
 	case path.Clean(directory) == "/" && !p.Settings.Exec.Ephemeral && p.Settings.Files.Volatile != "yes" && p.Settings.Files.Volatile != "state":
 		return errors.New("the host's root directory cannot be the container's, but for --ephemeral, --volatile=yes and --volatile=state: both would write to the same /var")
-	case p.Settings.Exec.Boot && !host.Root.HasOSRelease && !host.AnyTree:
+	case p.Settings.Exec.Boot && !host.Root.HasOSRelease && !p.Options.Environment.AnyTree:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (os-release file is missing), refusing", directory)
 	case !p.Settings.Exec.Boot && !host.Root.HasUsr:
 		return fmt.Errorf("directory %s doesn't look like it has an OS tree (/usr/ directory is missing), refusing", directory)
@@ -149,6 +151,10 @@ func decideCapabilities(p *Plan, host *Host) error {
 }
 
 func decideFilter(p *Plan, host *Host) error {
+	if p.Options.Environment.NoFilter {
+		p.warn("$SYSTEMD_SECCOMP=0: system calls are not filtered")
+		return nil
+	}
 	filter := p.Settings.Exec.SystemCallFilter
 	program, err := seccomp.Program(seccomp.Policy{
 		Capabilities: p.Inside.Capabilities, Keyring: p.Users.Namespace, Filter: filter, Architecture: host.Architecture,
@@ -195,9 +201,32 @@ func decideNetwork(p *Plan, host *Host) error {
 	if err != nil {
 		return at(s, "Network.Zone", err)
 	}
+	if mac := p.Options.Environment.MAC; mac != "" && s.Network.VirtualEthernet {
+		machine.Links[0].ContainerMAC = mac
+	} else if mac != "" {
+		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
+	}
 	p.Machine = machine
 	if len(machine.Links) > 0 && !host.HasNetworkd {
-		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: systemctl start networkd-lite")
+		start := "start networkd-lite"
+		if p.Options.HasSystemd {
+			start = "systemctl " + start
+		}
+		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
+	}
+	return nil
+}
+
+// decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.
+func decideEnvironment(p *Plan, _ *Host) error {
+	e, in := p.Options.Environment, &p.Inside
+	in.WritableAPI, in.NetworkAPI = e.Writable == settings.WritableYes, in.PrivateNetwork || e.Writable == settings.WritableNetwork
+	in.ImageTmp, in.Service = e.ImageTmp, cmp.Or(e.Service, machined.Service)
+	switch {
+	case in.WritableAPI && p.Users.Namespace:
+		return errors.New("$SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 may not be combined with --private-users")
+	case e.Writable == settings.WritableNetwork && p.Users.Namespace && !in.PrivateNetwork:
+		return errors.New("$SYSTEMD_NSPAWN_API_VFS_WRITABLE=network with --private-users needs --private-network")
 	}
 	return nil
 }

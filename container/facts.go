@@ -29,7 +29,6 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
 		Localtime:    gatherLocaltime(),
-		AnyTree:      os.Getenv("SYSTEMD_NSPAWN_CHECK_OS_RELEASE") == "0",
 	}
 	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if data, err := os.ReadFile(path); err == nil {

@@ -24,6 +24,7 @@ type ImageOptions struct {
 	ReadOnly  bool
 	Ephemeral bool
 	DryRun    bool // only look: nothing is locked, copied or written to
+	NoLock    bool // do not lock the image
 	Quiet     bool
 	Suffix    string // of the copy of an ephemeral container
 	AskNobody bool   // for a password
@@ -69,7 +70,7 @@ const detachPatience = 10 * time.Second
 // lock keeps others from writing to the image; a copy belongs to one container anyway.
 func (i *Image) lock() (err error) {
 	i.options.ReadOnly = i.options.ReadOnly || i.options.DryRun || !i.options.Ephemeral && kernel.MarkedReadOnly(i.options.Path)
-	if i.options.DryRun || os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
+	if i.options.DryRun || i.options.NoLock {
 		return nil
 	}
 	if i.options.Ephemeral {

@@ -190,7 +190,7 @@ func (f *first) mountAPI() error {
 	if err := f.mountSys(); err != nil {
 		return err
 	}
-	for _, m := range innerTrees() {
+	for _, m := range innerTrees(&f.plan) {
 		tree, err := kernel.NewFileSystem(m.fstype, m.attributes, m.options...)
 		if err != nil {
 			return err
@@ -207,7 +207,7 @@ func (f *first) mountSys() error {
 	if f.passed.sys != nil {
 		return f.attach(*f.passed.sys, "/sys")
 	}
-	if err := f.attach(f.sys, "/sys"); err != nil || !f.plan.PrivateNetwork {
+	if err := f.attach(f.sys, "/sys"); err != nil || !f.plan.NetworkAPI {
 		return err
 	}
 	parts := make(map[string]kernel.Tree)
@@ -238,7 +238,7 @@ func (f *first) mountSys() error {
 		return err
 	}
 	place.Close()
-	return f.remount("/sys", noSUIDDevExec|kernel.ReadOnly)
+	return f.remount("/sys", readOnlyAPI(&f.plan))
 }
 
 // remount changes the attributes of the mount at an API path.

@@ -46,14 +46,22 @@ func hostTrees() (dev, run mount) {
 func kernelTrees(in *Inside) []mount {
 	trees := []mount{{target: "/proc", fstype: "proc", attributes: noSUIDDevExec}}
 	if in.PrivateNetwork || !in.UserNamespace {
-		trees = append(trees, mount{target: "/sys", fstype: "sysfs", attributes: noSUIDDevExec | kernel.ReadOnly})
+		trees = append(trees, mount{target: "/sys", fstype: "sysfs", attributes: readOnlyAPI(in)})
 	}
 	return append(trees, wholeTrees(in)...)
 }
 
+// readOnlyAPI are the attributes of what shows the kernel.
+func readOnlyAPI(in *Inside) uint64 {
+	if in.WritableAPI {
+		return noSUIDDevExec
+	}
+	return noSUIDDevExec | kernel.ReadOnly
+}
+
 // innerTrees are made inside, in this order.
-func innerTrees() []mount {
-	return []mount{
+func innerTrees(in *Inside) []mount {
+	mounts := []mount{
 		{target: "/tmp", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
 			options: options("mode", "01777", "size", "10%", "nr_inodes", "400k")},
 		{target: "/dev/shm", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
@@ -63,6 +71,10 @@ func innerTrees() []mount {
 		{target: "/dev/mqueue", fstype: "mqueue", attributes: noSUIDDevExec},
 		{target: "/sys/fs/cgroup", fstype: "cgroup2", attributes: noSUIDDevExec},
 	}
+	if in.ImageTmp {
+		return mounts[1:]
+	}
+	return mounts
 }
 
 // sysDirectories are what the container sees of sysfs when it has a network of its own; the rest of /sys is empty.
@@ -74,19 +86,28 @@ func sysDirectories() []string {
 // unmount them.
 func procMounts(in *Inside) []mount {
 	const readOnly = noSUIDDevExec | kernel.ReadOnly
+	if in.WritableAPI {
+		return hiddenFiles()
+	}
 	mounts := []mount{{target: "/proc/sys", from: "/proc/sys", attributes: readOnly}}
-	if in.PrivateNetwork {
+	if in.NetworkAPI {
 		mounts = append([]mount{{target: "/proc/sys/net", from: "/proc/sys/net", attributes: noSUIDDevExec}}, mounts...)
 	}
-	for _, file := range []string{"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list"} {
-		mounts = append(mounts, mount{target: "/proc/" + file, from: inaccessibleFile, attributes: readOnly, optional: true})
-	}
+	mounts = append(mounts, hiddenFiles()...)
 	for _, directory := range []string{"acpi", "apm", "asound", "bus", "fs", "irq", "scsi"} {
 		path := "/proc/" + directory
 		mounts = append(mounts, mount{target: path, from: path, attributes: readOnly, optional: true})
 	}
 	if in.Nesting {
 		mounts = append(mounts, mount{target: wholeDirectory, from: inaccessible + "/dir", attributes: readOnly})
+	}
+	return mounts
+}
+
+// hiddenFiles tell about the host, or drive it.
+func hiddenFiles() (mounts []mount) {
+	for _, file := range []string{"kallsyms", "kcore", "keys", "sysrq-trigger", "timer_list"} {
+		mounts = append(mounts, mount{target: "/proc/" + file, from: inaccessibleFile, attributes: noSUIDDevExec | kernel.ReadOnly, optional: true})
 	}
 	return mounts
 }
@@ -154,7 +175,7 @@ func runNodes(in *Inside) []kernel.Node {
 	nodes := []kernel.Node{
 		{Path: "host", Mode: kernel.Directory | 0o755},
 		{Path: "host/incoming", Mode: kernel.Directory | 0o600}, {Path: "host/unix-export", Mode: kernel.Directory | 0o755},
-		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: "systemd-nspawn\n"},
+		{Path: "host/container-manager", Mode: kernel.Regular | 0o444, Data: in.Service + "\n"},
 		{Path: "host/container-uuid", Mode: kernel.Regular | 0o444, Data: in.UUID + "\n"},
 		{Path: "host/inaccessible", Mode: kernel.Directory | 0o555},
 	}

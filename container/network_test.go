@@ -42,7 +42,7 @@ func TestNobodyServesTheNetwork(t *testing.T) {
 		warning string
 	}{
 		"no link": {func(*settings.Settings) {}, ""},
-		"link":    {func(s *settings.Settings) { s.Network.VirtualEthernet = true }, "systemctl start networkd-lite"},
+		"link":    {func(s *settings.Settings) { s.Network.VirtualEthernet = true }, ": start networkd-lite"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := mustDecide(t, func(s *settings.Settings, _ *Options, h *Host) {

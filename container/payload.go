@@ -68,7 +68,7 @@ func programs(name string) []string {
 // systemd-nspawn(1) promise the payload. The container_uuid is added when the supervisor knows it.
 func environment(p *Plan, host *Host) []string {
 	variables := []string{
-		"PATH=" + searchPath, "container=systemd-nspawn", "HOME=/root", "USER=root", "LOGNAME=root",
+		"PATH=" + searchPath, "container=" + p.Inside.Service, "HOME=/root", "USER=root", "LOGNAME=root",
 		"NOTIFY_SOCKET=" + notifySocket,
 	}
 	if p.unprivileged() { // whose name and home are not known yet

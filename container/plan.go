@@ -21,7 +21,6 @@ type Host struct {
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
-	AnyTree         bool // $SYSTEMD_NSPAWN_CHECK_OS_RELEASE says that what boots needs no os-release file
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
@@ -106,6 +105,8 @@ type Options struct {
 	BindUserGroups []string // of --bind-user-group=: groups that bound users are members of
 
 	Sockets     Sockets
+	Environment settings.Environment // of nspawn-exec itself
+
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
 }
 
@@ -122,8 +123,12 @@ type Inside struct {
 	UUID           string
 	UserNamespace  bool
 	PrivateNetwork bool
-	Nesting        bool // container runtimes run inside
-	BoundDevices   bool // device nodes are the host's
+	Nesting        bool   // container runtimes run inside
+	BoundDevices   bool   // device nodes are the host's
+	WritableAPI    bool   // /sys, /proc/sys and so on can be written to
+	NetworkAPI     bool   // /proc/sys/net can, and of /sys there is what does not configure the host
+	ImageTmp       bool   // /tmp is that of the image
+	Service        string // the name of the container manager
 	ReadOnly       bool
 	Ephemeral      bool // runs from a copy
 	Images         bool // disk images are mounted, the one it runs from or those of its mount stack

@@ -40,6 +40,7 @@ func imageSteps() []step[*Image] {
 func supervisor() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"lock directory tree", nil, (*Supervisor).lockTree},
+		{"lock name", nil, (*Supervisor).lockName},
 		{"pick user range", userNamespace, (*Supervisor).pickUsers},
 		{"load credentials", credentials, (*Supervisor).loadCredentials},
 		{"clear what a killed container left", nil, (*Supervisor).clearStale},
@@ -118,7 +119,7 @@ func inner() []step[*first] {
 		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
-		{"filter system calls", nil, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
+		{"filter system calls", func(in *Inside) bool { return len(in.Filter) > 0 }, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
 		{"become user", func(in *Inside) bool { return in.Process != nil }, (*first).becomeUser},
 		{"execute payload", nil, (*first).execute},
 	}

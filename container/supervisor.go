@@ -1,7 +1,6 @@
 package container
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +47,7 @@ type Supervisor struct {
 	notify      *kernel.NotifySocket
 	interfaces  []int // indices of the host's links to the container, for machined
 	notifier    machined.Notifier
+	boot        bootProgress
 	registered  bool
 	machineFile bool // written
 	recorded    bool // the settings are
@@ -117,7 +117,7 @@ func (s *Supervisor) explain(err error) error {
 }
 
 func (s *Supervisor) lockTree() error {
-	if os.Getenv("SYSTEMD_NSPAWN_LOCK") == "0" {
+	if s.plan.Options.Environment.NoLock {
 		return nil
 	}
 	if s.plan.Options.Image != "" {
@@ -150,7 +150,7 @@ func lockPlace(place string, shared bool) (locks []*kernel.Lock, err error) {
 		lock, err := lockSoon(path, shared)
 		switch {
 		case errors.Is(err, kernel.ErrBusy):
-			return locks, fmt.Errorf("directory tree %s is currently busy: another container runs from it", place)
+			return locks, fmt.Errorf("directory tree %s is currently busy: %s runs from it", place, placeHolder(place))
 		case errors.Is(err, kernel.ErrReadOnlyFileSystem):
 			continue // nobody can have it there either
 		case err != nil:
@@ -424,28 +424,6 @@ func (s *Supervisor) waitReady() error {
 		return fmt.Errorf("the container's first process sent %d files", len(files))
 	}
 	s.notify = kernel.NotifySocketFrom(files[0])
-	return nil
-}
-
-func (s *Supervisor) register() error {
-	if s.plan.Options.Register == "no" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
-	defer cancel()
-	err := machined.Client{}.Register(ctx, s.registration())
-	switch {
-	case err == nil:
-		s.registered = true
-	case s.plan.Options.Register == "auto":
-		priority := Warning
-		if errors.Is(err, machined.ErrNoMachined) {
-			priority = Debug
-		}
-		s.log(priority, fmt.Sprintf("cannot register with systemd-machined, ignoring: %v", err))
-	default:
-		return err
-	}
 	return nil
 }
 

@@ -15,8 +15,13 @@ import (
 // "no internal processes" rule of cgroup v2 demands.
 func (s *Supervisor) splitControlGroup() error {
 	own, ok := kernel.OwnControlGroup()
-	if !ok || !s.plan.Options.KeepUnit {
+	switch {
+	case !ok:
 		return nil
+	case !s.plan.Options.KeepUnit && !s.plan.Options.HasSystemd:
+		return s.makeControlGroup()
+	case !s.plan.Options.KeepUnit:
+		return nil // there will be a scope
 	}
 	unit := own.Parent()
 	if own.Name() != "supervisor" { // the service manager has done it where it knows DelegateSubgroup= (systemd 254)
@@ -35,6 +40,26 @@ func (s *Supervisor) splitControlGroup() error {
 	}
 	s.group = &payload
 	return unit.EnableControllers()
+}
+
+// machineGroup names the control group of a container on a host without units. It is below the root, where "--cleanup" finds it: who
+// manages control groups there leaves them alone that it did not make.
+func machineGroup(machine string) string { return "machine-" + machine }
+
+// makeControlGroup gives the payload a control group of its own, so that a systemd inside has something to divide. A host that
+// does not let us, as a container may not, is no reason not to start.
+func (s *Supervisor) makeControlGroup() error {
+	root := kernel.RootControlGroup()
+	group, err := root.Child(machineGroup(s.plan.Settings.Machine))
+	if err != nil {
+		s.log(Debug, fmt.Sprintf("cannot make a control group, ignoring: %v", err))
+		return nil
+	}
+	s.group = &group
+	if err := root.EnableControllers(); err != nil { // processes beside it keep controllers from being handed down
+		s.log(Debug, fmt.Sprintf("cannot hand down controllers, ignoring: %v", err))
+	}
+	return nil
 }
 
 // startScope puts a container that does not run in a unit of its own into one: a scope of machine.slice, or of --slice=. A

@@ -1,16 +1,12 @@
 package container
 
 import (
-	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"nspawnkit/container/kernel"
-	"nspawnkit/machined"
 	"nspawnkit/network"
 	"nspawnkit/network/kernel/link"
 )
@@ -24,14 +20,13 @@ const (
 	Debug   = 7
 )
 
-// registerTimeout bounds a call to systemd-machined, which may have to be started first.
-const registerTimeout = 25 * time.Second
-
 // clearStale removes what a container of this name left that was killed together with its supervisor. Nobody else uses the
-// name: the directory tree is locked.
+// name: it is locked.
 func (s *Supervisor) clearStale() error {
 	if s.plan.Options.Register != "no" {
-		clearRecord(s.plan.Settings.Machine)
+		if err := clearRecord(s.plan.Settings.Machine); err != nil {
+			return err
+		}
 	}
 	if err := removeStaleTemporaries(s.plan.Settings.Machine); err != nil {
 		return err
@@ -46,17 +41,6 @@ func (s *Supervisor) clearStale() error {
 		return nil
 	}
 	return removeLinks(s.plan.Machine)
-}
-
-// clearRecord drops the machine from systemd-machined's list if its init is gone.
-func clearRecord(machine string) {
-	ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
-	defer cancel()
-	client := machined.Client{}
-	leader, err := client.Leader(ctx, machine)
-	if err == nil && !kernel.ProcessExists(leader) {
-		_ = client.Unregister(ctx, machine)
-	}
 }
 
 func removeLinks(machine network.Machine) error {
@@ -93,18 +77,6 @@ func vethFor(l network.MachineLink, pid int) (link.Veth, error) {
 		Name: l.Host, Addr: host, PeerName: l.Container, PeerAddr: container, PeerPID: pid,
 		Bridge: l.Bridge, Zone: strings.HasPrefix(l.Bridge, network.ZonePrefix),
 	}, nil
-}
-
-func (s *Supervisor) registration() machined.Registration {
-	r := machined.Registration{
-		Name: s.plan.Settings.Machine, Service: machined.Service, Class: machined.ClassContainer, Leader: s.child.PID,
-		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
-	}
-	if s.images.root() != nil {
-		r.RootDirectory = "" // only this process sees it
-	}
-	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))
-	return r
 }
 
 // openRootTree makes the detached mount that becomes the container's root.

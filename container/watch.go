@@ -18,6 +18,10 @@ type End struct {
 	Status int  // exit status of nspawn-exec, if not
 }
 
+// settleTime is how long a payload must live to count as started. What dies at once, such as an init that the host cannot run, was
+// never ready.
+const settleTime = 50 * time.Millisecond
+
 // RebootStatus is the exit status that makes the unit start the container again (RestartForceExitStatus=).
 const RebootStatus = 133
 
@@ -25,15 +29,14 @@ const RebootStatus = 133
 // manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT,
 // SIGWINCH.
 func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (End, error) {
-	ready := machined.Ready
-	status := machined.Status("Container running.")
+	var settled, look <-chan time.Time
+	s.boot.begun = time.Now()
 	if s.plan.Settings.Exec.NotifyReady {
-		status = machined.Status("Container started, waiting until it is ready.")
-	}
-	if s.plan.Settings.Exec.NotifyReady {
-		s.tell(status, machined.LeaderPID(s.child.PID))
+		s.tell(machined.Status("Container started, waiting until it is ready."), machined.LeaderPID(s.child.PID))
+		look = time.After(progressInterval)
 	} else {
-		s.tell(ready, status, machined.LeaderPID(s.child.PID))
+		s.tell(machined.LeaderPID(s.child.PID))
+		settled = time.After(settleTime)
 	}
 	ended := make(chan waited, 1)
 	go func() {
@@ -58,7 +61,18 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 		case end := <-ended:
 			console.drain()
 			console.stop()
-			return s.classify(end)
+			result, err := s.classify(end)
+			if settled != nil && err == nil && (result.Reboot || result.Status == 0) {
+				s.tell(machined.Ready) // it was quick, but did what it was to do
+			}
+			return result, err
+		case <-settled:
+			settled = nil
+			s.tell(machined.Ready, machined.Status("Container running."))
+		case <-look:
+			if look = nil; !s.askForTime() {
+				look = time.After(progressInterval)
+			}
 		case <-ping:
 			s.tell(machined.Ping)
 		case request := <-console.requests:
@@ -71,6 +85,7 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 			case syscall.SIGHUP, syscall.SIGQUIT: // there is no time, but for giving the terminal back
 				halting = true
 			}
+			settled, look = nil, nil // what is asked to stop is not ready, nor needs longer for it
 			s.onStop(&halting)
 		}
 	}
@@ -134,6 +149,7 @@ func (s *Supervisor) forward(message []byte, descriptors kernel.Descriptors, sta
 		s.log(Debug, err.Error())
 		return true
 	}
+	s.boot.hear(notification["READY"] == "1")
 	lines := notification.Forward(s.plan.Settings.Exec.NotifyReady)
 	ready := slices.Contains(lines, machined.Ready)
 	if by, ok := notification.Extension(); ok && starting && !ready {
@@ -159,8 +175,13 @@ func (s *Supervisor) classify(end waited) (End, error) {
 		return End{Status: 1}, end.err
 	case status.Exited() && status.ExitStatus() == RebootStatus:
 		return End{Status: 1}, fmt.Errorf("container %s ended with status %d, which stands for a reboot here", machine, RebootStatus)
-	case status.Exited():
+	case status.Exited() && status.ExitStatus() != 0:
+		text := fmt.Sprintf("Container %s failed with exit status %d.", machine, status.ExitStatus())
+		s.log(Info, text)
+		s.tell(machined.Status(text))
 		return End{Status: status.ExitStatus()}, nil
+	case status.Exited():
+		return End{}, nil
 	case status.Signaled() && status.Signal() == syscall.SIGINT:
 		s.log(Info, fmt.Sprintf("Container %s has been shut down.", machine))
 		return End{}, nil
@@ -168,5 +189,22 @@ func (s *Supervisor) classify(end waited) (End, error) {
 		s.log(Info, fmt.Sprintf("Container %s is being rebooted.", machine))
 		return End{Reboot: true, Status: RebootStatus}, nil
 	}
-	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %d", machine, end.status.Signal())
+	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %d%s", machine, end.status.Signal(), s.lackOfMemory())
+}
+
+// lackOfMemory says that the kernel killed processes of the container and why, for the end of an error; nothing if it did not.
+func (s *Supervisor) lackOfMemory() string {
+	if s.group == nil {
+		return ""
+	}
+	inside, err := s.group.MemoryEvents()
+	if err != nil || inside.Killed == 0 {
+		return ""
+	}
+	reason := "the host ran out of memory"
+	unit, _ := s.group.Parent().MemoryEvents()
+	if inside.Limited > 0 || unit.Limited > 0 {
+		reason = "it has reached its limit of memory (MemoryMax= of its unit)"
+	}
+	return fmt.Sprintf(": %s, the kernel has killed %d of its processes", reason, inside.Killed)
 }

@@ -49,6 +49,8 @@ type CommandLine struct {
 
 	ForwardJournal ForwardJournal // --forward-journal=, --forward-journal-max-use=, …
 
+	Environment Environment // of nspawn-exec itself
+
 	Credentials []Credential // --set-credential=, --load-credential=, each ID once
 
 	// Parameters are the arguments behind the options: the command, or with --boot the arguments of init.
@@ -99,6 +101,7 @@ func (c *CommandLine) LoadFrom(folders *Folders) (*File, []Problem) {
 // the value from there. The error is for people and names the option.
 func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 	c := CommandLine{Settings: SettingsYes, Register: "auto", environ: environ}
+	environmentErr := c.takeEnvironment()
 	g := getopt{args: args}
 	for {
 		o, argument, err := g.next()
@@ -118,6 +121,9 @@ func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 	c.Parameters = g.args
 	if err := c.check(); err != nil {
 		return c, err
+	}
+	if environmentErr != nil && !c.Cleanup {
+		return c, environmentErr
 	}
 	return c, c.finishForwardJournal()
 }

@@ -224,8 +224,9 @@ func setOOMScoreAdjust(s *Settings, v value) error {
 	return err
 }
 
+// setHostname takes no longer label than DNS has from a file, but the name of any machine from the command line, as systemd-nspawn.
 func setHostname(s *Settings, v value) error {
-	if label, _, _ := strings.Cut(v.text, "."); v.text != "" && !ValidMachineName(v.text) || len(label) > 63 { // DNS has no longer label
+	if label, _, _ := strings.Cut(v.text, "."); v.text != "" && !ValidMachineName(v.text) || len(label) > 63 && v.origin.Option == "" {
 		return errors.New("not a valid host name")
 	}
 	s.Exec.Hostname = v.text

@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -149,4 +151,29 @@ func TestBrokenMachineState(t *testing.T) {
 	cleanup(t, root)
 	clean(t, root)
 	refused(t, run(t, root, "--machine=../../etc", "--cleanup"), "../../etc")
+}
+
+// A name stands for one container, from whichever tree: the second one touches nothing of the first, nor does --cleanup.
+func TestNameInUse(t *testing.T) {
+	root, other := newRoot(t, "web"), newRoot(t, "other")
+	c := begin(t, root, append([]string{"--network-veth"}, sleeper...)...)
+	before := leftovers(t, root)
+	r := run(t, other, "--machine=web", "--network-veth", "/bin/echo", "payload runs")
+	refused(t, r)
+	want := fmt.Sprintf("lock name: machine web is running already: process %d runs it from %s\n", c.cmd.Process.Pid, root)
+	if r.stderr != want {
+		t.Errorf("%q, want %q", r.stderr, want)
+	}
+	r = run(t, root, "--machine=other", "/bin/echo", "payload runs")
+	refused(t, r, fmt.Sprintf("directory tree %s is currently busy: machine web, process %d runs from it", root, c.cmd.Process.Pid))
+	if r := run(t, other, "--machine=web", "--cleanup"); r.status != 0 || r.stderr != "" {
+		t.Errorf("--cleanup: status %d: %s", r.status, r.stderr)
+	}
+	if after := leftovers(t, root); !slices.Equal(before, after) {
+		t.Errorf("of the running container there is %q, want %q", after, before)
+	}
+	c.signal(syscall.SIGTERM)
+	c.wait()
+	shell(t, other, "true", "--machine=web", "--network-veth")
+	clean(t, root)
 }

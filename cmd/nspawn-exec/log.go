@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"nspawnkit/container"
 	"nspawnkit/settings"
@@ -15,21 +16,62 @@ type logger struct {
 	out    io.Writer
 	prefix bool
 	quiet  bool
+	log    logOptions
 }
 
+// newLogger follows the environment; what it cannot follow it says first.
 func newLogger() *logger {
-	return &logger{out: os.Stderr, prefix: os.Getenv("JOURNAL_STREAM") != ""}
+	options, warnings := parseLogOptions(os.Getenv)
+	l := &logger{out: os.Stderr, prefix: options.target == "journal" || options.prefixed, log: options}
+	switch options.target {
+	case "null":
+		l.out = io.Discard
+	case "kmsg":
+		if kmsg, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0); err == nil { // closed by the end of the program
+			l.out, l.prefix = kmsg, true
+			l.log.name = fmt.Sprintf("nspawn-exec[%d]: ", os.Getpid())
+		} else {
+			warnings = append(warnings, fmt.Sprintf("$SYSTEMD_LOG_TARGET=kmsg: %v, ignoring", err))
+		}
+	}
+	for _, warning := range warnings {
+		l.print(container.Warning, warning)
+	}
+	return l
 }
 
-// print prints one message of a syslog(3) priority. --quiet leaves warnings and errors.
+// print prints one message of a syslog(3) priority. --quiet leaves warnings, errors and what one looks for by a level of debug.
 func (l *logger) print(priority int, text string) {
+	isInfo := priority == container.Notice || priority == container.Info
 	switch {
-	case l.quiet && priority > container.Warning && !l.prefix, priority >= container.Debug && !l.prefix:
+	case priority > l.log.level, l.quiet && isInfo && !l.prefix:
 	case l.prefix:
-		fmt.Fprintf(l.out, "<%d>%s\n", priority, text)
+		fmt.Fprintf(l.out, "<%d>%s%s\n", priority, l.log.name, text)
 	default:
+		if l.log.time {
+			text = time.Now().Format("Mon 2006-01-02 15:04:05 MST ") + text
+		}
+		if l.log.color {
+			text = colored(priority, text)
+		}
 		fmt.Fprintln(l.out, text)
 	}
+}
+
+// colored is how systemd's programs show a priority on a terminal.
+func colored(priority int, text string) string {
+	const bold, red, yellow, grey, normal = "\x1b[0;1;39m", "\x1b[0;1;31m", "\x1b[0;1;38:5:185m", "\x1b[0;38:5:245m", "\x1b[0m"
+	switch {
+	case priority <= container.Error:
+		return red + text + normal
+	case priority == container.Warning:
+		return yellow + text + normal
+	case priority == container.Notice:
+		return bold + text + normal
+	case priority >= container.Debug:
+		return grey + text + normal
+	}
+	return text
 }
 
 // problems prints the warnings and, if there are several, all errors. The error returned, which the caller prints and which

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -67,9 +68,79 @@ func mentions(messages []string, text string) bool {
 func TestReadyWhenStarted(t *testing.T) {
 	manager := newServiceManager(t)
 	c := launch(t, manager.watch(nspawn(newRoot(t, "web"), sleeper...)))
-	manager.expect("READY=1")
+	before := manager.expect("READY=1")
+	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.init())); err != nil || !strings.HasSuffix(program, "/bin/busybox") {
+		t.Errorf("ready when %s runs as process 1: %v", program, err)
+	}
+	if !mentions(before, fmt.Sprintf("X_NSPAWN_LEADER_PID=%d", c.init())) {
+		t.Errorf("no process 1 in %q", before)
+	}
 	c.signal(syscall.SIGTERM)
 	c.wait()
+}
+
+// A container that dies at once was never ready, unless it has done what it was to do; with NotifyReady=yes its word counts.
+func TestReadyOnlyWhenTrue(t *testing.T) {
+	for name, test := range map[string]struct {
+		payload []string
+		last    string
+		ready   bool
+	}{
+		"not there":        {[]string{"/bin/nothing"}, "STATUS=execute payload: execute /bin/nothing: no such file or directory", false},
+		"not to be set up": {[]string{"--chdir=/no/such", "/bin/true"}, "STATUS=execute payload: change directory: open /no/such: no such file or directory", false},
+		"fails at once":    {[]string{"/bin/sh", "-c", "exit 7"}, "STATUS=Container web failed with exit status 7.", false},
+		"done at once":     {[]string{"/bin/true"}, "READY=1", true},
+		"reboots at once":  {[]string{"/bin/payload", "reboot"}, "READY=1", true},
+		"says nothing":     {[]string{"--notify-ready=yes", "/bin/sh", "-c", "sleep 0.1; exit 1"}, "STATUS=Container web failed with exit status 1.", false},
+		"says it is ready": {[]string{"--notify-ready=yes", "/bin/payload", "notify", "READY=1"}, "READY=1", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			manager := newServiceManager(t)
+			finish(t, manager.watch(nspawn(newRoot(t, "web"), test.payload...)))
+			if before := manager.expect(test.last); mentions(before, "READY=1") {
+				t.Errorf("ready too early: %q", before)
+			}
+			if !test.ready && len(manager.messages) > 0 {
+				t.Errorf("more after the end: %q", <-manager.messages)
+			}
+		})
+	}
+}
+
+// The start may take longer as long as the container's init speaks, or its processes work; not while they wait.
+func TestMoreTimeWhileBooting(t *testing.T) {
+	const more = "EXTEND_TIMEOUT_USEC=60000000"
+	t.Run("speaks once", func(t *testing.T) {
+		manager := newServiceManager(t)
+		launch(t, manager.watch(nspawn(newRoot(t, "web"), "--notify-ready=yes", "/bin/payload", "init",
+			"notify", "STATUS=booting", "pause", "11000", "notify", "READY=1")))
+		manager.expect("STATUS=Container running: booting")
+		if before := manager.expect("READY=1"); len(before) != 1 || before[0] != more {
+			t.Errorf("heard %q", before)
+		}
+	})
+	t.Run("works", func(t *testing.T) {
+		manager, unit := newServiceManager(t), newControlGroup(t)
+		directory, err := os.Open(unit)
+		must(t, err)
+		defer directory.Close()
+		cmd := manager.watch(nspawn(newRoot(t, "web"), "--notify-ready=yes", "--kill-signal=SIGKILL", "/bin/sh", "-c", "while :; do :; done"))
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())}
+		c := launch(t, cmd)
+		manager.expect(more)
+		c.signal(syscall.SIGTERM)
+		c.wait()
+	})
+	t.Run("ready at once", func(t *testing.T) {
+		manager := newServiceManager(t)
+		launch(t, manager.watch(nspawn(newRoot(t, "web"), sleeper...)))
+		manager.expect("READY=1")
+		select {
+		case message := <-manager.messages:
+			t.Errorf("heard %q", message)
+		case <-time.After(6 * time.Second):
+		}
+	})
 }
 
 // NotifyReady=yes: only the container's init says when it is ready, and nothing that would govern the host's unit passes.

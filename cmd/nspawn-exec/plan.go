@@ -19,6 +19,9 @@ func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, warning := range cmd.Environment.Warnings {
+		log.print(container.Warning, warning)
+	}
 	r, err := readRequest(cmd, log)
 	if err != nil {
 		return nil, nil, err
@@ -120,6 +123,7 @@ func (r *request) openImages(notifier machined.Notifier, log *logger) (*containe
 	options := container.ImageOptions{
 		Path: r.place, Line: r.cmd.Image, ReadOnly: r.settings.Files.ReadOnly || volatile != "" && volatile != "no",
 		Ephemeral: r.settings.Exec.Ephemeral, DryRun: r.cmd.DryRun, Quiet: r.cmd.Quiet, Suffix: r.suffix, AskNobody: r.cmd.NoAskPassword,
+		NoLock: r.cmd.Environment.NoLock,
 	}
 	tell := func(lines ...string) {
 		if err := notifier.Notify(lines...); err != nil {
@@ -137,7 +141,7 @@ func (r *request) decide(images *container.Images, log *logger) (*container.Plan
 	options := container.Options{
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Background: cmd.Background, Slice: cmd.Slice, Properties: cmd.Properties,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
-		BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
+		Environment: cmd.Environment, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console

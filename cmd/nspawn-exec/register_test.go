@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +20,8 @@ type registry struct {
 	machines map[string]map[string]any // parameters of Register by name
 	calls    []string
 	refuse   string // error of Register
+	busy     int    // so many times Register says that a machine exists which List does not know
+	stale    int    // dead leader of a machine that shows up just before Register
 }
 
 func newRegistry(t *testing.T) *registry {
@@ -71,6 +74,13 @@ func (r *registry) answer(method string, parameters map[string]any) map[string]a
 	switch {
 	case method == "Register" && r.refuse != "":
 		return failure(r.refuse)
+	case method == "Register" && r.busy > 0:
+		r.busy--
+		return failure("io.systemd.Machine.MachineExists")
+	case method == "Register" && r.stale != 0:
+		r.machines[name] = map[string]any{"leader": r.stale}
+		r.stale = 0
+		return failure("io.systemd.Machine.MachineExists")
 	case method == "Register" && known:
 		return failure("io.systemd.Machine.MachineExists")
 	case method == "Register":
@@ -133,8 +143,8 @@ func TestRegister(t *testing.T) {
 
 func TestRegisterRefused(t *testing.T) {
 	machined, root := newRegistry(t), newRoot(t, "web")
-	machined.refuse = "io.systemd.Machine.MachineExists"
-	refused(t, run(t, root, "--register=yes", "/bin/echo", "payload runs"), "machine exists")
+	machined.refuse = "org.varlink.service.PermissionDenied"
+	refused(t, run(t, root, "--register=yes", "/bin/echo", "payload runs"), "register with machined: register machine web: ", "PermissionDenied")
 	r := run(t, root, "--register=auto", "/bin/true")
 	if r.status != 0 || !strings.Contains(r.stderr, "cannot register with systemd-machined, ignoring") {
 		t.Errorf("status %d: %s", r.status, r.stderr)
@@ -143,4 +153,51 @@ func TestRegisterRefused(t *testing.T) {
 		t.Errorf("calls %q", machined.calls)
 	}
 	clean(t, root)
+}
+
+// A machine of that name that runs, whoever runs it, is not taken for a left-over; --register=no has nothing to do with it.
+func TestRegisteredNameInUse(t *testing.T) {
+	machined, root := newRegistry(t), newRoot(t, "web")
+	machined.machines["web"] = map[string]any{"leader": os.Getpid()}
+	before := digest(t, root)
+	for _, mode := range []string{"yes", "auto"} {
+		r := run(t, root, "--register="+mode, "/bin/echo", "payload runs")
+		refused(t, r)
+		want := fmt.Sprintf("clear what a killed container left: machine web is running already: systemd-machined knows it with process %d\n", os.Getpid())
+		if r.stderr != want {
+			t.Errorf("%s: %q, want %q", mode, r.stderr, want)
+		}
+	}
+	if digest(t, root) != before {
+		t.Error("the root directory changed")
+	}
+	shell(t, root, "true", "--register=no")
+	if len(machined.calls) != 0 {
+		t.Errorf("calls %q", machined.calls)
+	}
+	clean(t, root)
+}
+
+// A systemd-machined that has not noticed yet that the machine's former init is dead is waited for.
+func TestRegisterSoonAfterTheEnd(t *testing.T) {
+	dead := exec.Command("true")
+	must(t, dead.Run())
+	for name, test := range map[string]struct {
+		prepare func(*registry)
+		calls   string
+	}{
+		"known at the start":  {func(r *registry) { r.machines["web"] = map[string]any{"leader": dead.Process.Pid} }, "Unregister Register Unregister"},
+		"known later":         {func(r *registry) { r.stale = dead.Process.Pid }, "Register Unregister Register Unregister"},
+		"about to be removed": {func(r *registry) { r.busy = 3 }, "Register Register Register Register Unregister"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			machined, root := newRegistry(t), newRoot(t, "web")
+			test.prepare(machined)
+			shell(t, root, "true", "--register=yes")
+			if got := strings.Join(machined.calls, " "); got != test.calls {
+				t.Errorf("calls %q, want %q", got, test.calls)
+			}
+			clean(t, root)
+		})
+	}
 }

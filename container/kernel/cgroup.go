@@ -19,6 +19,9 @@ type ControlGroup struct{ directory string }
 // OwnControlGroup returns the control group this process is in, and false on hosts without the unified hierarchy.
 func OwnControlGroup() (ControlGroup, bool) { return controlGroupOf("self") }
 
+// RootControlGroup returns the control group of all processes in sight.
+func RootControlGroup() ControlGroup { return ControlGroup{controlGroupRoot} }
+
 // ControlGroup returns the control group the child is in.
 func (c *Child) ControlGroup() (ControlGroup, bool) { return controlGroupOf(strconv.Itoa(c.PID)) }
 
@@ -45,9 +48,14 @@ func (g ControlGroup) Name() string { return filepath.Base(g.directory) }
 // Parent returns the control group above.
 func (g ControlGroup) Parent() ControlGroup { return ControlGroup{filepath.Dir(g.directory)} }
 
+// Below names the control group of that name below, which may be missing.
+func (g ControlGroup) Below(name string) ControlGroup {
+	return ControlGroup{filepath.Join(g.directory, name)}
+}
+
 // Child returns the control group of that name below, making it if missing.
 func (g ControlGroup) Child(name string) (ControlGroup, error) {
-	child := ControlGroup{filepath.Join(g.directory, name)}
+	child := g.Below(name)
 	if err := os.Mkdir(child.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return child, fmt.Errorf("make control group: %w", err)
 	}

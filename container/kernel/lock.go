@@ -130,6 +130,15 @@ var ErrOtherFileSystem error = unix.EXDEV
 // Content returns what was written to the lock file.
 func (l *Lock) Content() ([]byte, error) { return io.ReadAll(io.NewSectionReader(l.file, 0, 1<<20)) }
 
+// Write replaces the content of the lock file.
+func (l *Lock) Write(text string) error {
+	err := l.file.Truncate(0)
+	if err == nil {
+		_, err = l.file.WriteAt([]byte(text), 0)
+	}
+	return err
+}
+
 // Append adds text to the lock file, for whoever finds the file later.
 func (l *Lock) Append(text string) error {
 	_, err := l.file.Seek(0, io.SeekEnd)

@@ -68,3 +68,50 @@ check "nothing is left after the kill" eventually 10 clean
 check "it starts again at once" start web || mend web || exit
 check "and boots" eventually 200 is_booted web
 check "with the same address as ever" equal "$(eventually 60 address web)" "$first_address"
+
+# --- out of memory ---
+note "a process inside takes more memory than MemoryMax= allows, and all processes go with it"
+echo 1 >"$(cgroup web)/payload/memory.oom.group"
+inside web systemd-run --quiet tail /dev/zero
+check "out of memory ends the unit" eventually 120 is_down web
+check "as a failure" equal "$(show web Result)" exit-code
+check "systemctl status says that it was the limit of memory" contains "$(status web 30)" "it has reached its limit of memory (MemoryMax= of its unit)"
+check "nothing is left after that" eventually 10 clean
+systemctl reset-failed "$(unit web)"
+check "it starts again after it ran out of memory" start web || mend web || exit
+eventually 200 is_booted web >/dev/null
+
+# --- the init dies ---
+note "a signal kills the container's init"
+kill -KILL "$(leader web)"
+check "the end of its init ends the unit" eventually 60 is_down web
+check "as a failure, too" equal "$(show web Result)" exit-code
+check "systemctl status names the signal" contains "$(status web 30)" "terminated by signal 9"
+systemctl reset-failed "$(unit web)"
+
+# --- NotifyReady=yes, which web has: the start may take longer while the boot makes progress ---
+mkdir -p /run/systemd/system/"$(unit web)".d
+printf '[Service]\nTimeoutStartSec=15s\n' >/run/systemd/system/"$(unit web)".d/start.conf
+systemctl daemon-reload
+# job COMMAND: a job that the boot of web waits for.
+job() {
+    printf '[Unit]\nBefore=multi-user.target\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sh -c "%s"\n' "$1" >$root/etc/systemd/system/job.service
+    ln -sf ../job.service $root/etc/systemd/system/multi-user.target.wants/job.service
+}
+mkdir -p $root/etc/systemd/system/multi-user.target.wants
+job 'timeout 40 dd if=/dev/zero of=/dev/null || true'
+began=$SECONDS
+check "a boot that works for longer than TimeoutStartSec= is waited for" start web
+check "until it says that it is ready" test $((SECONDS - began)) -ge 40
+check "which it is then" contains "$(status web 30)" "Container running: "
+stop web
+job 'sleep infinity'
+note "a boot that hangs"
+check "a boot that hangs is given up" not timeout 600 systemctl start "$(unit web)"
+check "because of the time-out" equal "$(show web Result)" timeout
+check "nothing is left of it" eventually 10 clean
+rm -r /run/systemd/system/"$(unit web)".d $root/etc/systemd/system/job.service $root/etc/systemd/system/multi-user.target.wants/job.service
+systemctl daemon-reload
+systemctl reset-failed "$(unit web)"
+check "web starts as before" start web || mend web || exit
+check "and boots as before" eventually 200 is_booted web

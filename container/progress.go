@@ -1,0 +1,61 @@
+package container
+
+import (
+	"sync"
+	"time"
+
+	"nspawnkit/machined"
+)
+
+// A container that is to say itself when it is ready (NotifyReady=yes) has more time to start than TimeoutStartSec= as long as its
+// boot makes progress: an upgrade at boot takes what it takes, and must not be killed (systemd issue 37295).
+const (
+	// progressInterval is how often progress is looked for.
+	progressInterval = 5 * time.Second
+	// progressGrace is how long the service manager waits at least from the last progress on. TimeoutStartSec= never gets shorter.
+	progressGrace = time.Minute
+	// progressLimit ends the patience with a container that is busy for ever.
+	progressLimit = 2 * time.Hour
+	// progressWork is the processor time that is work: who waits for something needs less of it in an interval.
+	progressWork = progressInterval / 25
+)
+
+// bootProgress follows the boot of a container.
+type bootProgress struct {
+	begun  time.Time
+	worked time.Duration // processor time that was used until the last look
+
+	mutex sync.Mutex // of what the goroutine that hears notifications sets
+	heard bool       // since the last look
+	ready bool
+}
+
+// hear takes a notification of the container's init.
+func (p *bootProgress) hear(ready bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.heard, p.ready = true, p.ready || ready
+}
+
+// look reports whether the boot made progress since the last look, worked being the processor time used by now, and whether it is
+// over: the container is ready, or had time enough.
+func (p *bootProgress) look(now time.Time, worked time.Duration) (advanced, over bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	advanced = p.heard || worked-p.worked >= progressWork
+	p.heard, p.worked = false, worked
+	return advanced, p.ready || now.Sub(p.begun) > progressLimit
+}
+
+// askForTime asks the service manager for more time if the boot makes progress. It is not over as long as it says so.
+func (s *Supervisor) askForTime() (over bool) {
+	var worked time.Duration
+	if s.group != nil {
+		worked, _ = s.group.ProcessorTime()
+	}
+	advanced, over := s.boot.look(time.Now(), worked)
+	if advanced && !over {
+		s.tell(machined.ExtendTimeout(progressGrace))
+	}
+	return over
+}
