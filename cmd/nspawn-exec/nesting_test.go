@@ -123,6 +123,20 @@ func TestNestedRuntimes(t *testing.T) {
 	}
 }
 
+// In the host's network a new /sys is permitted beside the host's, which is whole, but a runtime has all the capabilities that it
+// wants only in a user namespace of its own.
+func TestNestedInNetworkOfHost(t *testing.T) {
+	root, start := newNest(t, "runc")
+	newNestedBundle(t, root, "bundle", 0)
+	newNestedBundle(t, root, "users", 1000)
+	for bundle, want := range map[string]bool{"bundle": false, "users": true} {
+		r := start(hostNetwork, "/bin/sh", "-c", "unset NOTIFY_SOCKET; cd /"+bundle+"; runc run a")
+		if runs := r.status == 0 && strings.Contains(r.stdout, ", lo"); runs != want {
+			t.Errorf("%s: status %d: %s%s", bundle, r.status, r.stdout, r.stderr)
+		}
+	}
+}
+
 // What the kernel lets the root of a container do with a new /proc and a new /sys, the most it can get: read what everybody may,
 // and write what is of its own namespaces.
 func TestNestingGivesNothingOfTheHost(t *testing.T) {

@@ -5,6 +5,7 @@ nest=/var/lib/machines/nest
 # as_service runs a command as a service of the container: with its filter, its capabilities and its control groups.
 as_service() { inside nest systemd-run --quiet --wait --pipe --collect --property=Delegate=yes -- "$@"; }
 ask() { curl -fsS --max-time 5 "http://$(address nest | cut -d/ -f1):$1/"; }
+said() { contains "$(unit_journal nest)" "$1"; }
 answers() { equal "$(ask "$1")" "from a container in a container"; }
 # runs MANAGER PORT: the manager loads the image, runs it and publishes its port.
 runs() {
@@ -59,13 +60,16 @@ done
 check "nobody inside reads the kernel's memory" not whole "</mnt/kcore"
 check "what the container itself sees is protected as ever" not as_service sh -c 'true >>/proc/sys/kernel/hostname'
 
+invocation=$(show nest InvocationID)
 require "it stops" stop nest
-check "without trouble with mounts" not contains "$(unit_journal nest)" /dev/.nesting
+log=$(journalctl --no-pager -q -o cat "_SYSTEMD_INVOCATION_ID=$invocation")
+check "its end was logged" test -n "$log"
+check "and no trouble with mounts" not contains "$log" .nesting
 check "nothing is left" eventually 10 clean
 printf '[Exec]\nNesting=yes\nPrivateUsers=no\n' | nspawn_file nest
 systemctl daemon-reload
 check "without users of its own it does not start" not start nest
-check "and says why" eventually 10 contains "$(unit_journal nest)" "nest.nspawn:2: needs a user namespace"
+check "and says why" eventually 10 said "nest.nspawn:2: needs a user namespace"
 rm -rf /etc/systemd/nspawn/nest.nspawn $nest/srv/tiny $FILES/image
 systemctl reset-failed "$(unit nest)" 2>/dev/null
 systemctl daemon-reload
