@@ -283,3 +283,27 @@ func TestFirstProcessKilledAfterEveryStep(t *testing.T) {
 		})
 	}
 }
+
+// A container that was killed a moment ago starts again without anybody waiting for the end of its processes.
+func TestRestartAtOnce(t *testing.T) {
+	machined, root := newRegistry(t), newRoot(t, "web")
+	options := []string{"--register=yes", "--network-zone=app", "--network-veth-extra=ve-more:more", "--bind=:/mnt", "--link-journal=no"}
+	rounds := 5
+	if os.Getenv(longTests) != "" {
+		rounds = 100
+	}
+	for range rounds {
+		c := begin(t, root, append(options, sleeper...)...)
+		must(t, c.cmd.Process.Kill())
+		again := finish(t, nspawn(root, append(options, "/bin/echo", "works")...))
+		if again.status != 0 || again.stdout != "works\n" || again.stderr != "" {
+			t.Fatalf("status %d: %s%s", again.status, again.stdout, again.stderr)
+		}
+		_ = c.cmd.Wait()
+		c.ended = true
+	}
+	if machined.machine("web") != nil {
+		t.Error("the machine stays registered")
+	}
+	clean(t, root)
+}
