@@ -113,6 +113,7 @@ func TestUsrAlone(t *testing.T) {
 func TestImageOptions(t *testing.T) {
 	root, data := newTrees(t)
 	must(t, os.MkdirAll(root+"/home", 0o755))
+	must(t, os.MkdirAll(root+"/mnt", 0o755))
 	image := newDisk(t, filepath.Join(t.TempDir(), "disk.raw"), "gpt", section{rootX86, "ext4", root}, section{homePart, "ext4", data})
 	for name, test := range map[string]struct {
 		options      []string
