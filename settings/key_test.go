@@ -81,7 +81,7 @@ func TestEveryKey(t *testing.T) {
 var pendingValues = map[string]string{
 	"Exec.ProcessTwo": "yes", "Exec.User": "www-data", "Exec.AmbientCapability": "CAP_KILL",
 	"Exec.Personality": "x86", "Exec.PrivateUsersDelegate": "1", "Exec.RestrictAddressFamilies": "~AF_PACKET", "Exec.CPUAffinity": "0-3",
-	"Exec.SuppressSync": "yes",
+	"Exec.SuppressSync":  "yes",
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",
 	"Network.NamespacePath": "/run/netns/a", "Network.Interface": "eth0", "Network.MACVLAN": "eth0:a", "Network.IPVLAN": "eth0 eth1",
 	"Network.Address": "10.0.0.2", "Network.MACAddress": "02:00:00:00:00:01", "Network.DNS": "10.0.0.1 fd00::1",
