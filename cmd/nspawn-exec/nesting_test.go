@@ -158,6 +158,14 @@ func TestNestingGivesNothingOfTheHost(t *testing.T) {
 		must(t, os.RemoveAll(root+"/p"))
 		must(t, os.RemoveAll(root+"/s"))
 	})
+	t.Run("control", func(t *testing.T) { // what the test would see if the container's root were the host's
+		r := start("--settings=no", "--private-users=no", "/bin/sh", "-c", mount+"true >>/p/sys/kernel/core_pattern && true >>/s/kernel/mm/ksm/run && echo writable")
+		if r.stdout != "writable\n" {
+			t.Errorf("status %d: %s%s", r.status, r.stdout, r.stderr)
+		}
+		must(t, os.RemoveAll(root+"/p"))
+		must(t, os.RemoveAll(root+"/s"))
+	})
 	t.Run("write", func(t *testing.T) {
 		r := start("/bin/sh", "-c", mount+`for file in $(find /s /p -path '/p/[0-9]*' -prune -o -type f -print); do
 			true 2>/dev/null >>$file && echo ${file%%:*}
