@@ -57,15 +57,20 @@ func TestStopSignals(t *testing.T) {
 			t.Errorf("status %d", status)
 		}
 	})
-	t.Run("twice", func(t *testing.T) {
-		c := begin(t, root, "--kill-signal=SIGUSR2", "/bin/sh", "-c", "trap 'echo asked' USR2; "+loop)
-		c.signal(syscall.SIGTERM)
-		c.expect("asked")
-		c.signal(syscall.SIGTERM)
-		if status := c.wait(); status != 1 {
-			t.Errorf("status %d", status)
-		}
-	})
+	for name, signals := range map[string][2]syscall.Signal{
+		"twice": {syscall.SIGTERM, syscall.SIGTERM}, "interrupted twice": {syscall.SIGINT, syscall.SIGINT}, "in both ways": {syscall.SIGINT, syscall.SIGTERM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := begin(t, root, "--kill-signal=SIGUSR2", "/bin/sh", "-c", "trap 'echo asked' USR2; "+loop)
+			c.signal(signals[0])
+			c.expect("asked")
+			c.signal(signals[1])
+			if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal 9") {
+				t.Errorf("status %d: %s", status, c.stderr.String())
+			}
+			clean(t, root)
+		})
+	}
 	t.Run("no signal set", func(t *testing.T) {
 		c := begin(t, root, sleeper...)
 		c.signal(syscall.SIGINT)

@@ -61,6 +61,9 @@ func stopAll(t *testing.T, containers ...*container) {
 func TestPickBesideSystemdNspawn(t *testing.T) {
 	for first := range pickers {
 		for second := range pickers {
+			if first == "nspawn-exec" && second == first {
+				continue // it lets nobody have its name
+			}
 			t.Run(first+" then "+second, func(t *testing.T) {
 				one, a := pickedBy(t, first, newMergedRoot(t, "web"))
 				other, b := pickedBy(t, second, newMergedRoot(t, "web"))

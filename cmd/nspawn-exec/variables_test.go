@@ -75,8 +75,7 @@ func TestVariablesOfLocksAndTrees(t *testing.T) {
 	must(t, os.RemoveAll(root+"/usr/lib/os-release"))
 	refused(t, withVariable(t, root, "A=1", "--boot"), "os-release file is missing), refusing")
 	r = withVariable(t, root, "SYSTEMD_NSPAWN_CHECK_OS_RELEASE=off", "--boot")
-	refused(t, r, "is missing an os-release file, continuing anyway\n", "none of [/usr/lib/systemd/systemd")
-	refused(t, withVariable(t, root, "SYSTEMD_SUPPRESS_SYNC=1", "/bin/echo", "payload runs"), "$SYSTEMD_SUPPRESS_SYNC")
+	refused(t, r, "is missing an os-release file, continuing anyway\n", "none of /usr/lib/systemd/systemd")
 	clean(t, root)
 }
 

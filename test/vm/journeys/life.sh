@@ -41,6 +41,15 @@ else
 fi
 require "it runs" leader web
 
+# --- a name in use: what systemd-nspawn does then is in docs/differences.md, and would be in the way of what follows ---
+if [ -z "$ORACLE" ]; then
+    init=$(leader web)
+    second=$(nspawn-exec --quiet --register=no --pipe -D /var/lib/machines/tiny -M web /bin/true 2>&1)
+    check "a second container of the name is refused" contains "$second" "machine web is running already: process $(show web MainPID) runs it from $root"
+    check "the first runs on" equal "$(leader web)" "$init"
+    check "with its link" ip link show ve-web
+fi
+
 # --- stop by force: an init that does not answer ---
 mkdir -p /run/systemd/system/"$(unit web)".d
 printf '[Service]\nTimeoutStopSec=5s\n' >/run/systemd/system/"$(unit web)".d/stop.conf
