@@ -38,7 +38,7 @@ test-kernel: setup ## the tests that need root and this machine's kernel, in nam
 
 test-escape: setup ## take out one protection after the other: its test must turn red; then try to escape from ours and the peers
 	@go run ./test/escape
-	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -v -run '^TestBesidePeers$$' ./cmd/nspawn-exec | sed -n 's/^ *peers_test.go:[0-9]*: //p;/^--- \|^FAIL\|^ok/p'
+	@set -o pipefail; NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -v -run '^TestBesidePeers$$' ./cmd/nspawn-exec | sed -n 's/^ *peers_test.go:[0-9]*: //p;/^--- \|^FAIL\|^ok/p'
 
 bench-generator: ## nspawn-generator beside podman's quadlet: time and memory on 1 to 5000 files (docs/performance.md)
 	@mkdir -p bin
