@@ -84,6 +84,7 @@ func inner() []step[*first] {
 	return []step[*first]{
 		{"leave host mounts", nil, func(*first) error { return kernel.LeaveHostMounts() }},
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
+		{"reset signals", nil, func(*first) error { return kernel.ResetSignals() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
 		{"open device nodes of the host", boundDevices, (*first).cloneDevices},

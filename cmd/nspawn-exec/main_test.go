@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -32,6 +33,7 @@ func TestMain(m *testing.M) {
 	case os.Getenv(programs) == "":
 		os.Exit(enter())
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // or what is started under nohup(1) would ignore it
 	if err := furnish(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
