@@ -82,6 +82,7 @@ func inner() []step[*first] {
 	return []step[*first]{
 		{"leave host mounts", nil, func(*first) error { return kernel.LeaveHostMounts() }},
 		{"join new session keyring", nil, func(*first) error { return kernel.NewSessionKeyring() }},
+		{"reset signals", nil, func(*first) error { return kernel.ResetSignals() }},
 		{"reset umask", nil, func(*first) error { kernel.ResetUmask(); return nil }},
 		{"make /proc and /sys", nil, (*first).makeKernelTrees},
 		{"open os-release of the host", hostRelease, (*first).cloneHostFiles},
@@ -90,6 +91,7 @@ func inner() []step[*first] {
 		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl}, // before anything is mounted on /proc
 		{"make console", func(in *Inside) bool { return in.Console }, (*first).makeConsole},
 		{"listen for notifications", nil, (*first).listenNotify},
 		{"make /run/host read-only", nil, (*first).sealRunHost},
@@ -98,7 +100,6 @@ func inner() []step[*first] {
 		{"make root read-only", func(in *Inside) bool { return in.ReadOnly }, func(*first) error { return kernel.SetRootReadOnly() }},
 		{"set up resolv.conf and time zone", etcFiles, (*first).changeEtcFiles},
 		{"hide kernel log and boot ID", nil, (*first).hideHost},
-		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl},
 		{"protect /proc", nil, (*first).protectProc},
 		{"share mounts", nil, func(*first) error { return shareMounts() }}, // last: before, mounts would appear twice
 		{"set host name", nil, func(f *first) error { return kernel.SetHostname(f.plan.Hostname) }},

@@ -229,3 +229,19 @@ func TestBundleRefused(t *testing.T) {
 	}
 	clean(t, bundle+"/rootfs")
 }
+
+// Kernel parameters are set before a mount of the bundle can lead them into a file of the host.
+func TestKernelParametersReachKernel(t *testing.T) {
+	bundle := newBundle(t, "runc", "web")
+	writeFile(t, bundle+"/trap/msg_max", "untouched")
+	edit(t, bundle, func(config, process, linux object) {
+		config["mounts"] = append(config["mounts"].([]any), object{"destination": "/proc/sys/fs/mqueue", "source": "trap", "options": []string{"rbind"}})
+		linux["sysctl"] = object{"fs.mqueue.msg_max": "20"}
+		process["args"] = script("cat /proc/sys/fs/mqueue/msg_max")
+	})
+	r := finish(t, ociBundle(bundle))
+	if data, err := os.ReadFile(bundle + "/trap/msg_max"); err != nil || string(data) != "untouched" || r.stdout != "untouched" {
+		t.Errorf("the host's file has %q, %v; status %d: %s%s", data, err, r.status, r.stdout, r.stderr)
+	}
+	clean(t, bundle+"/rootfs")
+}

@@ -170,6 +170,28 @@ func SetDomainname(name string) error {
 	return nil
 }
 
+// ResetSignals makes the payload take all signals, as programs expect it: what was ignored or blocked where the supervisor was started,
+// as by nohup(1), the payload would inherit.
+func ResetSignals() error {
+	const ignored, last = 1, 64 // SIG_IGN, SIGRTMAX
+	for number := uintptr(1); number <= last; number++ {
+		var action, unset [4]uint64 // the kernel's struct sigaction, the handler first
+		if _, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, number, 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0); errno != 0 {
+			return fmt.Errorf("read action of signal %d: %w", number, errno)
+		}
+		if action[0] != ignored {
+			continue
+		}
+		if _, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&unset)), 0, 8, 0, 0); errno != 0 {
+			return fmt.Errorf("reset action of signal %d: %w", number, errno)
+		}
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
+		return fmt.Errorf("reset signal mask: %w", err)
+	}
+	return nil
+}
+
 // ResetUmask gives the payload systemd's file mode creation mask.
 func ResetUmask() { unix.Umask(0o022) }
 
