@@ -12,8 +12,8 @@ import (
 )
 
 // Cleanup removes what a container left whose supervisor was killed: for --cleanup, after all its processes have ended.
-// directory is the container's root, empty if it cannot be found any more; images are the disk images of a mount stack. What belongs to a container that runs is left
-// alone: its locks are held.
+// directory is the container's root, empty if it cannot be found any more; images are the disk images of a mount stack. What
+// belongs to a container that runs is left alone: its locks are held.
 func Cleanup(machine, directory string, images ...string) error {
 	if !settings.ValidMachineName(machine) {
 		return fmt.Errorf("clean up: %q is not a machine name", machine)
