@@ -11,7 +11,8 @@ func TestSignalsOfPayload(t *testing.T) {
 	root := newRoot(t, "web")
 	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTSTP)
 	defer signal.Reset(syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTSTP)
-	const script = "grep -E '^Sig(Blk|Ign):' /proc/self/status"
+	// without the signals 32 and 33, which the C library keeps for itself and systemd-nspawn hands on as it found them
+	const script = `sed -nE '/^Sig(Blk|Ign):/p' /proc/self/status | while read name mask; do echo $name $((0x$mask & ~0x180000000)); done`
 	want := finish(t, oracle(t, root, "--private-users=no", "--private-network", "/bin/sh", "-c", script))
 	forgetOracle(t)
 	if got := shell(t, root, script) + "\n"; got != want.stdout {

@@ -98,6 +98,11 @@ func (p *peer) start(shell string) (stop func()) {
 	stop = func() {
 		if !stopped {
 			client.Process.Signal(syscall.SIGTERM)
+			// A dhcpcd that waits for one of its own helpers may never end.
+			kill := time.AfterFunc(10*time.Second, func() {
+				exec.Command("pkill", "-KILL", "--ns", p.pid, "--nslist", "net", "^(busybox|dhcpcd|systemd-network)").Run()
+			})
+			defer kill.Stop()
 			client.Wait()
 		}
 		stopped = true
