@@ -3,7 +3,7 @@
 
 nest=/var/lib/machines/nest
 # as_service runs a command as a service of the container: with its filter, its capabilities and its control groups.
-as_service() { inside nest systemd-run --quiet --wait --pipe --collect --property=Delegate=yes -- "$@"; }
+as_service() { inside nest systemd-run --quiet --wait --pipe --collect --property=Delegate=yes --property=KillMode=process -- "$@"; }
 ask() { curl -fsS --max-time 5 "http://$(address nest | cut -d/ -f1):$1/"; }
 said() { contains "$(unit_journal nest)" "$1"; }
 answers() { equal "$(ask "$1")" "from a container in a container"; }
