@@ -53,10 +53,7 @@ func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
 
 // useRawTerminal puts our terminal into raw mode until the forwarder stops. Lines of the log begin at its left edge all the same.
 func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
-	terminal, err := kernel.NewRawTerminal()
-	if err == nil {
-		err = terminal.Keep(c.lastText())
-	}
+	terminal, err := kernel.NewRawTerminal(c.lastText())
 	if err != nil {
 		s.log(Warning, err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -273,19 +274,25 @@ func TestTerminalRestored(t *testing.T) {
 			clean(t, root)
 		})
 	}
-	t.Run("SIGKILL", func(t *testing.T) {
-		cmd := onScreen(root, "--background=44", "/bin/sh", "-c", "echo up; read line")
-		cmd.Env = append(cmd.Env, "TERM=xterm")
-		s := show(t, cmd, "")
-		s.expect("up")
-		init := childOf(cmd.Process.Pid)
-		must(t, cmd.Process.Kill())
-		_ = cmd.Wait()
-		eventually(t, "the terminal is as it was", s.restored)
-		s.expect("\x1b[0J") // its colors, too
-		eventually(t, "the payload is dead", func() bool { return !alive(init) })
-		cleanup(t, root)
-	})
+	for name, kill := range map[string]func(pid int) error{
+		"SIGKILL":                         func(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) },
+		"SIGKILL of the process group":    func(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) },
+		"SIGKILL amid all others for all": killAll,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := onScreen(root, "--background=44", "/bin/sh", "-c", "echo up; read line")
+			cmd.Env = append(cmd.Env, "TERM=xterm")
+			s := show(t, cmd, "")
+			s.expect("up")
+			init := childOf(cmd.Process.Pid)
+			must(t, kill(cmd.Process.Pid))
+			_ = cmd.Wait()
+			eventually(t, "the terminal is as it was", s.restored)
+			s.expect("\x1b[0J") // its colors, too
+			eventually(t, "the payload is dead", func() bool { return !alive(init) })
+			cleanup(t, root)
+		})
+	}
 	t.Run("SIGKILL, and a shell that edits lines", func(t *testing.T) {
 		s := show(t, onScreen(root, "/bin/sh", "-c", "echo up; read line"), "")
 		s.expect("up")
@@ -307,6 +314,26 @@ func TestTerminalRestored(t *testing.T) {
 		s.expect("no such file or directory\r\n")
 		s.end()
 	})
+}
+
+// killAll kills a process after it has sent each of its children what ends or stops a process and can be blocked.
+func killAll(pid int) error {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
+	if err != nil {
+		return err
+	}
+	for _, child := range strings.Fields(string(children)) {
+		number, err := strconv.Atoi(child)
+		if err != nil || number == childOf(pid) {
+			continue // the payload would end, and with it the supervisor
+		}
+		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGTSTP} {
+			if err := syscall.Kill(number, signal); err != nil {
+				return err
+			}
+		}
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
 }
 
 // A terminal that is gone ends the container, as with systemd-nspawn.
