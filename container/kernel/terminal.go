@@ -71,10 +71,10 @@ func (r *RawTerminal) plan(descriptor int, change func(*unix.Termios)) {
 	r.modes = append(r.modes, terminalMode{descriptor, *saved, raw})
 }
 
-// Restore gives the terminals back as they were.
+// Restore gives the terminals back as they were, without what came from them and was not read.
 func (r *RawTerminal) Restore() {
 	for _, mode := range r.modes {
-		_ = unix.IoctlSetTermios(mode.Descriptor, unix.TCSETS, &mode.Saved)
+		_ = mode.restore()
 	}
 	r.modes = nil
 	if r.keeper == nil {
@@ -84,6 +84,15 @@ func (r *RawTerminal) Restore() {
 	r.socket.Close()
 	_ = r.keeper.Wait()
 	r.keeper = nil
+}
+
+// restore flushes the input, too: what a terminal answers to the container is not for who reads it next. Of a terminal that is only
+// written to, all input is for somebody else.
+func (m *terminalMode) restore() error {
+	if m.Descriptor == unix.Stdin {
+		_ = unix.IoctlSetInt(m.Descriptor, unix.TCFLSH, unix.TCIFLUSH)
+	}
+	return unix.IoctlSetTermios(m.Descriptor, unix.TCSETS, &m.Saved)
 }
 
 // KeeperName is argv[0] of the process that gives terminals back when the supervisor was killed.
@@ -152,7 +161,7 @@ func KeepTerminal() {
 	for _, mode := range task.Modes {
 		now, err := unix.IoctlGetTermios(mode.Descriptor, unix.TCGETS)
 		if err == nil && *now == mode.Raw {
-			changed = unix.IoctlSetTermios(mode.Descriptor, unix.TCSETS, &mode.Saved) == nil || changed
+			changed = mode.restore() == nil || changed
 		}
 	}
 	if changed {
