@@ -13,6 +13,7 @@ import (
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/image"
+	"nspawnkit/machined"
 	"nspawnkit/settings"
 )
 
@@ -38,6 +39,9 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 	}
 	if _, err := os.Stat("/proc/self/uid_map"); errors.Is(err, os.ErrNotExist) {
 		host.NoUserNamespaces = true
+	}
+	if interval, ok := machined.Watchdog(os.Getenv, os.Getpid()); ok {
+		host.Watchdog = 2 * interval
 	}
 	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()

@@ -2,6 +2,7 @@ package container
 
 import (
 	"io/fs"
+	"time"
 
 	"nspawnkit/container/capability"
 	"nspawnkit/container/kernel"
@@ -24,6 +25,7 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
+	Watchdog         time.Duration     // how long the service manager waits for a sign of life; 0: for ever
 	InUserNamespace  bool              // the host is a container with users of its own:
 	Users            []kernel.IDExtent // those that there are; nil: all
 
@@ -64,8 +66,9 @@ type Plan struct {
 	Inside   Inside
 	Machine  network.Machine // what networkd-lite is told
 	Limits   map[string]settings.Limit
-	UUID     string // the container's machine ID
-	Display         // of the console
+	UUID     string        // the container's machine ID
+	Watchdog time.Duration // how long the service manager waits for a sign of life; 0: for ever
+	Display                // of the console
 	Record   settings.Record
 	Warnings []string
 }
