@@ -101,7 +101,7 @@ func lookInto(s *settings.Settings, directory string, image *kernel.Root) (root 
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}
-	root.LoginProblems = loginProblems(opened)
+	root.LoginProblems, root.KnowsColors = loginProblems(opened), knowsColors(opened)
 	data, err := opened.ReadFile("etc/machine-id", maxSmallFile)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -39,6 +39,7 @@ func decidePayload(p *Plan, host *Host) error {
 			inside.WorkingDirectory = "/root"
 		}
 	}
+	inside.LoginTerminal = s.Exec.Boot && host.Root.KnowsColors
 	inside.Environment = environment(p, host)
 	return nil
 }

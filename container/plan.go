@@ -42,6 +42,7 @@ type Root struct {
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
 	LoginProblems      []string     // why somebody may fail to log in
+	KnowsColors        bool         // there is a terminfo(5) entry for [loginTerminal]
 }
 
 // Users is the choice of the container's users.
@@ -144,6 +145,7 @@ type Inside struct {
 	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
+	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
 
 	Domainname string
 	Sysctl     []settings.Sysctl

@@ -43,3 +43,23 @@ func TestDoesNotBoot(t *testing.T) {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
 }
+
+// Who logs in by "machinectl login" has colors, where programs know how to make them.
+func TestTerminalOfLogin(t *testing.T) {
+	root := newRoot(t, "web")
+	writeFile(t, root+"/etc/os-release", "ID=test\n")
+	writeFile(t, root+"/sbin/init", "#!/bin/sh\ncd /run; ls systemd; cat systemd/system.control/container-getty@.service.d/*.conf | grep -v '^#'\n")
+	must(t, os.Chmod(root+"/sbin/init", 0o755))
+	if r := run(t, root, "--boot"); r.stdout != "" {
+		t.Errorf("programs do not know the terminal: %q", r.stdout)
+	}
+	writeFile(t, root+"/lib/terminfo/x/xterm-256color", "")
+	const want = "system.control\n[Service]\nEnvironment=TERM=xterm-256color\n"
+	if r := run(t, root, "--boot"); r.stdout != want {
+		t.Errorf("%q, want %q: %s", r.stdout, want, r.stderr)
+	}
+	if r := run(t, root, "/sbin/init"); r.stdout != "" {
+		t.Errorf("nothing boots: %q", r.stdout)
+	}
+	clean(t, root)
+}
