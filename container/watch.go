@@ -58,6 +58,7 @@ func (s *Supervisor) Watch(signals <-chan os.Signal) (End, error) {
 	for {
 		select {
 		case end := <-ended:
+			s.tell(s.watchdog.end()...)
 			console.drain()
 			console.stop()
 			result, err := s.classify(end)

@@ -14,6 +14,7 @@ type watchdog struct {
 	limit time.Duration // how long the service manager waits
 
 	mutex   sync.Mutex // of what the goroutine that hears notifications sets
+	over    bool       // the container has ended
 	theirs  bool       // the init does it
 	changed bool       // it has changed the time
 }
@@ -25,12 +26,11 @@ func (w *watchdog) hear(notification machined.Notification) (lines []string) {
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if notification["STOPPING"] == "1" { // an init that shuts down has its hands full
-		if w.changed {
-			lines = append(lines, machined.WatchdogTime(w.limit))
-		}
-		w.theirs, w.changed = false, false
-		return append(lines, machined.Ping)
+	switch {
+	case w.over:
+		return nil
+	case notification["STOPPING"] == "1": // an init that shuts down has its hands full
+		return w.takeBack()
 	}
 	if limit, ok := notification.WatchdogTime(); ok {
 		w.theirs, w.changed = true, true
@@ -43,6 +43,26 @@ func (w *watchdog) hear(notification machined.Notification) (lines []string) {
 	case "trigger":
 		lines = append(lines, machined.Trigger)
 	}
+	return lines
+}
+
+// end returns the lines that go to the service manager when the container has ended: it may be started again.
+func (w *watchdog) end() []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.over = true
+	return w.takeBack()
+}
+
+// takeBack makes it the supervisor's again, with the mutex held.
+func (w *watchdog) takeBack() (lines []string) {
+	if w.changed {
+		lines = append(lines, machined.WatchdogTime(w.limit))
+	}
+	if w.theirs {
+		lines = append(lines, machined.Ping)
+	}
+	w.theirs, w.changed = false, false
 	return lines
 }
 

@@ -31,7 +31,7 @@ func TestWatchdog(t *testing.T) {
 		"shuts down with a shorter time": {time.Minute, []heard{
 			{"WATCHDOG_USEC=5", []string{"WATCHDOG_USEC=5"}, false},
 			{"STOPPING=1", []string{"WATCHDOG_USEC=60000000", "WATCHDOG=1"}, true},
-			{"STOPPING=1", []string{"WATCHDOG=1"}, true},
+			{"STOPPING=1", none, true},
 		}},
 	} {
 		w := watchdog{limit: test.limit}
@@ -44,5 +44,13 @@ func TestWatchdog(t *testing.T) {
 				t.Errorf("%s: %q: lines %q, ours %v; want %q, %v", name, step.message, lines, w.ours(), step.lines, step.ours)
 			}
 		}
+	}
+	w := watchdog{limit: time.Minute}
+	w.hear(machined.Notification{"WATCHDOG_USEC": "5"})
+	if lines := w.end(); !slices.Equal(lines, []string{"WATCHDOG_USEC=60000000", "WATCHDOG=1"}) {
+		t.Errorf("at the end: %q", lines)
+	}
+	if lines := w.hear(machined.Notification{"WATCHDOG_USEC": "5"}); lines != nil {
+		t.Errorf("after the end: %q", lines)
 	}
 }

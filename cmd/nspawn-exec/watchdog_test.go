@@ -14,6 +14,10 @@ func watched(manager *serviceManager, root string, arguments ...string) *exec.Cm
 	return cmd
 }
 
+func signsOfLife(messages []string) []string {
+	return slices.DeleteFunc(messages, func(message string) bool { return !strings.Contains(message, "WATCHDOG=1") })
+}
+
 // A container that knows nothing of a watchdog lives as long as its supervisor.
 func TestWatchdog(t *testing.T) {
 	manager := newServiceManager(t)
@@ -41,9 +45,7 @@ func TestWatchdogOfInit(t *testing.T) {
 			if !mentions(before, "WATCHDOG=1") || mentions(before, "WATCHDOG_USEC") || mentions(before, "spoofed") {
 				t.Errorf("heard %q before the init spoke", before)
 			}
-			silent := manager.expect("STATUS=Container running: lives again")
-			silent = slices.DeleteFunc(silent, func(message string) bool { return !strings.Contains(message, "WATCHDOG") })
-			if len(silent) > 1 { // one may have been on its way
+			if silent := signsOfLife(manager.expect("STATUS=Container running: lives again")); len(silent) > 1 { // one may have been on its way
 				t.Errorf("an init that hangs is said to live: %q", silent)
 			}
 			for _, line := range []string{"WATCHDOG_USEC=50000", "WATCHDOG_USEC=100000", "WATCHDOG=trigger"} {
@@ -56,6 +58,23 @@ func TestWatchdogOfInit(t *testing.T) {
 				manager.expect("WATCHDOG=1")
 			}
 		})
+	}
+}
+
+// A container that starts again is as new: what its init has said of the watchdog before does not count.
+func TestWatchdogOfReboot(t *testing.T) {
+	manager, root := newServiceManager(t), newRoot(t, "web")
+	cmd := watched(manager, root, "/bin/sh", "-c", `if test -e /again; then echo up; exec sleep 1000; fi
+		touch /again; exec payload init notify WATCHDOG_USEC=50000 pause 500 reboot x`)
+	cmd.Args = removed(cmd.Args, "--keep-unit")
+	c := launch(t, cmd)
+	manager.expect("WATCHDOG_USEC=50000")
+	if silent := signsOfLife(manager.expect("WATCHDOG_USEC=100000")); len(silent) > 1 {
+		t.Errorf("an init that does not say so is said to live: %q", silent)
+	}
+	c.expect("up")
+	for range 3 {
+		manager.expect("WATCHDOG=1")
 	}
 }
 
