@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ type consoleForwarder struct {
 	mode     string
 	requests chan hotkey
 	finished chan struct{} // everything is copied
+	late     chan []byte   // what is typed after the end
 	restore  func()        // of our terminal
 	painter  painter
 	newline  bool // the output ends with one, or there is none
@@ -34,7 +36,7 @@ const drainTime = 2 * time.Second
 func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
 	c := &consoleForwarder{
 		plan: s.plan, master: s.console, mode: s.plan.Options.Console, requests: make(chan hotkey), finished: make(chan struct{}),
-		restore: func() {}, newline: true,
+		late: make(chan []byte, 16), restore: func() {}, newline: true,
 		painter: painter{background: s.plan.Background},
 	}
 	if c.master == nil || c.mode == "passive" {
@@ -53,10 +55,7 @@ func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
 
 // useRawTerminal puts our terminal into raw mode until the forwarder stops. Lines of the log begin at its left edge all the same.
 func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
-	terminal, err := kernel.NewRawTerminal()
-	if err == nil {
-		err = terminal.Keep(c.lastText())
-	}
+	terminal, err := kernel.NewRawTerminal(c.lastText())
 	if err != nil {
 		s.log(Warning, err.Error())
 	}
@@ -159,6 +158,10 @@ func (c *consoleForwarder) forwardInput(ctx context.Context, typed []byte) {
 		}
 		n, err := os.Stdin.Read(buffer)
 		typed = buffer[:max(n, 0)]
+		if c.isOver() {
+			c.keepLate(typed)
+			typed = nil
+		}
 		if err != nil {
 			if terminal {
 				c.request(ctx, hotkey{signal: kernel.Kill})
@@ -174,6 +177,56 @@ func (c *consoleForwarder) request(ctx context.Context, request hotkey) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+func (c *consoleForwarder) isOver() bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.ended
+}
+
+// keepLate hands on what is typed after the end, if somebody listens.
+func (c *consoleForwarder) keepLate(typed []byte) {
+	select {
+	case c.late <- bytes.Clone(typed):
+	default:
+	}
+}
+
+// lastAnswerTime is how long a terminal has time for the answers to a container that has ended.
+const lastAnswerTime = time.Second
+
+// silence is how long a terminal that has answered our own question may take to go on with more.
+const silence = 50 * time.Millisecond
+
+// takeAnswers takes what the terminal still answers to the container, or a shell would read it as typed. Answers come in the order of the
+// questions, so ours is the last.
+func (c *consoleForwarder) takeAnswers() {
+	select {
+	case <-c.finished:
+	default:
+		return
+	}
+	if c.mode != "interactive" || !c.painter.asked || !kernel.IsTerminal(os.Stdin) || !kernel.IsTerminal(os.Stdout) {
+		return
+	}
+	if _, err := io.WriteString(os.Stdout, askStatus); err != nil {
+		return
+	}
+	var answers []byte
+	over, quiet := time.After(lastAnswerTime), (<-chan time.Time)(nil)
+	for {
+		select {
+		case more := <-c.late:
+			if answers = append(answers, more...); bytes.Contains(answers, []byte(statusAnswer)) {
+				quiet = time.After(silence)
+			}
+		case <-quiet:
+			return
+		case <-over:
+			return
+		}
 	}
 }
 
@@ -211,6 +264,7 @@ func (c *consoleForwarder) stop() {
 		return
 	}
 	c.stopped = true
+	c.takeAnswers()
 	c.restore()
 	if c.master != nil {
 		c.master.Close()

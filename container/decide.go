@@ -15,7 +15,7 @@ import (
 
 // Decide makes the plan. The error is for the user and names the setting with its origin.
 func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
-	plan := &Plan{Settings: s, Options: options}
+	plan := &Plan{Settings: s, Options: options, Watchdog: host.Watchdog}
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideNested, decideNesting, decideBindUsers,
 		decideIdentity, decideCapabilities, decideFilter,

@@ -13,6 +13,7 @@ import (
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/image"
+	"nspawnkit/machined"
 	"nspawnkit/settings"
 )
 
@@ -38,6 +39,9 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 	}
 	if _, err := os.Stat("/proc/self/uid_map"); errors.Is(err, os.ErrNotExist) {
 		host.NoUserNamespaces = true
+	}
+	if interval, ok := machined.Watchdog(os.Getenv, os.Getpid()); ok {
+		host.Watchdog = 2 * interval
 	}
 	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
@@ -97,7 +101,7 @@ func lookInto(s *settings.Settings, directory string, image *kernel.Root) (root 
 	if mode, found, err := opened.Type("bin"); err == nil && found {
 		root.Bin = &mode
 	}
-	root.LoginProblems = loginProblems(opened)
+	root.LoginProblems, root.KnowsColors = loginProblems(opened), knowsColors(opened)
 	data, err := opened.ReadFile("etc/machine-id", maxSmallFile)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -32,6 +32,32 @@ func loginProblems(root *kernel.Root) (problems []string) {
 	return problems
 }
 
+// loginTerminal is the $TERM of who logs in by "machinectl login": the terminal is not known before, but hardly any today is not like
+// this one. systemd takes it for a vt220, which has no colors; since 257 it asks the terminal, which few answer.
+const loginTerminal = "xterm-256color"
+
+// knowsColors reports whether programs of the root directory know a [loginTerminal].
+func knowsColors(root *kernel.Root) bool {
+	for _, directory := range []string{"etc/terminfo", "lib/terminfo", "usr/lib/terminfo", "usr/share/terminfo"} {
+		if root.Exists(directory + "/x/" + loginTerminal) {
+			return true
+		}
+	}
+	return false
+}
+
+// loginNodes are what tells systemd of a [loginTerminal], in /run: a drop-in of what "machinectl login" starts, in the directory for those
+// that live until the next boot (systemd.unit(5)). A directory /run/systemd/system would say that systemd runs (sd_booted(3)).
+func loginNodes() []kernel.Node {
+	const place = "systemd/system.control/container-getty@.service.d"
+	var nodes []kernel.Node
+	for _, directory := range []string{"systemd", "systemd/system.control", place} {
+		nodes = append(nodes, kernel.Node{Path: directory, Mode: kernel.Directory | 0o755})
+	}
+	text := "# Written by nspawn-exec: a drop-in with a later name, such as 50-terminal.conf, wins.\n[Service]\nEnvironment=TERM=" + loginTerminal + "\n"
+	return append(nodes, kernel.Node{Path: place + "/10-nspawn-exec.conf", Mode: kernel.Regular | 0o444, Data: text})
+}
+
 // refusesTerminals reports whether securetty(5) has no pseudo-terminal.
 func refusesTerminals(securetty string) bool {
 	for line := range strings.Lines(securetty) {

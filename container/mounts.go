@@ -188,6 +188,9 @@ func runNodes(in *Inside) []kernel.Node {
 	if in.Credentials {
 		nodes = append(nodes, kernel.Node{Path: "host/credentials", Mode: kernel.Directory | 0o700})
 	}
+	if in.LoginTerminal {
+		nodes = append(nodes, loginNodes()...)
+	}
 	return append(nodes, inaccessibleNodes("host/inaccessible/")...)
 }
 

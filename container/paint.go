@@ -9,6 +9,7 @@ import (
 type painter struct {
 	background string // parameters of SGR (ECMA-48, 8.3.117); empty: the terminal's own
 	prefix     string // of titles; empty: they are not changed
+	asked      bool   // what was printed makes a terminal answer, as if the answer was typed
 
 	state    paintState
 	sequence []byte // parameters of the control sequence, or the text of the command, that is being read
@@ -34,6 +35,9 @@ const (
 	popTitle        = escape + "[23;2t"
 	stringEnd       = escape + `\`
 	askBackground   = escape + "]11;?" + stringEnd
+	askStatus       = escape + "[5n" // DSR
+	statusAnswer    = escape + "[0n"
+	enquiry         = '\x05'
 	resetTerminal   = escape + "[!p" + escape + "]104" + stringEnd + escape + "[0m" + escape + "[?7h"
 	eraseFromBottom = escape + "[1G" + escape + "[0J"
 )
@@ -62,9 +66,6 @@ func (p *painter) color() string { return escape + "[" + p.background + "m" }
 
 // paint returns what is printed for a part of the output.
 func (p *painter) paint(output []byte) []byte {
-	if p.background == "" && p.prefix == "" {
-		return output
-	}
 	painted := make([]byte, 0, len(output)+64)
 	for _, c := range output {
 		before, after := p.step(c)
@@ -87,6 +88,8 @@ func (p *painter) step(c byte) (before, after string) {
 			p.state = paintControl
 		case ']':
 			p.state = paintCommand
+		case 'P', '_', 'Z': // DCS, APC, DECID
+			p.asked = true
 		case 'c': // RIS
 			return "", p.repaint()
 		default:
@@ -102,7 +105,7 @@ func (p *painter) step(c byte) (before, after string) {
 		switch {
 		case c == '\a':
 			p.state = paintText
-			return "", p.retitle()
+			return "", p.endCommand()
 		case c == escape[0]:
 			p.state = paintCommandEscape
 		case c < ' ':
@@ -113,7 +116,7 @@ func (p *painter) step(c byte) (before, after string) {
 	case paintCommandEscape:
 		if c == '\\' {
 			p.state = paintText
-			return "", p.retitle()
+			return "", p.endCommand()
 		}
 		p.state = paintEscape
 		return p.step(c)
@@ -128,6 +131,8 @@ func (p *painter) text(c byte) (after string) {
 		p.state = paintEscape
 	case '\r', '\n':
 		return p.repaint()
+	case enquiry:
+		p.asked = true
 	}
 	return ""
 }
@@ -150,6 +155,7 @@ func (p *painter) keep(c byte) {
 
 func (p *painter) endControl(c byte) (before, after string) {
 	p.state = paintText
+	p.asked = p.asked || asksTerminal(c, string(p.sequence))
 	switch {
 	case p.background == "":
 	case c == 'm' && resetsBackground(string(p.sequence)):
@@ -158,6 +164,25 @@ func (p *painter) endControl(c byte) (before, after string) {
 		return "", p.color()
 	}
 	return "", p.text(c)
+}
+
+// asksTerminal reports whether a terminal answers to a control sequence: DA, DSR and their kin. Those that look like them and are not
+// answered may count, too.
+func asksTerminal(final byte, parameters string) bool {
+	switch final {
+	case 'c', 'n', 'x', 'y', 'w':
+		return true
+	case 't':
+		return !strings.HasPrefix(parameters, "22") && !strings.HasPrefix(parameters, "23") // titles
+	case 'p', 'q', 'u':
+		return strings.ContainsAny(parameters, "$>?")
+	}
+	return false
+}
+
+func (p *painter) endCommand() string {
+	p.asked = p.asked || strings.Contains(string(p.sequence), "?")
+	return p.retitle()
 }
 
 // retitle sets the title that the container has set (OSC 0) once more, with the prefix.

@@ -44,6 +44,24 @@ func TestPainter(t *testing.T) {
 	}
 }
 
+// What a terminal answers to is known, wherever a read ends.
+func TestAsked(t *testing.T) {
+	for output, want := range map[string]bool{
+		"\x05": true, "\x1bZ": true, "\x1b[c": true, "\x1b[>0c": true, "\x1b[5n": true, "\x1b[?6n": true, "\x1b[18t": true, "\x1b[?2026$p": true,
+		"\x1b[>0q": true, "\x1b[?u": true, "\x1b]10;?\a": true, "\x1b]4;1;?\x1b\\": true, "\x1bP$qm\x1b\\": true, "\x1bP+q544e\x1b\\": true, "\x1b_Gi=1\x1b\\": true,
+		"plain?\r\n": false, "\x1b[0;31mred\x1b[0m\x1b[K\x1b[2J\x1b[10;20H": false, "\x1b[!p\x1bc": false, "\x1b[2 q\x1b[u\x1b[s": false,
+		"\x1b[22;2t\x1b[23;2t": false, "\x1b]0;title\a": false, "\x1b[?25l\x1b[?1049h": false,
+	} {
+		for cut := range len(output) + 1 {
+			var p painter
+			p.paint([]byte(output[:cut]))
+			if p.paint([]byte(output[cut:])); p.asked != want {
+				t.Errorf("%q cut at %d: %v", output, cut, p.asked)
+			}
+		}
+	}
+}
+
 // The colors are those of systemd-nspawn 262, give or take 1 where it rounds.
 func TestTint(t *testing.T) {
 	for answer, want := range map[string]string{

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"nspawnkit/machined"
 )
 
 // searchPath is the $PATH of the payload.
@@ -37,6 +39,7 @@ func decidePayload(p *Plan, host *Host) error {
 			inside.WorkingDirectory = "/root"
 		}
 	}
+	inside.LoginTerminal = s.Exec.Boot && host.Root.KnowsColors
 	inside.Environment = environment(p, host)
 	return nil
 }
@@ -83,11 +86,14 @@ func environment(p *Plan, host *Host) []string {
 	if p.Inside.Credentials {
 		variables = append(variables, "CREDENTIALS_DIRECTORY="+credentialsDirectory)
 	}
+	pid := 1
+	if p.Settings.Exec.ProcessTwo {
+		pid = 2
+	}
+	if p.Watchdog > 0 && p.Settings.Exec.NotifyReady { // who says that it is ready may say that it lives, too
+		variables = append(variables, machined.WatchdogTime(p.Watchdog), fmt.Sprintf("WATCHDOG_PID=%d", pid))
+	}
 	if sockets := p.Options.Sockets; sockets.Count > 0 {
-		pid := 1
-		if p.Settings.Exec.ProcessTwo {
-			pid = 2
-		}
 		variables = append(variables, fmt.Sprintf("LISTEN_FDS=%d", sockets.Count), fmt.Sprintf("LISTEN_PID=%d", pid))
 		if sockets.Names != "" {
 			variables = append(variables, "LISTEN_FDNAMES="+sockets.Names)

@@ -2,6 +2,7 @@ package container
 
 import (
 	"io/fs"
+	"time"
 
 	"nspawnkit/container/capability"
 	"nspawnkit/container/kernel"
@@ -24,6 +25,7 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
+	Watchdog         time.Duration     // how long the service manager waits for a sign of life; 0: for ever
 	InUserNamespace  bool              // the host is a container with users of its own:
 	Users            []kernel.IDExtent // those that there are; nil: all
 
@@ -40,6 +42,7 @@ type Root struct {
 	MachineID          string       // the valid content of etc/machine-id, or empty
 	MachineIDProblem   string       // what is wrong with it
 	LoginProblems      []string     // why somebody may fail to log in
+	KnowsColors        bool         // there is a terminfo(5) entry for [loginTerminal]
 }
 
 // Users is the choice of the container's users.
@@ -64,8 +67,9 @@ type Plan struct {
 	Inside   Inside
 	Machine  network.Machine // what networkd-lite is told
 	Limits   map[string]settings.Limit
-	UUID     string // the container's machine ID
-	Display         // of the console
+	UUID     string        // the container's machine ID
+	Watchdog time.Duration // how long the service manager waits for a sign of life; 0: for ever
+	Display                // of the console
 	Record   settings.Record
 	Warnings []string
 }
@@ -141,6 +145,7 @@ type Inside struct {
 	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
+	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
 
 	Domainname string
 	Sysctl     []settings.Sysctl

@@ -48,6 +48,7 @@ type Supervisor struct {
 	interfaces  []int // indices of the host's links to the container, for machined
 	notifier    machined.Notifier
 	boot        bootProgress
+	watchdog    watchdog
 	registered  bool
 	machineFile bool // written
 	recorded    bool // the settings are
@@ -57,7 +58,7 @@ type Supervisor struct {
 // NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
 // the end. log takes a syslog(3) priority.
 func NewSupervisor(plan *Plan, images *Images, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	s := &Supervisor{plan: plan, images: images, notifier: notifier}
+	s := &Supervisor{plan: plan, images: images, notifier: notifier, watchdog: watchdog{limit: plan.Watchdog}}
 	s.log = func(priority int, text string) {
 		if s.raw.Load() {
 			text += "\r"

@@ -26,9 +26,8 @@ const settleTime = 50 * time.Millisecond
 const RebootStatus = 133
 
 // Watch keeps the container company until it ends: it forwards console, notifications and signals, and tells the service
-// manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT,
-// SIGWINCH.
-func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (End, error) {
+// manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGWINCH.
+func (s *Supervisor) Watch(signals <-chan os.Signal) (End, error) {
 	var settled, look <-chan time.Time
 	s.boot.begun = time.Now()
 	if s.plan.Settings.Exec.NotifyReady {
@@ -50,8 +49,8 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 	defer console.stop()
 
 	var ping <-chan time.Time
-	if watchdog > 0 {
-		ticker := time.NewTicker(watchdog)
+	if interval := s.watchdog.limit / 2; interval > 0 {
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		ping = ticker.C
 	}
@@ -59,6 +58,7 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 	for {
 		select {
 		case end := <-ended:
+			s.tell(s.watchdog.end()...)
 			console.drain()
 			console.stop()
 			result, err := s.classify(end)
@@ -74,7 +74,9 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 				look = time.After(progressInterval)
 			}
 		case <-ping:
-			s.tell(machined.Ping)
+			if s.watchdog.ours() {
+				s.tell(machined.Ping)
+			}
 		case request := <-console.requests:
 			s.onRequest(request)
 		case signal := <-signals:
@@ -155,6 +157,7 @@ func (s *Supervisor) forward(message []byte, descriptors kernel.Descriptors, sta
 	if by, ok := notification.Extension(); ok && starting && !ready {
 		lines = append(lines, machined.ExtendTimeout(by))
 	}
+	lines = append(lines, s.watchdog.hear(notification)...)
 	if len(lines) > 0 {
 		s.tell(lines...)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -44,8 +45,8 @@ func ParseNotification(datagram []byte) (Notification, error) {
 }
 
 // Forward returns the lines that may go on to the host's service manager, as from systemd-nspawn: the status, and that the
-// container is ready if ready is set (NotifyReady=yes). Nothing else, but see [Notification.Extension] and [Notification.Store]: by
-// MAINPID=, WATCHDOG= or STOPPING= a container would govern the unit it runs in.
+// container is ready if ready is set (NotifyReady=yes). Nothing else, but see [Notification.Extension], [Notification.WatchdogTime] and
+// [Notification.Store]: by MAINPID= or STOPPING= a container would govern the unit it runs in.
 func (n Notification) Forward(ready bool) []string {
 	var lines []string
 	if ready && n["READY"] == "1" {
@@ -70,6 +71,16 @@ func (n Notification) Extension() (by time.Duration, ok bool) {
 		return 0, false
 	}
 	return time.Duration(min(microseconds, uint64(maxExtension.Microseconds()))) * time.Microsecond, true
+}
+
+// WatchdogTime returns how long the service manager is to wait from one WATCHDOG=1 to the next (WATCHDOG_USEC=), at least a
+// microsecond: a container cannot switch the watchdog off.
+func (n Notification) WatchdogTime() (limit time.Duration, ok bool) {
+	microseconds, err := strconv.ParseUint(n["WATCHDOG_USEC"], 10, 64)
+	if err != nil || microseconds == 0 {
+		return 0, false
+	}
+	return time.Duration(min(microseconds, math.MaxInt64/uint64(time.Microsecond))) * time.Microsecond, true
 }
 
 // Store returns the lines that keep descriptors, which came with the message, in the service manager's store for the unit, or

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// Ready, Stopping and Ping are lines for [Notifier.Notify] (sd_notify(3)).
+// Ready, Stopping, Ping and Trigger are lines for [Notifier.Notify] (sd_notify(3)).
 const (
 	Ready    = "READY=1"
 	Stopping = "STOPPING=1"
 	Ping     = "WATCHDOG=1"
+	Trigger  = "WATCHDOG=trigger" // as if no Ping had come
 )
 
 // Status returns the line that shows text in "systemctl status". Everything but printable characters is left out.
@@ -23,6 +24,11 @@ func Status(text string) string { return "STATUS=" + printable(text) }
 // ExtendTimeout is a line that asks the service manager to wait that much longer from now on for the start or stop to end.
 func ExtendTimeout(by time.Duration) string {
 	return fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", by.Microseconds())
+}
+
+// WatchdogTime is a line that changes how long the service manager waits for the next [Ping].
+func WatchdogTime(limit time.Duration) string {
+	return fmt.Sprintf("WATCHDOG_USEC=%d", limit.Microseconds())
 }
 
 // LeaderPID returns the line by which systemd-nspawn tells the PID of the container's init.

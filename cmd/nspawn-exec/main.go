@@ -110,8 +110,7 @@ func runContainer(plan *container.Plan, images *container.Images, notifier machi
 		supervisor.Close()
 		return 1, err
 	}
-	watchdog, _ := machined.Watchdog(os.Getenv, os.Getpid())
-	end, err := supervisor.Watch(signals, watchdog)
+	end, err := supervisor.Watch(signals)
 	supervisor.Close()
 	if err == nil && end.Reboot && !plan.Options.KeepUnit {
 		// A fresh program is a fresh start: nothing of the old container can be left over.

@@ -220,16 +220,6 @@ FDNAME=other" notify STATUS=end`)
 	}
 }
 
-func TestWatchdog(t *testing.T) {
-	manager := newServiceManager(t)
-	cmd := manager.watch(nspawn(newRoot(t, "web"), sleeper...))
-	cmd.Env = append(cmd.Env, "WATCHDOG_USEC=100000")
-	launch(t, cmd)
-	for range 3 {
-		manager.expect("WATCHDOG=1")
-	}
-}
-
 func TestStatusOfFailure(t *testing.T) {
 	manager := newServiceManager(t)
 	cmd := manager.watch(nspawn(newRoot(t, "web"), "--bind=/no/such/source", "/bin/true"))

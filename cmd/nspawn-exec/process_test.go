@@ -16,17 +16,26 @@ func owner(stat *syscall.Stat_t) string { return fmt.Sprintf("%d:%d", stat.Uid, 
 
 // childOf returns the container's process 1: the child of the supervisor that is the first of a PID namespace.
 func childOf(supervisor int) int {
-	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", supervisor))
-	for _, list := range lists {
-		data, _ := os.ReadFile(list)
-		for _, field := range strings.Fields(string(data)) {
-			pid, err := strconv.Atoi(field)
-			if err == nil && alive(pid) && strings.HasSuffix(statusField(pid, "NSpid"), "\t1") {
-				return pid
-			}
+	for _, pid := range childrenOf(supervisor) {
+		if alive(pid) && strings.HasSuffix(statusField(pid, "NSpid"), "\t1") {
+			return pid
 		}
 	}
 	return 0
+}
+
+// childrenOf returns the children of all threads of a process.
+func childrenOf(process int) (children []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", process))
+	for _, list := range lists {
+		data, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(data)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				children = append(children, pid)
+			}
+		}
+	}
+	return children
 }
 
 // alive reports whether a process exists and has not ended.

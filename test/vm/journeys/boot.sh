@@ -21,6 +21,16 @@ if with_package "machinectl list, status, shell; journalctl, systemctl, systemd-
     check "systemd-run -M web" equal "$(systemd-run -M web -q --wait --pipe cat /proc/1/comm)" systemd
     check "systemd-cgls -M web" contains "$(systemd-cgls -M web --no-pager)" "init.scope"
     check "machinectl shows the container's address class" equal "$(machinectl show web -p Class --value)" container
+    script -qec "machinectl login web" /dev/null < <(sleep 60) >/dev/null 2>&1 &
+    login=$!
+    getty() { contains "$(inside web pgrep -af agetty)" "$1"; }
+    if [ -n "$ORACLE" ]; then
+        check "machinectl login starts a getty" eventually 40 getty "- vt220"
+    else
+        check "machinectl login starts a getty that knows of colors" eventually 40 getty "- xterm-256color"
+    fi
+    kill $login
+    systemctl -M web stop 'container-getty@*'
 fi
 
 # --- users: a namespace of its own, nothing changed on disk ---

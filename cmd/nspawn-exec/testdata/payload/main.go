@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -71,6 +72,9 @@ func do(verb string, arguments []string) error {
 		defer connection.Close()
 		_, err = io.Copy(connection, os.Stdin)
 		return err
+	case "peek": // PID: prints what can be seen of a process
+		fmt.Println(strings.Join(peek(arguments[0]), " "))
+		return nil
 	case "syscall": // NUMBER: prints the error number
 		number, err := strconv.Atoi(arguments[0])
 		if err != nil {
