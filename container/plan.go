@@ -24,6 +24,7 @@ type Host struct {
 	HasStubResolver bool // systemd-resolved answers on 127.0.0.53, and says so in its own resolv.conf
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
+	NoSELinux        string            // why there are no SELinux contexts; empty: there are
 	InUserNamespace  bool              // the host is a container with users of its own:
 	Users            []kernel.IDExtent // those that there are; nil: all
 
@@ -108,6 +109,8 @@ type Options struct {
 	Environment settings.Environment // of nspawn-exec itself
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
+
+	SELinuxContext, SELinuxAPIFSContext string // of --selinux-context= and --selinux-apifs-context=, or empty
 }
 
 // Sockets are the descriptors that the service manager passed on, for the payload (sd_listen_fds(3)).
@@ -158,6 +161,8 @@ type Inside struct {
 	NoNewPrivileges  bool
 	Personality      *uint32 // of personality(2); nil: as it is
 	Filter           []byte  // seccomp program, struct sock_filter in native byte order
+	ProcessContext   string  // of SELinux, for the payload; empty: the kernel decides
+	FileContext      string  // of SELinux, for the files of temporary file systems; empty: the same
 }
 
 // Process says whom the payload runs as.

@@ -118,6 +118,7 @@ func inner() []step[*first] {
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
 		{"close descriptors", nil, func(f *first) error { return f.stage.CloseDescriptors() }},
 		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
+		{"set SELinux context", func(in *Inside) bool { return in.ProcessContext != "" }, (*first).setContext},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
 		{"filter system calls", func(in *Inside) bool { return len(in.Filter) > 0 }, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},

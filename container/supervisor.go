@@ -218,10 +218,13 @@ func writeAtomically(path string, data []byte, mode os.FileMode) error {
 }
 
 func (s *Supervisor) makeHostTrees() (err error) {
-	dev, run := hostTrees()
+	dev, run := hostTrees(&s.plan.Inside)
 	owner := int(s.plan.Users.Start)
 	nodes := append(deviceNodes(&s.plan.Inside), extraNodes(s.plan.Settings.Files.Devices)...)
 	if s.dev, err = hostTree(dev, nodes, owner); err != nil {
+		if context := s.plan.Inside.FileContext; context != "" { // which is the first that may be wrong
+			err = fmt.Errorf("--selinux-apifs-context=%s: %w", context, err)
+		}
 		return err
 	}
 	s.run, err = hostTree(run, append(runNodes(&s.plan.Inside), s.userNodes()...), owner)
