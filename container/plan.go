@@ -52,6 +52,7 @@ type Users struct {
 	OnDisk    uint32 // whom the root directory belongs to; other than Start: it is id-mapped
 	Pick      bool   // Start is a candidate
 	Managed   bool   // Start comes from systemd-nsresourced(8)
+	Delegate  uint   // ranges that come from there, too, for containers inside
 }
 
 // mapped reports whether the files of the root directory belong to others on disk than inside.
@@ -144,6 +145,7 @@ type Inside struct {
 	HostRelease    bool // the host has an os-release file, for /run/host
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
+	Delegated      bool // containers inside get users of the host
 
 	Domainname string
 	Sysctl     []settings.Sysctl

@@ -53,6 +53,7 @@ func supervisor() []step[*Supervisor] {
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
+		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
 		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
@@ -158,6 +159,7 @@ func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezon
 func nesting(in *Inside) bool        { return in.Nesting }
 func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
+func delegated(in *Inside) bool      { return in.Delegated }
 
 // StepList is one of the lists of steps.
 type StepList struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type Supervisor struct {
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	users       []*boundUser
+	services    []service // of the host, shown inside
 	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
@@ -227,7 +229,7 @@ func (s *Supervisor) makeHostTrees() (err error) {
 		}
 		return err
 	}
-	s.run, err = hostTree(run, append(runNodes(&s.plan.Inside), s.userNodes()...), owner)
+	s.run, err = hostTree(run, slices.Concat(runNodes(&s.plan.Inside), s.userNodes(), s.serviceNodes()), owner)
 	return err
 }
 
@@ -308,9 +310,13 @@ func (s *Supervisor) payload() *kernel.Child {
 }
 
 func (s *Supervisor) namespaces() kernel.Namespaces {
-	return kernel.Namespaces{
+	namespaces := kernel.Namespaces{
 		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
+	if s.plan.Users.Delegate > 0 { // to this very namespace
+		namespaces.Users = s.reserved[len(s.reserved)-1]
+	}
+	return namespaces
 }
 
 // stdio is what the first process inherits: the payload's own with --console=pipe, otherwise it opens its console later.
