@@ -29,6 +29,7 @@ type Supervisor struct {
 	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
+	unit        *os.File             // the control group above, held; nil: it is another container's
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	users       []*boundUser
