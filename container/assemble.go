@@ -372,7 +372,7 @@ func (a *assembly) make(m *openedMount, place *os.File) (kernel.Tree, error) {
 		if err != nil {
 			return kernel.Tree{}, err
 		}
-		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime|attributes, list...)
+		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime|attributes, labeled(list, a.plan.Inside.FileContext)...)
 	case overlayMount:
 		if err := a.mapLayers(m.layers); err != nil {
 			return kernel.Tree{}, err

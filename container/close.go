@@ -119,5 +119,8 @@ func (s *Supervisor) unlock() error {
 	for _, lock := range s.locks {
 		lock.Release()
 	}
+	if s.unit != nil {
+		return s.unit.Close()
+	}
 	return nil
 }

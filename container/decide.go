@@ -18,7 +18,7 @@ func Decide(s settings.Settings, options Options, host Host) (*Plan, error) {
 	plan := &Plan{Settings: s, Options: options, Watchdog: host.Watchdog}
 	steps := []func(*Plan, *Host) error{
 		checkRoot, decideStack, decidePivotRoot, decideReadOnly, decideVolatile, decideConsole, decideUsers, decideNested, decideNesting, decideBindUsers,
-		decideIdentity, decideCapabilities, decideFilter,
+		decideIdentity, decideCapabilities, decideFilter, decideSELinux,
 		decideNetwork, decideEnvironment, decideMounts, decideFiles, decideLimits, decideProcess, decidePersonality, decidePayload, warnOfScope,
 	}
 	for _, step := range steps {

@@ -44,6 +44,7 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 		host.Watchdog = 2 * interval
 	}
 	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
+	host.NoSELinux = gatherSELinux()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
 	if err != nil {

@@ -221,7 +221,7 @@ func (f *first) mountSys() error {
 	if err := kernel.Unmount("/sys"); err != nil {
 		return err
 	}
-	skeleton, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec, options("mode", "0555", "size", "4m", "nr_inodes", "1k")...)
+	skeleton, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec, labeled(options("mode", "0555", "size", "4m", "nr_inodes", "1k"), f.plan.FileContext)...)
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,11 @@ func options(pairs ...string) []kernel.Option {
 
 // The mounts that the supervisor makes, because they hold device nodes that a user namespace could not make; the sizes are
 // systemd-nspawn's. Both belong to the container's root.
-func hostTrees() (dev, run mount) {
+func hostTrees(in *Inside) (dev, run mount) {
 	return mount{target: "/dev", fstype: "tmpfs", attributes: kernel.NoSUID | kernel.StrictAccessTime,
-			options: options("mode", "0755", "size", "4m", "nr_inodes", "64k")},
+			options: labeled(options("mode", "0755", "size", "4m", "nr_inodes", "64k"), in.FileContext)},
 		mount{target: "/run", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
-			options: options("mode", "0755", "size", "20%", "nr_inodes", "800k")}
+			options: labeled(options("mode", "0755", "size", "20%", "nr_inodes", "800k"), in.FileContext)}
 }
 
 // kernelTrees are the file systems that show the kernel. They must be made while the host's own are still in sight: inside a
@@ -63,11 +63,11 @@ func readOnlyAPI(in *Inside) uint64 {
 func innerTrees(in *Inside) []mount {
 	mounts := []mount{
 		{target: "/tmp", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
-			options: options("mode", "01777", "size", "10%", "nr_inodes", "400k")},
+			options: labeled(options("mode", "01777", "size", "10%", "nr_inodes", "400k"), in.FileContext)},
 		{target: "/dev/shm", fstype: "tmpfs", attributes: noSUIDDev | kernel.StrictAccessTime,
-			options: options("mode", "01777", "size", "10%", "nr_inodes", "400k")},
+			options: labeled(options("mode", "01777", "size", "10%", "nr_inodes", "400k"), in.FileContext)},
 		{target: "/dev/pts", fstype: "devpts", attributes: kernel.NoSUID | kernel.NoExec,
-			options: options("mode", "620", "ptmxmode", "0666", "gid", "5")},
+			options: labeled(options("mode", "620", "ptmxmode", "0666", "gid", "5"), in.FileContext)},
 		{target: "/dev/mqueue", fstype: "mqueue", attributes: noSUIDDevExec},
 		{target: "/sys/fs/cgroup", fstype: "cgroup2", attributes: noSUIDDevExec},
 	}

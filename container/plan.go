@@ -26,6 +26,7 @@ type Host struct {
 	// NoUserNamespaces says that the kernel was built without.
 	NoUserNamespaces bool
 	Watchdog         time.Duration     // how long the service manager waits for a sign of life; 0: for ever
+	NoSELinux        string            // why there are no SELinux contexts; empty: there are
 	InUserNamespace  bool              // the host is a container with users of its own:
 	Users            []kernel.IDExtent // those that there are; nil: all
 
@@ -54,6 +55,7 @@ type Users struct {
 	OnDisk    uint32 // whom the root directory belongs to; other than Start: it is id-mapped
 	Pick      bool   // Start is a candidate
 	Managed   bool   // Start comes from systemd-nsresourced(8)
+	Delegate  uint   // ranges that come from there, too, for containers inside
 }
 
 // mapped reports whether the files of the root directory belong to others on disk than inside.
@@ -112,6 +114,8 @@ type Options struct {
 	Environment settings.Environment // of nspawn-exec itself
 
 	Credentials []settings.Credential // of --load-credential= and --set-credential=
+
+	SELinuxContext, SELinuxAPIFSContext string // of --selinux-context= and --selinux-apifs-context=, or empty
 }
 
 // Sockets are the descriptors that the service manager passed on, for the payload (sd_listen_fds(3)).
@@ -146,6 +150,7 @@ type Inside struct {
 	ForwardJournal bool // to [settings.ForwardJournalSocket]
 	BoundUsers     bool // users of the host are known in the container
 	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
+	Delegated      bool // containers inside get users of the host
 
 	Domainname string
 	Sysctl     []settings.Sysctl
@@ -163,6 +168,8 @@ type Inside struct {
 	NoNewPrivileges  bool
 	Personality      *uint32 // of personality(2); nil: as it is
 	Filter           []byte  // seccomp program, struct sock_filter in native byte order
+	ProcessContext   string  // of SELinux, for the payload; empty: the kernel decides
+	FileContext      string  // of SELinux, for the files of temporary file systems; empty: the same
 }
 
 // Process says whom the payload runs as.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
@@ -87,8 +88,8 @@ func (s *Supervisor) registration() machined.Registration {
 		Name: s.plan.Settings.Machine, Service: s.plan.Inside.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
 	}
-	if s.images.root() != nil {
-		r.RootDirectory = "" // only this process sees it
+	if s.images.root() != nil || !utf8.ValidString(r.RootDirectory) {
+		r.RootDirectory = "" // only this process sees it, or it cannot be said: both ways to systemd-machined take UTF-8
 	}
 	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))
 	return r

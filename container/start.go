@@ -53,6 +53,7 @@ func supervisor() []step[*Supervisor] {
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
+		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
 		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
 		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
@@ -118,6 +119,7 @@ func inner() []step[*first] {
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
 		{"close descriptors", nil, func(f *first) error { return f.stage.CloseDescriptors() }},
 		{"set personality", func(in *Inside) bool { return in.Personality != nil }, func(f *first) error { return kernel.SetPersonality(*f.plan.Personality) }},
+		{"set SELinux context", func(in *Inside) bool { return in.ProcessContext != "" }, (*first).setContext},
 		{"set no_new_privs", func(in *Inside) bool { return in.NoNewPrivileges }, func(*first) error { return kernel.SetNoNewPrivileges() }},
 		{"limit capabilities", nil, func(f *first) error { return kernel.LimitCapabilities(f.plan.Capabilities) }},
 		{"filter system calls", func(in *Inside) bool { return len(in.Filter) > 0 }, func(f *first) error { return kernel.LoadFilter(decodeFilter(f.plan.Filter)) }},
@@ -157,6 +159,7 @@ func etcFiles(in *Inside) bool       { return in.ResolvConf != nil || in.Timezon
 func nesting(in *Inside) bool        { return in.Nesting }
 func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
+func delegated(in *Inside) bool      { return in.Delegated }
 
 // StepList is one of the lists of steps.
 type StepList struct {

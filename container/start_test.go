@@ -29,6 +29,7 @@ func TestSteps(t *testing.T) {
 			o.Credentials = []settings.Credential{{ID: "a"}}
 			s.Exec.PrivateUsers.Mode, s.Network.Private, s.Files.ReadOnly = settings.UsersPick, true, true
 			s.Exec.NoNewPrivileges, s.Exec.ResolvConf, s.Exec.Timezone = true, "copy-host", "delete"
+			o.SELinuxContext = testProcessContext
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

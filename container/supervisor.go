@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,9 +29,11 @@ type Supervisor struct {
 	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
 	copy        string               // that an ephemeral container runs from
 	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
+	unit        *os.File             // the control group above, held; nil: it is another container's
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	users       []*boundUser
+	services    []service // of the host, shown inside
 	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
@@ -219,13 +222,16 @@ func writeAtomically(path string, data []byte, mode os.FileMode) error {
 }
 
 func (s *Supervisor) makeHostTrees() (err error) {
-	dev, run := hostTrees()
+	dev, run := hostTrees(&s.plan.Inside)
 	owner := int(s.plan.Users.Start)
 	nodes := append(deviceNodes(&s.plan.Inside), extraNodes(s.plan.Settings.Files.Devices)...)
 	if s.dev, err = hostTree(dev, nodes, owner); err != nil {
+		if context := s.plan.Inside.FileContext; context != "" { // which is the first that may be wrong
+			err = fmt.Errorf("--selinux-apifs-context=%s: %w", context, err)
+		}
 		return err
 	}
-	s.run, err = hostTree(run, append(runNodes(&s.plan.Inside), s.userNodes()...), owner)
+	s.run, err = hostTree(run, slices.Concat(runNodes(&s.plan.Inside), s.userNodes(), s.serviceNodes()), owner)
 	return err
 }
 
@@ -306,9 +312,13 @@ func (s *Supervisor) payload() *kernel.Child {
 }
 
 func (s *Supervisor) namespaces() kernel.Namespaces {
-	return kernel.Namespaces{
+	namespaces := kernel.Namespaces{
 		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
+	if s.plan.Users.Delegate > 0 { // to this very namespace
+		namespaces.Users = s.reserved[len(s.reserved)-1]
+	}
+	return namespaces
 }
 
 // stdio is what the first process inherits: the payload's own with --console=pipe, otherwise it opens its console later.

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -34,12 +35,31 @@ func (s *Supervisor) splitControlGroup() error {
 			return err
 		}
 	}
-	payload, err := unit.Child("payload")
+	payload, err := s.payloadGroup(unit)
 	if err != nil {
 		return err
 	}
 	s.group = &payload
 	return unit.EnableControllers()
+}
+
+// payloadGroup makes the payload's control group. Whose the unit is, for as long as it runs, has "payload"; another container that was
+// started in the same unit has one of its own name, or the end of one would be that of both. What a killed container has left there
+// goes: it would keep processes out.
+func (s *Supervisor) payloadGroup(unit kernel.ControlGroup) (kernel.ControlGroup, error) {
+	name := "payload"
+	var err error
+	s.unit, err = unit.Lock()
+	if err != nil && !errors.Is(err, kernel.ErrBusy) {
+		return unit, err
+	}
+	if err != nil || unit.Below(name).Populated() {
+		name += "-" + s.plan.Settings.Machine
+	}
+	if err := unit.Below(name).Kill(); err != nil {
+		return unit, err
+	}
+	return unit.Child(name)
 }
 
 // machineGroup names the control group of a container on a host without units. It is below the root, where "--cleanup" finds it: who
@@ -50,7 +70,12 @@ func machineGroup(machine string) string { return "machine-" + machine }
 // does not let us, as a container may not, is no reason not to start.
 func (s *Supervisor) makeControlGroup() error {
 	root := kernel.RootControlGroup()
-	group, err := root.Child(machineGroup(s.plan.Settings.Machine))
+	name := machineGroup(s.plan.Settings.Machine)
+	err := root.Below(name).Kill() // what a killed container has left
+	var group kernel.ControlGroup
+	if err == nil {
+		group, err = root.Child(name)
+	}
 	if err != nil {
 		s.log(Debug, fmt.Sprintf("cannot make a control group, ignoring: %v", err))
 		return nil

@@ -60,6 +60,9 @@ func decideUsers(p *Plan, host *Host) error {
 		}
 		wanted.Mode = settings.UsersNo
 	}
+	if wanted := s.Exec.PrivateUsers; wanted.Delegate > 0 && wanted.Mode != settings.UsersManaged {
+		return at(s, "Exec.PrivateUsersDelegate", errors.New("needs --private-users=managed"))
+	}
 	users, err := chooseUsers(s.Exec.PrivateUsers, host.Root, s.Machine)
 	if err != nil {
 		return at(s, "Exec.PrivateUsers", fmt.Errorf("%s: %w", p.place(), err))
@@ -70,7 +73,7 @@ func decideUsers(p *Plan, host *Host) error {
 		}
 	}
 	p.Users = users
-	p.Inside.UserNamespace = users.Namespace
+	p.Inside.UserNamespace, p.Inside.Delegated = users.Namespace, users.Delegate > 0
 	return nil
 }
 
@@ -97,7 +100,7 @@ func chooseUsers(wanted settings.PrivateUsers, root Root, machine string) (Users
 		users.Pick = true
 		pickCandidates(machine, owner, func(start uint32) bool { users.Start = start; return true })
 	case settings.UsersManaged:
-		users.Start, users.Managed = HashedRange(machine), true // any, until it is known
+		users.Start, users.Managed, users.Delegate = HashedRange(machine), true, wanted.Delegate // any, until it is known
 	}
 	_, err = decideOwnership(&users, wanted.Ownership, owner)
 	return users, err
@@ -167,25 +170,53 @@ func (s *Supervisor) allocateUsers() error {
 	defer cancel()
 	for range 10 {
 		name := "nspawn-" + RandomSuffix()[:8]
-		userns, start, count, err := kernel.NewEmptyUserNamespace(func(userns *os.File) error {
-			return machined.NamespaceResource{}.AllocateUserRange(ctx, name, UserRange, userns)
+		userns, given, err := kernel.NewEmptyUserNamespace(func(userns *os.File) error {
+			return machined.NamespaceResource{}.AllocateUserRange(ctx, name, UserRange, s.plan.Users.Delegate, userns)
 		})
 		if err != nil {
 			return err
 		}
 		s.reserved = append(s.reserved, userns)
-		if count != UserRange {
-			return fmt.Errorf("systemd-nsresourced gave %d users from %d on, not %d", count, start, UserRange)
+		if err := checkGiven(given, s.plan.Users.Delegate); err != nil {
+			return fmt.Errorf("systemd-nsresourced gave %w", err)
 		}
-		lock, err := lockUsers(start)
+		locks, err := lockGiven(given)
 		if errors.Is(err, kernel.ErrBusy) {
 			continue
 		}
 		if err == nil {
-			s.plan.Users.Start = start
-			s.locks = append(s.locks, lock)
+			s.plan.Users.Start = given[0].To
+			s.locks = append(s.locks, locks...)
 		}
 		return err
 	}
 	return errors.New("all ranges that systemd-nsresourced gave are in use")
+}
+
+// checkGiven checks that the container's own users are whole ranges, and those for others inside mapped to themselves.
+func checkGiven(given []kernel.IDExtent, delegate uint) error {
+	for i, e := range given {
+		if e.Count != UserRange || i > 0 && e.From != e.To {
+			return fmt.Errorf("%d users from %d on as those from %d on, not %d", e.Count, e.To, e.From, UserRange)
+		}
+	}
+	if len(given) != 1+int(delegate) {
+		return fmt.Errorf("%d ranges of users, not %d", len(given), 1+delegate)
+	}
+	return nil
+}
+
+// lockGiven locks all of the ranges, or none.
+func lockGiven(given []kernel.IDExtent) (locks []*kernel.Lock, err error) {
+	for _, e := range given {
+		lock, err := lockUsers(e.To)
+		if err != nil {
+			for _, lock := range locks {
+				lock.Release()
+			}
+			return nil, err
+		}
+		locks = append(locks, lock)
+	}
+	return locks, nil
 }

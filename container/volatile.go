@@ -38,7 +38,7 @@ func decideVolatile(p *Plan, host *Host) error {
 // volatileOptions are systemd's for a temporary root or /var.
 func (a *assembly) volatileOptions() []kernel.Option {
 	owner := fmt.Sprint(a.plan.Users.Start)
-	return options("mode", "0755", "size", "25%", "nr_inodes", "1m", "uid", owner, "gid", owner)
+	return labeled(options("mode", "0755", "size", "25%", "nr_inodes", "1m", "uid", owner, "gid", owner), a.plan.Inside.FileContext)
 }
 
 // makeVolatile puts what is temporary over or around the tree of the image.

@@ -7,11 +7,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
 
-// The file of the call arrives, and the call itself is as systemd-nsresourced 257 and later take it.
+// The file of the call arrives, and the call itself is as systemd-nsresourced 260 and later take it.
 func TestAllocateUserRange(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "varlink")
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
@@ -50,10 +51,10 @@ func TestAllocateUserRange(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := (NamespaceResource{Socket: socket}).AllocateUserRange(context.Background(), "nspawn-1", 65536, file); err != nil {
+	if err := (NamespaceResource{Socket: socket}).AllocateUserRange(context.Background(), "nspawn-1", 65536, 2, file); err != nil {
 		t.Error(err)
 	}
-	const want = `{"method":"io.systemd.NamespaceResource.AllocateUserRange","parameters":{"name":"nspawn-1","size":65536,"userNamespaceFileDescriptor":0}}` + "\x00"
+	const want = `{"method":"io.systemd.NamespaceResource.AllocateUserRange","parameters":{"delegateContainerRanges":2,"name":"nspawn-1","size":65536,"userNamespaceFileDescriptor":0}}` + "\x00"
 	if call := <-got; call != want {
 		t.Errorf("call %q, want %q", call, want)
 	}
@@ -64,13 +65,18 @@ func TestAllocateUserRange(t *testing.T) {
 
 func TestNoNamespaceResource(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "none")
-	err := NamespaceResource{Socket: socket}.AllocateUserRange(context.Background(), "a", 1, os.Stdin)
+	err := NamespaceResource{Socket: socket}.AllocateUserRange(context.Background(), "a", 1, 0, os.Stdin)
 	if !errors.Is(err, ErrNoNamespaceResource) {
 		t.Errorf("got %v", err)
 	}
 	client, _ := varlinkServer(t, `{"error":"io.systemd.NamespaceResource.NoDynamicRange","parameters":{}}`+"\x00")
-	err = NamespaceResource{Socket: client.Socket}.AllocateUserRange(context.Background(), "a", 1, os.Stdin)
+	err = NamespaceResource{Socket: client.Socket}.AllocateUserRange(context.Background(), "a", 1, 0, os.Stdin)
 	if err == nil || errors.Is(err, ErrNoNamespaceResource) {
 		t.Errorf("got %v", err)
+	}
+	client, _ = varlinkServer(t, `{"error":"org.varlink.service.InvalidParameter","parameters":{"parameter":"delegateContainerRanges"}}`+"\x00")
+	err = NamespaceResource{Socket: client.Socket}.AllocateUserRange(context.Background(), "a", 65536, 1, os.Stdin)
+	if err == nil || !strings.Contains(err.Error(), "since systemd 260") {
+		t.Errorf("from an older systemd-nsresourced: %v", err)
 	}
 }

@@ -47,6 +47,9 @@ type CommandLine struct {
 
 	BindUserGroups []string // --bind-user-group=, each once
 
+	SELinuxContext      string // --selinux-context=, or empty
+	SELinuxAPIFSContext string // --selinux-apifs-context=, or empty
+
 	ForwardJournal ForwardJournal // --forward-journal=, --forward-journal-max-use=, …
 
 	Environment Environment // of nspawn-exec itself

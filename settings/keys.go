@@ -42,7 +42,7 @@ var keys = [...]Key{
 	{Section: "Exec", Name: "PrivateUsers", Type: "MODE|UID[:COUNT]", Default: "no", Privileged: true, Since: 230, Option: "private-users", Argument: OptionalArgument, Strict: true,
 		Help: "Run within user namespace: no, yes, pick, identity, managed, or UID[:COUNT]", group: usersGroup, set: setPrivateUsers},
 	{Section: "Exec", Name: "PrivateUsersDelegate", Type: "NUMBER", Default: "0", Privileged: true, Since: 260, Option: "private-users-delegate", Strict: true,
-		Help: "Delegate additional 64K UID/GID ranges for use by nested containers", pending: true,
+		Help: "Delegate additional 64K UID/GID ranges for use by nested containers", group: usersGroup, follows: true,
 		set: setPrivateUsersDelegate},
 	{Section: "Exec", Name: "NotifyReady", Type: "BOOL", Default: "no", Since: 231, Option: "notify-ready", Empty: EmptyResets,
 		Help: "Receive notifications from the child init process",

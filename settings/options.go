@@ -64,8 +64,10 @@ var options = [...]option{
 	{short: 'j', arg: NoArgument, help: "Equivalent to --link-journal=try-guest", set: takeJ},
 	{long: "rlimit", meta: "NAME=LIMIT", help: "Set a resource limit for the payload", set: takeLimit},
 	{long: "private-users-chown", arg: NoArgument, set: takeChown},
-	{long: "selinux-context", short: 'Z'},
-	{long: "selinux-apifs-context", short: 'L'},
+	{long: "selinux-context", short: 'Z', meta: "CONTEXT", help: "Set the SELinux security context of processes in the container",
+		set: func(c *CommandLine, v value) error { return takeContext(&c.SELinuxContext, v) }},
+	{long: "selinux-apifs-context", short: 'L', meta: "CONTEXT", help: "Set the SELinux security context of files in API and temporary file systems",
+		set: func(c *CommandLine, v value) error { return takeContext(&c.SELinuxAPIFSContext, v) }},
 	{long: "bind-user-group", meta: "GROUP", help: "Add an auxiliary group to --bind-user= users", set: takeBindUserGroup},
 	{long: "forward-journal", meta: "PATH", help: "Forward the container's journal to the host", set: takeForwardJournal},
 	{long: "forward-journal-max-use", meta: "BYTES", help: "Maximum disk space for forwarded journal",
@@ -197,6 +199,19 @@ func takeJ(c *CommandLine, v value) error {
 // takeChown takes the old name of --private-users-ownership=chown.
 func takeChown(c *CommandLine, v value) error {
 	return c.add(lookup("Files", "PrivateUsersOwnership"), value{"chown", v.origin})
+}
+
+// maxContext bounds a context: the kernel takes a page of one.
+const maxContext = 4095
+
+// takeContext takes a security context of SELinux, USER:ROLE:TYPE and with most policies :LEVEL. Which there are the policy knows.
+func takeContext(context *string, v value) error {
+	parts := strings.SplitN(v.text, ":", 4)
+	if len(parts) < 3 || slices.Contains(parts, "") || strings.Contains(v.text, " ") || hasControl(v.text) || len(v.text) > maxContext {
+		return errors.New("not an SELinux context such as system_u:system_r:svirt_lxc_net_t:s0:c0,c1")
+	}
+	*context = v.text
+	return nil
 }
 
 // takeBindUserGroup takes the name of a group that the users of --bind-user= are members of.

@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -80,4 +81,79 @@ func TestControlGroupOfKilledSupervisor(t *testing.T) {
 	if r := inControlGroup(t, supervisor, root, "/bin/true"); r.status != 0 {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
+}
+
+// startInControlGroup starts a container whose supervisor starts in a control group.
+func startInControlGroup(t *testing.T, unit string, arguments ...string) *container {
+	t.Helper()
+	directory, err := os.Open(unit)
+	must(t, err)
+	defer directory.Close()
+	cmd := nspawn(arguments[0], arguments[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())}
+	c := launch(t, cmd)
+	c.expect("up")
+	return c
+}
+
+// Two containers of one unit, each with --keep-unit, have a group of their own: when one ends, the other goes on.
+func TestControlGroupIsNotShared(t *testing.T) {
+	first, second, unit := newRoot(t, "first"), newRoot(t, "second"), newControlGroup(t)
+	directory, err := os.Open(unit)
+	must(t, err)
+	defer directory.Close()
+	shell := exec.Command("sleep", "1000") // that starts both: it keeps controllers from being handed down
+	shell.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())}
+	must(t, shell.Start())
+	defer func() { _ = shell.Process.Kill(); _ = shell.Wait() }()
+	one := startInControlGroup(t, unit, append([]string{first}, sleeper...)...)
+	two := startInControlGroup(t, unit, append([]string{second}, sleeper...)...)
+	of := func(c *container) string {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.init()))
+		must(t, err)
+		_, path, _ := strings.Cut(string(data), "0::")
+		return filepath.Base(strings.TrimSpace(path))
+	}
+	if got := of(one) + " " + of(two); got != "payload payload-second" {
+		t.Errorf("the containers are in %s", got)
+	}
+	one.signal(syscall.SIGTERM)
+	_ = one.cmd.Process.Signal(syscall.SIGTERM)
+	one.wait()
+	if err := syscall.Kill(two.init(), 0); err != nil || two.init() == 0 {
+		t.Errorf("the end of one container is that of the other: %v", err)
+	}
+	two.signal(syscall.SIGTERM)
+	_ = two.cmd.Process.Signal(syscall.SIGTERM)
+	two.wait()
+	if left, _ := filepath.Glob(unit + "/payload*"); len(left) > 0 {
+		t.Errorf("left: %s", left)
+	}
+}
+
+// A container may make groups deeper than any path is long, and let them have controllers; nothing of this is left, and what a
+// killed one has left does not keep the next from starting.
+func TestDeepControlGroups(t *testing.T) {
+	root, unit := newRoot(t, "web"), newControlGroup(t)
+	const script = `cd /sys/fs/cgroup; for c in $(cat cgroup.controllers); do echo +$c >cgroup.subtree_control; done
+		i=0; while [ $i -lt 100 ]; do mkdir 123456789012345678901234567890123456789012345678901234567890 && cd 1*; i=$((i+1)); done; echo up; exec sleep 1000`
+	c := startInControlGroup(t, unit, root, "/bin/sh", "-c", script)
+	c.kill()
+	if _, err := os.Stat(unit + "/payload"); err != nil {
+		t.Errorf("the control group of the payload is not left: %v", err)
+	}
+	c = startInControlGroup(t, unit+"/supervisor", root, "/bin/sh", "-c", script)
+	c.signal(syscall.SIGTERM)
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	c.wait()
+	if _, err := os.Stat(unit + "/payload"); err == nil {
+		t.Error("the control groups of the payload stay")
+		_ = removeGroups(unit + "/payload")
+	}
+}
+
+// removeGroups removes control groups of any depth, for the clean-up of a test that has failed.
+func removeGroups(directory string) error {
+	return exec.Command("sh", "-c", `cd "$0" || exit; while cd */ 2>/dev/null; do :; done
+		while [ "$(pwd -P)" != "$0" ]; do name=$(basename "$(pwd -P)"); cd ..; rmdir "$name" || exit; done; cd ..; rmdir "$0"`, directory).Run()
 }

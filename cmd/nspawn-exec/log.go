@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode"
 
 	"nspawnkit/container"
 	"nspawnkit/settings"
@@ -43,8 +45,31 @@ func newLogger() *logger {
 // print prints one message of a syslog(3) priority. --quiet leaves warnings, errors and what one looks for by a level of debug.
 func (l *logger) print(priority int, text string) {
 	isInfo := priority == container.Notice || priority == container.Info
+	if priority > l.log.level || l.quiet && isInfo && !l.prefix {
+		return
+	}
+	end := ""
+	if before, raw := strings.CutSuffix(text, "\r"); raw { // a terminal in raw mode needs one in each line
+		text, end = before, "\r"
+	}
+	for _, line := range strings.Split(text, "\n") {
+		l.printLine(priority, visible(line)+end)
+	}
+}
+
+// visible replaces control characters: some names come from images, and are neither to control a terminal nor to look like a message of
+// their own.
+func visible(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, line)
+}
+
+func (l *logger) printLine(priority int, text string) {
 	switch {
-	case priority > l.log.level, l.quiet && isInfo && !l.prefix:
 	case l.prefix:
 		fmt.Fprintf(l.out, "<%d>%s%s\n", priority, l.log.name, text)
 	default:

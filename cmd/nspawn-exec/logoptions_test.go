@@ -77,6 +77,19 @@ func TestLoggerPrints(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, out.String(), test.want)
 		}
 	}
+	for text, want := range map[string]string{
+		"one\ntwo":                    "<3>one\n<3>two\n",
+		"one\n<0>two":                 "<3>one\n<3><0>two\n",
+		"title \x1b]0;x\a \u009b2J é": "<3>title �]0;x� �2J é\n",
+		"raw\rline\nnext\r":           "<3>raw�line\r\n<3>next\r\n",
+		"not \xff UTF-8":              "<3>not � UTF-8\n",
+	} {
+		var out bytes.Buffer
+		l := logger{out: &out, prefix: true, log: logOptions{level: 7}}
+		if l.print(container.Error, text); out.String() != want {
+			t.Errorf("%q: %q, want %q", text, out.String(), want)
+		}
+	}
 	var out bytes.Buffer
 	timed := logger{out: &out, log: logOptions{level: 6, time: true}}
 	if timed.print(6, "text"); !strings.Contains(out.String(), ":") || !strings.HasSuffix(out.String(), " text\n") {

@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -41,8 +43,14 @@ func serveUsers(t *testing.T, starts ...uint32) {
 
 func mapUsers(conn *net.UnixConn, start uint32) error {
 	message, oob := make([]byte, 4096), make([]byte, 64)
-	_, oobn, _, _, err := conn.ReadMsgUnix(message, oob)
+	n, oobn, _, _, err := conn.ReadMsgUnix(message, oob)
 	if err != nil {
+		return err
+	}
+	var call struct {
+		Parameters struct{ DelegateContainerRanges uint32 }
+	}
+	if err := json.Unmarshal(bytes.TrimSuffix(message[:n], []byte{0}), &call); err != nil {
 		return err
 	}
 	if start == 0 {
@@ -68,6 +76,9 @@ func mapUsers(conn *net.UnixConn, start uint32) error {
 	for _, process := range processes {
 		if namespace, _ := os.Readlink(process + "/ns/user"); namespace == wanted {
 			text := fmt.Sprintf("0 %d 65536\n", start)
+			for i := range call.Parameters.DelegateContainerRanges {
+				text += fmt.Sprintf("%[1]d %[1]d 65536\n", start+(i+1)<<16)
+			}
 			if err := os.WriteFile(process+"/gid_map", []byte(text), 0); err != nil {
 				return err
 			}
@@ -137,5 +148,72 @@ func TestManagedUsersRefused(t *testing.T) {
 	refused(t, run(t, root, "--private-users=managed", "/bin/echo", "payload runs"), "--private-users: managed: ", "systemd-nsresourced.service is not available", nsresourced)
 	serveUsers(t, 0)
 	refused(t, run(t, root, "--private-users=managed", "/bin/echo", "payload runs"), "--private-users: managed: ", "io.systemd.NamespaceResource.AllocateUserRange", "no range is free")
+	clean(t, root)
+}
+
+// Ranges that are delegated belong to the very namespace that the service has mapped: it asks the kernel for the parent of one that
+// is made inside.
+func TestDelegatedUsers(t *testing.T) {
+	const start = 0x300000
+	for name, options := range map[string]string{
+		"plain": "", "stub": "--as-pid2", "network": "--private-network --network-veth", "file": "--read-only --bind=/etc/hosts:/srv",
+	} {
+		t.Run(name, func(t *testing.T) {
+			serveUsers(t, start)
+			mounts, err := net.Listen("unix", filepath.Dir(nsresourced)+"/io.systemd.MountFileSystem")
+			must(t, err)
+			defer mounts.Close()
+			root := newMergedRoot(t, "web")
+			const script = `cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/x; chown 3211264:3276800 /tmp/x; stat -c '%u %g' /tmp/x
+				stat -L -c %F /run/host/io.systemd.NamespaceResource /run/systemd/userdb/io.systemd.NamespaceResource
+				stat -L -c %F /run/varlink/registry/io.systemd.NamespaceResource /run/systemd/io.systemd.NamespaceResource
+				stat -L -c %F /run/varlink/registry/io.systemd.MountFileSystem; stat -c '%u %g' /run/varlink/registry
+				readlink /proc/self/ns/user; echo up; exec sleep 1000`
+			c := launch(t, nspawn(root, append(strings.Fields("--private-users=managed --private-users-delegate=2 "+options), "/bin/sh", "-c", script)...))
+			for range 2 {
+				for _, want := range []string{"0 3145728 65536", "3211264 3211264 65536", "3276800 3276800 65536"} {
+					if got := strings.Join(strings.Fields(<-c.lines), " "); got != want {
+						t.Errorf("users %q, want %q", got, want)
+					}
+				}
+			}
+			c.expect("3211264 3276800")
+			for range 5 {
+				c.expect("socket")
+			}
+			c.expect("0 0")
+			inside := <-c.lines
+			c.expect("up")
+			held := ""
+			links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", c.cmd.Process.Pid))
+			for _, link := range links {
+				if target, _ := os.Readlink(link); strings.HasPrefix(target, "user:") {
+					held += target
+				}
+			}
+			if held != inside {
+				t.Errorf("the container is in %s, the supervisor holds %s", inside, held)
+			}
+			for _, first := range []int{start, start + 0x10000, start + 0x20000} {
+				if _, err := os.Stat(fmt.Sprintf("/run/systemd/nspawn-uid/%d", first)); err != nil {
+					t.Error(err)
+				}
+			}
+			if children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", c.cmd.Process.Pid)); err != nil || len(strings.Fields(string(children))) != 1 {
+				t.Errorf("the supervisor has the children %q: %v", children, err)
+			}
+			_ = c.cmd.Process.Kill()
+			c.wait()
+			must(t, nspawn(root, "--cleanup").Run())
+			clean(t, root)
+		})
+	}
+}
+
+func TestDelegatedUsersRefused(t *testing.T) {
+	root := newMergedRoot(t, "web")
+	refused(t, run(t, root, "--private-users=pick", "--private-users-delegate=1", "/bin/echo", "payload runs"), "--private-users-delegate: needs --private-users=managed")
+	refused(t, run(t, root, "--private-users=managed", "--private-users-delegate=17", "/bin/echo", "payload runs"), "--private-users-delegate=17: not between 0 and 16")
+	refused(t, run(t, root, "--private-users=managed", "--private-users-delegate=1", "/bin/echo", "payload runs"), "systemd-nsresourced.service is not available")
 	clean(t, root)
 }

@@ -142,6 +142,7 @@ func (r *request) decide(images *container.Images, log *logger) (*container.Plan
 		KeepUnit: cmd.KeepUnit, Register: cmd.Register, Console: cmd.Console, Background: cmd.Background, Slice: cmd.Slice, Properties: cmd.Properties,
 		HasSystemd: kernel.HasSystemd(), Quiet: cmd.Quiet, Suffix: r.suffix, Credentials: cmd.Credentials,
 		Environment: cmd.Environment, BindUserGroups: cmd.BindUserGroups, ForwardJournal: cmd.ForwardJournal, Sockets: r.sockets,
+		SELinuxContext: cmd.SELinuxContext, SELinuxAPIFSContext: cmd.SELinuxAPIFSContext,
 	}
 	if cmd.Console == "" {
 		options.Console = r.bundle.Console

@@ -34,12 +34,19 @@ func controlGroupOf(process string) (ControlGroup, bool) {
 	if err != nil {
 		return ControlGroup{}, false
 	}
-	for line := range strings.Lines(string(data)) {
-		if path, ok := strings.CutPrefix(line, "0::"); ok { // the others are hierarchies of version 1
-			return ControlGroup{filepath.Join(controlGroupRoot, strings.TrimSuffix(path, "\n"))}, true
+	path, ok := unifiedPath(string(data))
+	return ControlGroup{filepath.Join(controlGroupRoot, path)}, ok
+}
+
+// unifiedPath finds the path in a table of proc_pid_cgroup(5). That of a group out of sight, above the root of the namespace, leads
+// out of the hierarchy.
+func unifiedPath(table string) (path string, ok bool) {
+	for line := range strings.Lines(table) {
+		if path, ok = strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok { // the others are hierarchies of version 1
+			return path, !strings.HasPrefix(path+"/", "/../")
 		}
 	}
-	return ControlGroup{}, false
+	return "", false
 }
 
 // Name returns the last component of the path.
@@ -125,32 +132,43 @@ func (g ControlGroup) Delegate(uid, gid int) error {
 	return nil
 }
 
+// Populated reports whether there are processes in the control group or below.
+func (g ControlGroup) Populated() bool {
+	events, err := g.counters("cgroup.events")
+	return err == nil && events["populated"] != 0
+}
+
+// Lock takes the control group for this process until the file is closed: [ErrBusy] if another has it.
+func (g ControlGroup) Lock() (*os.File, error) {
+	directory, err := os.Open(g.directory)
+	if err != nil {
+		return nil, fmt.Errorf("control group: %w", err)
+	}
+	if err := unix.Flock(int(directory.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		directory.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrBusy
+		}
+		return nil, fmt.Errorf("lock control group: %w", err)
+	}
+	return directory, nil
+}
+
 // Kill kills every process in the control group and below and removes the directories, deepest first. A control group that
 // is not there is no error.
 func (g ControlGroup) Kill() error {
 	if err := g.write("cgroup.kill", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return g.remove()
-}
-
-func (g ControlGroup) remove() error {
-	entries, err := os.ReadDir(g.directory)
+	parent, err := os.Open(filepath.Dir(g.directory))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	if err == nil {
+		err = removeGroups(parent, filepath.Base(g.directory))
+	}
 	if err != nil {
-		return fmt.Errorf("remove control group: %w", err)
-	}
-	for _, entry := range entries {
-		if entry.IsDir() {
-			if err := (ControlGroup{filepath.Join(g.directory, entry.Name())}).remove(); err != nil {
-				return err
-			}
-		}
-	}
-	if err := os.Remove(g.directory); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove control group: %w", err)
+		return fmt.Errorf("remove control group %s: %w", g.directory, err)
 	}
 	return nil
 }

@@ -31,3 +31,26 @@ func TestControlGroupUsage(t *testing.T) {
 		t.Errorf("no number: %s", used)
 	}
 }
+
+func TestUnifiedPath(t *testing.T) {
+	for table, want := range map[string]string{
+		"0::/\n":              "/",
+		"0::/a.slice/b\n":     "/a.slice/b",
+		"1:cpu:/x\n0::/y\n":   "/y",
+		"1:cpu:/x\n":          "-",
+		"":                    "-",
+		"0::/..\n":            "-", // of a process that was put into the container from outside
+		"0::/../../etc\n":     "-",
+		"0::/..a/b\n":         "/..a/b",
+		"0::/a (deleted)\n":   "/a (deleted)",
+		"0::/with 0::/b in\n": "/with 0::/b in",
+	} {
+		got, ok := unifiedPath(table)
+		if !ok {
+			got = "-"
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", table, got, want)
+		}
+	}
+}

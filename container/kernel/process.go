@@ -16,6 +16,8 @@ type Namespaces struct {
 	// UserStart and UserCount are the host's users that the container's users 0 to UserCount-1 are; UserCount 0 means no
 	// user namespace.
 	UserStart, UserCount uint32
+	// Users is a user namespace that has these users already and is to be entered; nil: a new one is made.
+	Users *os.File
 }
 
 // Child is the container's first process.
@@ -91,7 +93,7 @@ func (s *Stage) Start() (*Child, error) {
 	if s.Namespaces.Network {
 		attributes.Cloneflags |= unix.CLONE_NEWNET
 	}
-	if namespaces := s.Namespaces; namespaces.UserCount > 0 {
+	if namespaces := s.Namespaces; namespaces.UserCount > 0 && namespaces.Users == nil {
 		ids := []syscall.SysProcIDMap{{HostID: int(namespaces.UserStart), Size: int(namespaces.UserCount)}}
 		attributes.Cloneflags |= unix.CLONE_NEWUSER
 		attributes.UidMappings, attributes.GidMappings = ids, ids
@@ -117,6 +119,9 @@ func (s *Stage) Start() (*Child, error) {
 		}
 		defer end()
 		arguments = []string{stubName}
+	}
+	if s.Namespaces.Users != nil {
+		return s.enter(process, program, arguments)
 	}
 	pid, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", program.Fd()), arguments, process)
 	if err != nil {

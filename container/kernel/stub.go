@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -45,6 +46,9 @@ func (s Stub) file(sockets int, arguments []string) (*os.File, error) {
 		return nil, err
 	}
 	b.run()
+	if b.numbered != stubNumbers {
+		return nil, errors.New("stub init: the list has another size")
+	}
 	data, err := b.executable()
 	if err != nil {
 		return nil, err
@@ -84,14 +88,7 @@ func (b *stubBuilder) start(arguments []string) {
 	b.call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, b.put(uint64(0)), none, sizeofSignals)
 	b.call(unix.SYS_SETSID)
 	b.call(unix.SYS_CLOSE, b.sockets+stageOfStub)
-	b.call(unix.SYS_FCNTL, b.sockets+programOfStub, unix.F_SETFD, unix.FD_CLOEXEC)
-	var texts []uint64
-	for _, argument := range arguments {
-		texts = append(texts, b.putText(argument))
-	}
-	list := b.put(append(texts, none))
-	b.call(unix.SYS_EXECVEAT, b.sockets+programOfStub, b.putText(""), list, b.put(uint64(none)), unix.AT_EMPTY_PATH)
-	b.exit(1)
+	b.execute(b.sockets+programOfStub, arguments, nil)
 
 	b.mark("parent")
 	b.storePID()

@@ -123,6 +123,13 @@ func (b *stubBuilder) killPID(signal uint64) {
 	b.call(unix.SYS_KILL, 0, signal)
 }
 
+// execute executes the program that is a descriptor, which that does not get.
+func (b *stubBuilder) execute(program uint64, arguments, environment []string) {
+	b.call(unix.SYS_FCNTL, program, unix.F_SETFD, unix.FD_CLOEXEC)
+	b.call(unix.SYS_EXECVEAT, program, b.putText(""), b.putTexts(arguments), b.putTexts(environment), unix.AT_EMPTY_PATH)
+	b.exit(1)
+}
+
 // information returns the address of the siginfo_t that is said of the process that ended last.
 func (b *stubBuilder) information() uint64 {
 	if b.addresses["information"] == 0 {
@@ -141,6 +148,15 @@ func (b *stubBuilder) put(data any) uint64 {
 
 func (b *stubBuilder) putText(text string) uint64 { return b.put(append([]byte(text), 0)) }
 
+// putTexts puts a list as execve(2) takes it.
+func (b *stubBuilder) putTexts(texts []string) uint64 {
+	var list []uint64
+	for _, text := range texts {
+		list = append(list, b.putText(text))
+	}
+	return b.put(append(list, 0))
+}
+
 func (b *stubBuilder) putSignals(signals []unix.Signal) uint64 {
 	var set uint64
 	for _, signal := range signals {
@@ -158,8 +174,8 @@ func (b *stubBuilder) executable() ([]byte, error) {
 		}
 		b.records[reference.record][reference.word] = address
 	}
-	if b.numbered != stubNumbers || stubRecords+len(b.records)*stubWords*8 > stubMore {
-		return nil, errors.New("stub init: the list has another size")
+	if stubRecords+len(b.records)*stubWords*8 > stubMore {
+		return nil, errors.New("stub init: the list is too long")
 	}
 	const headers, page = 64 + 2*56, 0x10000 // the largest page
 	const readable, writable, executable = 4, 2, 1

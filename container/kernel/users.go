@@ -41,35 +41,35 @@ func notFound(err error) error {
 }
 
 // NewEmptyUserNamespace makes a user namespace without users and calls fill, which has somebody map some. It returns the
-// namespace and the first of the host's users that are mapped.
-func NewEmptyUserNamespace(fill func(userns *os.File) error) (userns *os.File, start, count uint32, err error) {
+// namespace and the users that are mapped, those from 0 on first.
+func NewEmptyUserNamespace(fill func(userns *os.File) error) (userns *os.File, users []IDExtent, err error) {
 	holder, err := startHolder(0, nil, nil)
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, nil, err
 	}
 	defer holder.end()
 	if userns, err = holder.OpenNamespace("user"); err != nil {
-		return nil, 0, 0, err
+		return nil, nil, err
 	}
 	if err = fill(userns); err == nil {
-		start, count, err = mappedUsers(holder.PID)
+		users, err = mappedUsers(holder.PID)
 	}
 	if err != nil {
 		userns.Close()
 	}
-	return userns, start, count, err
+	return userns, users, err
 }
 
-// mappedUsers reads the one range of users, from 0 on inside, of a process.
-func mappedUsers(pid int) (start, count uint32, err error) {
+// mappedUsers reads the users of a process, of which some must be those from 0 on.
+func mappedUsers(pid int) ([]IDExtent, error) {
 	name := fmt.Sprintf("/proc/%d/uid_map", pid)
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	var inside uint32
-	if _, err := fmt.Sscan(string(data), &inside, &start, &count); err != nil || inside != 0 {
-		return 0, 0, fmt.Errorf("%s maps no users from 0 on: %q", name, data)
+	users := parseIDMap(string(data))
+	if len(users) == 0 || users[0].From != 0 {
+		return nil, fmt.Errorf("%s maps no users from 0 on: %q", name, data)
 	}
-	return start, count, nil
+	return users, nil
 }

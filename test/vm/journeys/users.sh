@@ -75,6 +75,32 @@ if [ -e /usr/lib/systemd/systemd-nsresourced ]; then
     check "and the host's on disk" equal "$(owner /var/lib/machines/tiny/bin/busybox)" 0
     stop tiny
     check "the range is given back" eventually 20 not test -e /run/systemd/nspawn-uid/$picked
+    if varlinkctl introspect /run/systemd/io.systemd.NamespaceResource io.systemd.NamespaceResource | grep -q delegateContainerRanges; then
+        note "ranges for containers inside"
+        mkdir -p /etc/systemd/nspawn/web.nspawn.d
+        printf '[Exec]\nPrivateUsers=managed\nPrivateUsersDelegate=2\n' >/etc/systemd/nspawn/web.nspawn.d/delegate.conf
+        stop web 2>/dev/null
+        require "with PrivateUsersDelegate=2 it boots" up web
+        map=$(inside web cat /proc/self/uid_map)
+        check "it has three ranges" equal "$(wc -l <<<"$map")" 3
+        check "two of them mapped to themselves" equal "$(awk '$1 == $2 && $3 == 65536' <<<"$map" | wc -l)" 2
+        # allocate has systemd-nsresourced fill a user namespace that is made inside, and prints the users.
+        allocate() {
+            inside web unshare --user varlinkctl --exec call --push-fd=/proc/self/ns/user /run/varlink/registry/io.systemd.NamespaceResource \
+                io.systemd.NamespaceResource.AllocateUserRange "{\"name\":\"$1\",\"size\":65536,\"userNamespaceFileDescriptor\":0}" -- cat /proc/self/uid_map
+        }
+        nested=$(allocate one 2>&1)
+        check "a user namespace inside gets one of these" equal "$(awk '$1 == $2 {print $2}' <<<"$map" | grep -cx "$(awk '{print $2}' <<<"$nested")")" 1
+        check "the container starts no systemd-nsresourced of its own" not inside web systemctl is-active systemd-nsresourced.socket
+        stop web
+        check "all ranges are given back" eventually 20 not test -e "/run/systemd/nspawn-uid/$(awk '$1 == 0 {print $2}' <<<"$map")"
+        rm -r /etc/systemd/nspawn/web.nspawn.d
+        systemctl daemon-reload
+    else
+        printf 'PrivateUsersDelegate=1\n' >>$file
+        check "PrivateUsersDelegate= needs a newer one" not start tiny
+        check "which is said" eventually 10 said tiny "ranges are delegated since systemd 260"
+    fi
     systemctl stop systemd-nsresourced.socket systemd-nsresourced.service
     again
 fi
