@@ -56,8 +56,13 @@ func (s *Supervisor) Watch(signals <-chan os.Signal, watchdog time.Duration) (En
 		ping = ticker.C
 	}
 	halting := false
+	rest := time.After(settleTime)
 	for {
 		select {
+		case <-rest:
+			if err := kernel.Rest(); err != nil { // it goes on, larger
+				s.log(Debug, err.Error())
+			}
 		case end := <-ended:
 			console.drain()
 			console.stop()
