@@ -5,6 +5,7 @@ import (
 
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
+	"nspawnkit/network/kernel/link"
 	"nspawnkit/settings"
 )
 
@@ -52,6 +53,11 @@ func (s *Supervisor) unregister() error {
 func (s *Supervisor) removeLinks() error {
 	if !s.machineFile {
 		return nil
+	}
+	for _, l := range s.plan.Machine.Links {
+		if !link.WaitGone(l.Host) {
+			break
+		}
 	}
 	return removeLinks(s.plan.Machine)
 }

@@ -434,8 +434,8 @@ func (s *Supervisor) waitReady() error {
 	if len(files) != 1 {
 		return fmt.Errorf("the container's first process sent %d files", len(files))
 	}
-	s.notify = kernel.NotifySocketFrom(files[0])
-	return nil
+	s.notify, err = kernel.NotifySocketFrom(files[0])
+	return err
 }
 
 // letGo waits until the payload was executed: the channel closes then.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"nspawnkit/container/kernel"
@@ -37,13 +38,20 @@ func (s *Supervisor) clearStale() error {
 	if err := sweepCopies(s.plan.place()); err != nil {
 		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
 	}
-	if len(s.plan.Machine.Links) == 0 {
-		return nil
-	}
 	return removeLinks(s.plan.Machine)
 }
 
+// anyLink reports whether one of the links is there, or may have left a bridge.
+func anyLink(machine network.Machine) bool {
+	return slices.ContainsFunc(machine.Links, func(l network.MachineLink) bool {
+		return strings.HasPrefix(l.Bridge, network.ZonePrefix) || link.Exists(l.Host)
+	})
+}
+
 func removeLinks(machine network.Machine) error {
+	if !anyLink(machine) {
+		return nil
+	}
 	conn, err := link.Open()
 	if err != nil {
 		return err

@@ -55,8 +55,13 @@ func (s *Supervisor) Watch(signals <-chan os.Signal) (End, error) {
 		ping = ticker.C
 	}
 	halting := false
+	rest := time.After(settleTime)
 	for {
 		select {
+		case <-rest:
+			if err := kernel.Rest(); err != nil { // it goes on, larger
+				s.log(Debug, err.Error())
+			}
 		case end := <-ended:
 			s.tell(s.watchdog.end()...)
 			console.drain()

@@ -84,10 +84,12 @@ func matchLong(prefix string) (*option, error) {
 	var possible []string
 	for o := range eachOption {
 		if o.long == prefix && prefix != "" {
-			return &o, nil
+			exact := o // not o itself: each of them would need memory
+			return &exact, nil
 		}
 		if strings.HasPrefix(o.long, prefix) && o.long != "" && !o.whole {
-			match = &o
+			candidate := o
+			match = &candidate
 			possible = append(possible, "'--"+o.long+"'")
 		}
 	}
@@ -104,7 +106,8 @@ func matchLong(prefix string) (*option, error) {
 func matchShort(letter byte) *option {
 	for o := range eachOption {
 		if o.short == letter {
-			return &o
+			found := o
+			return &found
 		}
 	}
 	return nil

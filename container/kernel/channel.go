@@ -61,14 +61,12 @@ func (c *Channel) Send(message []byte, files ...*os.File) error {
 
 // Receive waits for one message; [io.EOF] means that the other end was closed, by exec or exit.
 func (c *Channel) Receive() (message []byte, files []*os.File, err error) {
-	message = make([]byte, maxMessage)
 	rights := make([]byte, unix.CmsgSpace(maxFiles*4))
-	var n, rightsLength int
-	for {
-		n, rightsLength, _, _, err = unix.Recvmsg(int(c.file.Fd()), message, rights, unix.MSG_CMSG_CLOEXEC)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
+	n, _, err := c.receive(nil, nil, unix.MSG_PEEK|unix.MSG_TRUNC) // how long it is
+	var rightsLength int
+	if err == nil {
+		message = make([]byte, n)
+		n, rightsLength, err = c.receive(message, rights, unix.MSG_CMSG_CLOEXEC)
 	}
 	if errors.Is(err, unix.ECONNRESET) || (err == nil && n == 0 && rightsLength == 0) {
 		return nil, nil, io.EOF
@@ -78,6 +76,16 @@ func (c *Channel) Receive() (message []byte, files []*os.File, err error) {
 	}
 	files, err = parseRights(rights[:rightsLength])
 	return message[:n], files, err
+}
+
+// receive is recvmsg(2).
+func (c *Channel) receive(message, control []byte, flags int) (n, length int, err error) {
+	for {
+		n, length, _, _, err = unix.Recvmsg(int(c.file.Fd()), message, control, flags)
+		if !errors.Is(err, unix.EINTR) {
+			return n, length, err
+		}
+	}
 }
 
 // AskSender makes the kernel tell who sends the messages that are received on this end.

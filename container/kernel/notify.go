@@ -17,7 +17,7 @@ func ListenNotify(path string) (*NotifySocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make notify socket: %w", err)
 	}
-	socket := NotifySocketFrom(os.NewFile(uintptr(fd), path))
+	socket := &NotifySocket{os.NewFile(uintptr(fd), path)}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("bind notify socket %s: %w", path, err)
@@ -33,8 +33,29 @@ func ListenNotify(path string) (*NotifySocket, error) {
 	return socket, nil
 }
 
-// NotifySocketFrom takes over a socket that came through a channel.
-func NotifySocketFrom(file *os.File) *NotifySocket { return &NotifySocket{file} }
+// NotifySocketFrom takes over a socket that came through a channel. Closing it also ends a Receive that waits, and with that the
+// network namespace of a container that has ended: a thread that is inside of recvmsg(2) would keep it, and its links.
+func NotifySocketFrom(file *os.File) (*NotifySocket, error) {
+	polled, err := polledCopy(int(file.Fd()), file.Name())
+	file.Close()
+	if err != nil {
+		return nil, fmt.Errorf("take over notify socket: %w", err)
+	}
+	return &NotifySocket{polled}, nil
+}
+
+// polledCopy returns another descriptor for an open file, which the runtime polls: who waits for it needs no thread. The open file is
+// in non-blocking mode then.
+func polledCopy(fd int, name string) (*os.File, error) {
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, err
+	}
+	other, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(other), name), nil
+}
 
 // File returns the descriptor, to be passed on.
 func (s *NotifySocket) File() *os.File { return s.file }
@@ -51,10 +72,7 @@ func (s *NotifySocket) Receive() (message []byte, descriptors Descriptors, sende
 	message = make([]byte, maxNotification)
 	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(maxFiles*4))
 	for {
-		n, length, flags, _, err := unix.Recvmsg(int(s.file.Fd()), message, control, unix.MSG_CMSG_CLOEXEC)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
+		n, length, flags, err := s.receive(message, control)
 		if err != nil {
 			return nil, nil, 0, fmt.Errorf("receive notification: %w", err)
 		}
@@ -65,6 +83,26 @@ func (s *NotifySocket) Receive() (message []byte, descriptors Descriptors, sende
 		}
 		return message[:n], descriptors, senderOf(control[:length]), nil
 	}
+}
+
+// receive is recvmsg(2) with patience.
+func (s *NotifySocket) receive(message, control []byte) (n, length, flags int, err error) {
+	conn, err := s.file.SyscallConn()
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	closed := conn.Read(func(fd uintptr) bool {
+		for {
+			n, length, flags, _, err = unix.Recvmsg(int(fd), message, control, unix.MSG_CMSG_CLOEXEC)
+			if !errors.Is(err, unix.EINTR) {
+				return !errors.Is(err, unix.EAGAIN)
+			}
+		}
+	})
+	if closed != nil {
+		return 0, 0, 0, closed
+	}
+	return n, length, flags, err
 }
 
 func senderOf(control []byte) int {
