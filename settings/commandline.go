@@ -139,7 +139,7 @@ func (c *CommandLine) take(o *option, argument string) error {
 			return unsupported(o.String())
 		}
 		if err := o.set(c, value{argument, origin}); err != nil {
-			if o.secret {
+			if o.secret || o.arg == NextArgument && argument == "" {
 				return fmt.Errorf("%s: %w", o, err)
 			}
 			return optionError(o.String(), argument, err)

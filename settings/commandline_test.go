@@ -25,6 +25,7 @@ func TestParseCommandLine(t *testing.T) {
 		{"-M web -- -b", func(c *CommandLine) { c.Machine, c.Parameters = "web", []string{"-b"} }, ""},
 		{"-M web - -b", func(c *CommandLine) { c.Machine, c.Parameters = "web", []string{"-", "-b"} }, ""},
 		{"-Z u:r:t:s0:c0,c1 -L u:o:t", func(c *CommandLine) { c.SELinuxContext, c.SELinuxAPIFSContext = "u:r:t:s0:c0,c1", "u:o:t" }, ""},
+		{"--user=www-data --user 33 ls", func(c *CommandLine) { c.Parameters = []string{"ls"} }, "User=www-data User=33"},
 		{"-M web -M a.b", func(c *CommandLine) { c.Machine = "a.b" }, ""},
 		{"--machine= --quiet", func(c *CommandLine) { c.Quiet = true }, ""},
 		{"--keep-unit --register=no -S a.slice", func(c *CommandLine) { c.KeepUnit, c.Register, c.Slice = true, "no", "a.slice" }, ""},
@@ -71,6 +72,8 @@ func TestParseCommandLine(t *testing.T) {
 }
 
 func TestCommandLineErrors(t *testing.T) {
+	const scopeOfUser = "--user: containers of a user's own service manager are not supported yet: run it as root without this option; " +
+		"the user of the command is --uid=NAME"
 	for _, test := range []struct{ args, want string }{
 		{"--nonsense", "unrecognized option '--nonsense'"},
 		{"--dry", "unrecognized option '--dry'"},
@@ -103,7 +106,8 @@ func TestCommandLineErrors(t *testing.T) {
 		{"--root-hash-sig=base64:AAAA --root-hash=00112233445566778899aabbccddeeff --verity-data=x -i y", ""},
 		{"-u root", ""},
 		{"-u www-data", ""},
-		{"--user", "--user is not supported yet"},
+		{"--user", scopeOfUser}, {"--user -- ls", scopeOfUser}, {"--user -b", scopeOfUser}, {"--user=", scopeOfUser},
+		{"--user=a/b", "--user=a/b: a/b is not the name of a user"},
 		{"--network-macvlan=eth0", "--network-macvlan is not supported yet"},
 		{"--network-macvlan=a/b", "--network-macvlan=a/b: interface name a/b has bad characters"},
 		{"-Z u:r", "--selinux-context=u:r: not an SELinux context such as system_u:system_r:svirt_lxc_net_t:s0:c0,c1"},

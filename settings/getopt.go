@@ -47,7 +47,9 @@ func (g *getopt) long(word string) (*option, string, error) {
 		return nil, "", fmt.Errorf("option '--%s' doesn't allow an argument", o.long)
 	case hasArgument:
 		return o, argument, nil
-	case o.arg != RequiredArgument:
+	case o.arg == NextArgument && (len(g.args) == 0 || strings.HasPrefix(g.args[0], "-")):
+		return o, "", nil
+	case o.arg == NoArgument || o.arg == OptionalArgument:
 		return o, "yes", nil
 	case len(g.args) == 0:
 		return nil, "", fmt.Errorf("option '--%s' requires an argument", o.long)

@@ -40,7 +40,7 @@ func Help(name string) string {
 
 // supported reports whether the option has an effect.
 func (o *option) supported() bool {
-	return o.set != nil || o.key != nil && o.key.Supported()
+	return o.set != nil && !o.pending || o.key != nil && o.key.Supported()
 }
 
 // inHelp reports whether the option belongs under the section, "" for options without key.

@@ -13,6 +13,7 @@ const (
 	RequiredArgument Argument = iota // "--opt=VALUE" or "--opt VALUE"
 	NoArgument                       // the option alone means "yes"
 	OptionalArgument                 // "--opt" or "--opt=VALUE"
+	NextArgument                     // the same, or "--opt VALUE" if that is no option: --user of systemd-nspawn(1)
 )
 
 // Key is one row of the table of keys: everything there is to know about one key of a .nspawn file and the option of

@@ -16,7 +16,8 @@ type option struct {
 	help  string // one line; empty: not listed
 	whole bool   // may not be abbreviated: systemd-nspawn's abbreviations keep their meaning
 
-	secret bool // the argument is nobody else's business: not shown, not recorded
+	pending bool // has no effect yet but in a form that has another name now
+	secret  bool // the argument is nobody else's business: not shown, not recorded
 
 	key *Key
 	set func(*CommandLine, value) error // without key; nil: known, but not supported yet
@@ -80,7 +81,7 @@ var options = [...]option{
 	{long: "load-credential", meta: "ID:PATH", help: "Load a credential to pass to the container from a file", set: takeLoadCredential},
 	{long: "set-credential", meta: "ID:VALUE", help: "Pass a credential with literal value to the container", secret: true, set: takeSetCredential},
 	{long: "system", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
-	{long: "user", arg: OptionalArgument},
+	{long: "user", arg: NextArgument, pending: true, set: takeScopeOrUser},
 }
 
 // eachOption yields the options of the keys, then the others.
@@ -134,6 +135,15 @@ func takeMachine(c *CommandLine, v value) error {
 	}
 	c.Machine = v.text
 	return nil
+}
+
+// takeScopeOrUser takes the name that "--user=" had for "--uid=" before systemd 258. Without a user it asks for the user's service manager.
+func takeScopeOrUser(c *CommandLine, v value) error {
+	if v.text == "" {
+		return errors.New("containers of a user's own service manager are not supported yet: run it as root without this option; " +
+			"the user of the command is --uid=NAME")
+	}
+	return c.add(lookup("Exec", "User"), v)
 }
 
 func takeRegister(c *CommandLine, v value) error {
