@@ -27,7 +27,7 @@ func (p *peer) idle(n int, roots string) (int, error) {
 	var commands []*exec.Cmd
 	defer func() { stop(commands) }()
 	for i := range n {
-		root, err := makeRoot(roots, fmt.Sprint("idle", i))
+		root, err := makeRoot(roots, fmt.Sprintf("%s-%d-%d", p.namespace, n, i)) // of its own: who was killed may have its locks for a moment
 		if err != nil {
 			return 0, err
 		}

@@ -75,8 +75,8 @@ func (p *peer) base(root, console string) []string {
 	return []string{p.path, "--quiet", "--directory=" + root, "--register=no", "--keep-unit", "--console=" + console}
 }
 
-// times starts /bin/true in turn with all programs and returns the median of each in milliseconds, 0 for what cannot do it.
-func times(list []peer, column, rounds int, root, bundles string) ([]float64, error) {
+// times starts /bin/true in turn with all programs and returns what each took in milliseconds, sorted; nothing for what cannot do it.
+func times(list []peer, column, rounds int, root, bundles string) ([][]float64, error) {
 	c := columns[column]
 	commands := make([][]string, len(list))
 	for i, p := range list {
@@ -107,14 +107,10 @@ func times(list []peer, column, rounds int, root, bundles string) ([]float64, er
 			}
 		}
 	}
-	medians := make([]float64, len(list))
-	for i, list := range taken {
-		if len(list) > 0 {
-			slices.Sort(list)
-			medians[i] = list[len(list)/2]
-		}
+	for _, list := range taken {
+		slices.Sort(list)
 	}
-	return medians, nil
+	return taken, nil
 }
 
 // run is from fork to exit.
