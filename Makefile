@@ -46,4 +46,9 @@ bench-generator: ## nspawn-generator beside podman's quadlet: time and memory on
 	@quadlet=$$(test/bench/quadlet) && realtime=$$(chrt -r 1 echo chrt -r 1 2>/dev/null); \
 	    $$realtime bin/bench bin/nspawn-generator "$$quadlet"
 
-.PHONY: help setup build demo test test-all test-unit test-kernel test-escape bench-generator
+bench-start: ## nspawn-exec beside systemd-nspawn and crun, installed and of sid: start to exit, idle memory, 100 containers at once
+	@mkdir -p bin
+	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/nspawn-exec ./test/bench/start
+	@peers=$$(test/bench/peers) && bin/start -sid "$$peers" bin/nspawn-exec
+
+.PHONY: help setup build demo test test-all test-unit test-kernel test-escape bench-generator bench-start

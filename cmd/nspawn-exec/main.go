@@ -26,7 +26,6 @@ func init() {
 }
 
 func main() {
-	runtime.GOMAXPROCS(1) // it does one thing after the other; each processor more costs 200 KiB of memory that it never gives back
 	switch os.Args[0] {
 	case kernel.StageName:
 		_ = container.RunFirst() // the supervisor was told

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// patience bounds what waits for something that must happen.
+const patience = time.Minute
+
+// idleTime is how long containers idle before their supervisors are measured.
+const idleTime = 3 * time.Second
+
+// idle starts n containers that sleep and returns the memory of a supervisor (PSS of proc(5)), in KiB.
+func (p *peer) idle(n int, roots string) (int, error) {
+	var commands []*exec.Cmd
+	defer func() { stop(commands) }()
+	for i := range n {
+		root, err := makeRoot(roots, fmt.Sprintf("%s-%d-%d", p.namespace, n, i)) // of its own: who was killed may have its locks for a moment
+		if err != nil {
+			return 0, err
+		}
+		arguments := append(p.base(root, "read-only"), "-U", "--private-network", "/bin/sleep", "1000")
+		cmd := &exec.Cmd{Path: p.path, Args: arguments, Env: environment()}
+		if err := inNamespace(p.namespace, cmd.Start); err != nil {
+			return 0, err
+		}
+		commands = append(commands, cmd)
+	}
+	time.Sleep(idleTime)
+	sum := 0
+	for _, cmd := range commands {
+		kilobytes, err := memory(cmd.Process.Pid)
+		if err != nil {
+			return 0, fmt.Errorf("%s does not idle: %w", p.name, err)
+		}
+		sum += kilobytes
+	}
+	return sum / n, nil
+}
+
+func memory(pid int) (int, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := bytes.Cut(data, []byte("\nPss:"))
+	fields := bytes.Fields(after)
+	if len(fields) == 0 {
+		return 0, errors.New("it has no memory")
+	}
+	return strconv.Atoi(string(fields[0]))
+}
+
+// stop ends containers by force: systemd-nspawn waits for a payload that ignores SIGTERM.
+func stop(commands []*exec.Cmd) {
+	for _, cmd := range commands {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// together starts n containers at the same moment, waits until all of them run, and lets them end.
+func (p *peer) together(n int, roots string) error {
+	before, err := leftovers(roots)
+	if err != nil {
+		return err
+	}
+	input, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer input.Close()
+	defer write.Close()
+	read, output, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	var commands []*exec.Cmd
+	messages := make([]bytes.Buffer, n)
+	began := time.Now()
+	for i := range n {
+		root, err := makeRoot(roots, fmt.Sprint("at-once", i))
+		if err != nil {
+			return err
+		}
+		arguments := append(p.base(root, "pipe"), "-U", "--network-veth", "/bin/sh", "-c", "echo up; read line || true")
+		cmd := &exec.Cmd{Path: p.path, Args: arguments, Env: environment(), Stdin: input, Stdout: output, Stderr: &messages[i]}
+		if err := inNamespace(p.namespace, cmd.Start); err != nil {
+			return err
+		}
+		commands = append(commands, cmd)
+	}
+	output.Close()
+	_ = read.SetReadDeadline(began.Add(patience))
+	running := 0
+	for lines := bufio.NewScanner(read); running < n && lines.Scan(); running++ {
+	}
+	up := time.Since(began)
+	write.Close()
+	var problems []error
+	if running < n {
+		problems = append(problems, fmt.Errorf("%d of %d containers run", running, n))
+	}
+	for i, cmd := range commands {
+		if err := cmd.Wait(); err != nil {
+			problems = append(problems, fmt.Errorf("container %d: %w: %s", i, err, bytes.TrimSpace(messages[i].Bytes())))
+		}
+	}
+	after, err := leftovers(roots)
+	for _, thing := range after {
+		if !slices.Contains(before, thing) {
+			problems = append(problems, fmt.Errorf("left over: %s", thing))
+		}
+	}
+	if err := errors.Join(append(problems, err)...); err != nil {
+		return err
+	}
+	fmt.Printf("%d containers at once, each with a veth: all run after %.1f s, all ended after %.1f s, no error, nothing left over.\n",
+		n, up.Seconds(), time.Since(began).Seconds())
+	return nil
+}
+
+// leftovers are what containers make on the host: files, mounts, links. Control groups are hidden.
+func leftovers(roots string) (found []string, err error) {
+	for _, directory := range []string{"/run/nspawnkit", "/run/systemd", roots} {
+		err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return nil // it is gone
+			case entry.IsDir() && filepath.Dir(path) == roots:
+				return fs.SkipDir // of a container
+			case !entry.IsDir():
+				found = append(found, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		found = append(found, "mount "+strings.Fields(line)[4])
+	}
+	links, linkErr := net.Interfaces()
+	for _, link := range links {
+		found = append(found, "link "+link.Name)
+	}
+	return found, errors.Join(err, linkErr)
+}
