@@ -82,3 +82,4 @@ systemctl daemon-reload
 umount $disk
 rm -r $disk $disk.img
 check "nothing is left of any of them" eventually 10 clean
+[ -z "$ORACLE" ] || rm -rf /run/systemd/nspawn/snap # or it is left behind in every journey that follows, too
