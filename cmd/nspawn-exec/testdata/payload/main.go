@@ -36,13 +36,7 @@ func do(verb string, arguments []string) error {
 	case "notify-with-files": // MESSAGE: with a descriptor attached
 		return notify(arguments[0], syscall.UnixRights(0, 0, 0))
 	case "init": // runs steps "VERB ARGUMENT", then sleeps
-		for i := 0; i+1 < len(arguments); i += 2 {
-			if err := do(arguments[i], arguments[i+1:i+2]); err != nil {
-				return err
-			}
-		}
-		time.Sleep(time.Hour)
-		return nil
+		return runSteps(arguments)
 	case "say":
 		fmt.Println(arguments[0])
 		return nil
@@ -51,43 +45,17 @@ func do(verb string, arguments []string) error {
 		time.Sleep(time.Duration(milliseconds) * time.Millisecond)
 		return err
 	case "deep": // N: makes that many directories, one in the other
-		levels, err := strconv.Atoi(arguments[0])
-		for ; err == nil && levels > 0; levels-- {
-			if err = syscall.Mkdir("deeper", 0o700); err == nil {
-				err = syscall.Chdir("deeper")
-			}
-		}
-		return err
+		return nestDirectories(arguments[0])
 	case "reboot":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "poweroff":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
 	case "send": // PATH: copies its input to a socket
-		connection, err := net.Dial("unix", arguments[0])
-		if err != nil {
-			return err
-		}
-		defer connection.Close()
-		_, err = io.Copy(connection, os.Stdin)
-		return err
+		return send(arguments[0])
 	case "syscall": // NUMBER: prints the error number
-		number, err := strconv.Atoi(arguments[0])
-		if err != nil {
-			return err
-		}
-		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
-		fmt.Println(int(errno))
-		return nil
+		return call(arguments[0])
 	case "immutable": // PATH: as chattr +i
-		file, err := os.Open(arguments[0])
-		if err != nil {
-			return err
-		}
-		flags := 0x10 // FS_IMMUTABLE_FL
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), 0x40086602, uintptr(unsafe.Pointer(&flags))); errno != 0 {
-			return errno
-		}
-		return nil
+		return makeImmutable(arguments[0])
 	case "audit": // prints the error number of opening an audit socket
 		_, err := syscall.Socket(syscall.AF_NETLINK, syscall.SOCK_RAW, syscall.NETLINK_AUDIT)
 		errno, _ := err.(syscall.Errno)
@@ -95,6 +63,58 @@ func do(verb string, arguments []string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown verb %q", verb)
+}
+
+func runSteps(steps []string) error {
+	for ; len(steps) > 1; steps = steps[2:] {
+		if err := do(steps[0], steps[1:2]); err != nil {
+			return err
+		}
+	}
+	time.Sleep(time.Hour)
+	return nil
+}
+
+func nestDirectories(count string) error {
+	levels, err := strconv.Atoi(count)
+	for ; err == nil && levels > 0; levels-- {
+		if err = syscall.Mkdir("deeper", 0o700); err == nil {
+			err = syscall.Chdir("deeper")
+		}
+	}
+	return err
+}
+
+func send(path string) error {
+	connection, err := net.Dial("unix", path)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	_, err = io.Copy(connection, os.Stdin)
+	return err
+}
+
+func call(text string) error {
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
+	fmt.Println(int(errno))
+	return nil
+}
+
+func makeImmutable(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	flags := 0x10 // FS_IMMUTABLE_FL
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), 0x40086602, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func notify(message string, control []byte) error {
