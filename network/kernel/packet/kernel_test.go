@@ -99,10 +99,7 @@ func (p *peer) start(shell string) (stop func()) {
 		if !stopped {
 			client.Process.Signal(syscall.SIGTERM)
 			// A dhcpcd that waits for one of its own helpers may never end.
-			kill := time.AfterFunc(10*time.Second, func() {
-				exec.Command("pkill", "-KILL", "--ns", p.pid, "--nslist", "net", "^(busybox|dhcpcd|systemd-network)").Run()
-			})
-			defer kill.Stop()
+			defer time.AfterFunc(10*time.Second, func() { client.Process.Kill() }).Stop()
 			client.Wait()
 		}
 		stopped = true

@@ -38,13 +38,7 @@ func do(verb string, arguments []string) error {
 	case "notify-with-files": // MESSAGE: with a descriptor attached
 		return notify(arguments[0], syscall.UnixRights(0, 0, 0))
 	case "init": // runs steps "VERB ARGUMENT", then sleeps
-		for i := 0; i+1 < len(arguments); i += 2 {
-			if err := do(arguments[i], arguments[i+1:i+2]); err != nil {
-				return err
-			}
-		}
-		time.Sleep(time.Hour)
-		return nil
+		return runSteps(arguments)
 	case "say":
 		fmt.Println(arguments[0])
 		return nil
@@ -53,79 +47,26 @@ func do(verb string, arguments []string) error {
 		time.Sleep(time.Duration(milliseconds) * time.Millisecond)
 		return err
 	case "deep": // N: makes that many directories, one in the other
-		levels, err := strconv.Atoi(arguments[0])
-		for ; err == nil && levels > 0; levels-- {
-			if err = syscall.Mkdir("deeper", 0o700); err == nil {
-				err = syscall.Chdir("deeper")
-			}
-		}
-		return err
+		return nestDirectories(arguments[0])
 	case "reboot":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_RESTART)
 	case "poweroff":
 		return syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
 	case "send": // PATH: copies its input to a socket
-		connection, err := net.Dial("unix", arguments[0])
-		if err != nil {
-			return err
-		}
-		defer connection.Close()
-		_, err = io.Copy(connection, os.Stdin)
-		return err
+		return send(arguments[0])
 	case "peek": // PID: prints what can be seen of a process
 		fmt.Println(strings.Join(peek(arguments[0]), " "))
 		return nil
 	case "syscall": // NUMBER: prints the error number
-		number, err := strconv.Atoi(arguments[0])
-		if err != nil {
-			return err
-		}
-		_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
-		fmt.Println(int(errno))
-		return nil
+		return call(arguments[0])
 	case "socket": // FAMILY: prints the error number of opening a datagram socket
-		family, err := strconv.Atoi(arguments[0])
-		if err != nil {
-			return err
-		}
-		_, err = syscall.Socket(family, syscall.SOCK_DGRAM, 0)
-		errno, _ := err.(syscall.Errno)
-		fmt.Print(int(errno), " ")
-		return nil
+		return openSocket(arguments[0])
 	case "answer": // TEXT: takes one connection of the socket that is descriptor 3, and says it
-		listener, err := net.FileListener(os.NewFile(3, "socket"))
-		if err != nil {
-			return err
-		}
-		connection, err := listener.Accept()
-		if err != nil {
-			return err
-		}
-		defer connection.Close()
-		_, err = fmt.Fprintln(connection, arguments[0])
-		return err
+		return answer(arguments[0])
 	case "sync": // prints the error numbers of what writes to disk: sync, fsync of a file and of none, opening with O_SYNC, O_DSYNC and without
-		file, err := os.Create("/tmp/file")
-		if err != nil {
-			return err
-		}
-		_, _, msync := syscall.Syscall(syscall.SYS_MSYNC, 1, 1, 99) // not an address of a page
-		none := syscall.Fsync(-1)
-		_, sync := os.OpenFile("/tmp/file", os.O_RDWR|os.O_SYNC, 0)
-		_, dsync := os.OpenFile("/tmp/file", os.O_RDWR|syscall.O_DSYNC, 0)
-		syscall.Sync()
-		fmt.Println(int(msync), file.Sync(), none, errors.Unwrap(sync), errors.Unwrap(dsync), file.Close())
-		return nil
+		return syncAll()
 	case "immutable": // PATH: as chattr +i
-		file, err := os.Open(arguments[0])
-		if err != nil {
-			return err
-		}
-		flags := 0x10 // FS_IMMUTABLE_FL
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), 0x40086602, uintptr(unsafe.Pointer(&flags))); errno != 0 {
-			return errno
-		}
-		return nil
+		return makeImmutable(arguments[0])
 	case "type": // TEXT: types it into the terminals that can be reached, and prints it there
 		for _, path := range []string{"/dev/tty", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"} {
 			fmt.Printf("%s: %v\n", path, typeInto(path, arguments[0]))
@@ -154,6 +95,97 @@ func typeInto(path, text string) error {
 			}
 			return errno
 		}
+	}
+	return nil
+}
+
+func runSteps(steps []string) error {
+	for ; len(steps) > 1; steps = steps[2:] {
+		if err := do(steps[0], steps[1:2]); err != nil {
+			return err
+		}
+	}
+	time.Sleep(time.Hour)
+	return nil
+}
+
+func nestDirectories(count string) error {
+	levels, err := strconv.Atoi(count)
+	for ; err == nil && levels > 0; levels-- {
+		if err = syscall.Mkdir("deeper", 0o700); err == nil {
+			err = syscall.Chdir("deeper")
+		}
+	}
+	return err
+}
+
+func send(path string) error {
+	connection, err := net.Dial("unix", path)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	_, err = io.Copy(connection, os.Stdin)
+	return err
+}
+
+func call(text string) error {
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	_, _, errno := syscall.RawSyscall(uintptr(number), ^uintptr(0), 0, 0)
+	fmt.Println(int(errno))
+	return nil
+}
+
+func openSocket(text string) error {
+	family, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	_, err = syscall.Socket(family, syscall.SOCK_DGRAM, 0)
+	errno, _ := err.(syscall.Errno)
+	fmt.Print(int(errno), " ")
+	return nil
+}
+
+func answer(text string) error {
+	listener, err := net.FileListener(os.NewFile(3, "socket"))
+	if err != nil {
+		return err
+	}
+	connection, err := listener.Accept()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	_, err = fmt.Fprintln(connection, text)
+	return err
+}
+
+func syncAll() error {
+	file, err := os.Create("/tmp/file")
+	if err != nil {
+		return err
+	}
+	_, _, msync := syscall.Syscall(syscall.SYS_MSYNC, 1, 1, 99) // not an address of a page
+	none := syscall.Fsync(-1)
+	_, sync := os.OpenFile("/tmp/file", os.O_RDWR|os.O_SYNC, 0)
+	_, dsync := os.OpenFile("/tmp/file", os.O_RDWR|syscall.O_DSYNC, 0)
+	syscall.Sync()
+	fmt.Println(int(msync), file.Sync(), none, errors.Unwrap(sync), errors.Unwrap(dsync), file.Close())
+	return nil
+}
+
+func makeImmutable(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	flags := 0x10 // FS_IMMUTABLE_FL
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, file.Fd(), 0x40086602, uintptr(unsafe.Pointer(&flags))); errno != 0 {
+		return errno
 	}
 	return nil
 }
