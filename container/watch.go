@@ -26,7 +26,8 @@ const settleTime = 50 * time.Millisecond
 const RebootStatus = 133
 
 // Watch keeps the container company until it ends: it forwards console, notifications and signals, and tells the service
-// manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGWINCH.
+// manager that it is alive. signals carries SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGABRT,
+// SIGWINCH.
 func (s *Supervisor) Watch(signals <-chan os.Signal) (End, error) {
 	var settled, look <-chan time.Time
 	s.boot.begun = time.Now()
@@ -89,7 +90,7 @@ func (s *Supervisor) Watch(signals <-chan os.Signal) (End, error) {
 			case syscall.SIGWINCH:
 				s.resizeConsole()
 				continue
-			case syscall.SIGHUP, syscall.SIGQUIT: // there is no time, but for giving the terminal back
+			case syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGABRT: // there is no time, or (WatchdogSec=) there was enough
 				halting = true
 			}
 			settled, look = nil, nil // what is asked to stop is not ready, nor needs longer for it

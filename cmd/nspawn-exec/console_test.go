@@ -166,6 +166,7 @@ func TestTerminalRestored(t *testing.T) {
 		"SIGINT":            func(s *screen) { must(t, s.cmd.Process.Signal(syscall.SIGINT)) },
 		"SIGHUP":            func(s *screen) { must(t, s.cmd.Process.Signal(syscall.SIGHUP)) },
 		"SIGQUIT":           func(s *screen) { must(t, s.cmd.Process.Signal(syscall.SIGQUIT)) },
+		"SIGABRT":           func(s *screen) { must(t, s.cmd.Process.Signal(syscall.SIGABRT)) },
 		"payload is killed": func(s *screen) { must(t, syscall.Kill(childOf(s.cmd.Process.Pid), syscall.SIGKILL)) },
 	} {
 		t.Run(name, func(t *testing.T) {

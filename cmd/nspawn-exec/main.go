@@ -100,7 +100,7 @@ func run() int {
 
 func runContainer(plan *container.Plan, images *container.Images, notifier machined.Notifier, log *logger) (int, error) {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGWINCH)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
 		signal.Notify(signals, syscall.SIGHUP)
 	}

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -59,6 +60,21 @@ func TestWatchdogOfInit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// SIGABRT is what the service manager sends when the watchdog has found that the container hangs.
+func TestAbort(t *testing.T) {
+	root := newRoot(t, "web")
+	c := begin(t, root, sleeper...)
+	init := c.init()
+	c.signal(syscall.SIGABRT)
+	if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal 9") || strings.Contains(c.stderr.String(), "goroutine") {
+		t.Errorf("status %d: %s", status, c.stderr.String())
+	}
+	if alive(init) {
+		t.Error("the payload lives")
+	}
+	clean(t, root)
 }
 
 // A container that starts again is as new: what its init has said of the watchdog before does not count.

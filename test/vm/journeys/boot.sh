@@ -62,7 +62,8 @@ mounts() { # PATH TYPE OPTIONS of every mount inside
 mounts | cut -d' ' -f1,2 | observe "mounts inside"
 mounts | observe "mount options inside"
 environment() { tr '\0' '\n' <"/proc/$(leader web)/environ" | masked | sed -E 's/(invocation|INVOCATION_ID)=.*/\1=…/' | sort; }
-environment | grep -v ^TERM= | observe "environment of init"
+environment | grep -v -e ^TERM= -e ^WATCHDOG_ | observe "environment of init"
+[ -n "$ORACLE" ] || check "its init is told of the watchdog" equal "$(environment | grep ^WATCHDOG_ | tr '\n' ' ')" "WATCHDOG_PID=1 WATCHDOG_USEC=40000000 "
 observe "terminal type of init" "$(environment | grep ^TERM=)"
 tr '\0' ' ' <"/proc/$(leader web)/cmdline" | observe "command line of init"
 grep -E '^(Cap[PEBA]|NoNewPrivs|Seccomp:)' "/proc/$(leader web)/status" | tabs | observe "capabilities of init"

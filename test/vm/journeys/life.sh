@@ -98,6 +98,26 @@ check "as a failure, too" equal "$(show web Result)" exit-code
 check "systemctl status names the signal" contains "$(status web 30)" "terminated by signal 9"
 systemctl reset-failed "$(unit web)"
 
+# --- an init that feeds the watchdog, and then hangs; systemd-nspawn does not notice ---
+if [ -z "$ORACLE" ]; then
+    note "an init that stops to say that it lives"
+    systemd-run --quiet --unit=hang --service-type=notify --property=NotifyAccess=all --property=WatchdogSec=5s \
+        nspawn-exec --quiet --register=no --keep-unit --notify-ready=yes --private-network --read-only -M hang -D $root /usr/bin/python3 -c '
+import os, socket, time
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.connect(os.environ["NOTIFY_SOCKET"])
+manager.send(b"READY=1")
+for _ in range(12):
+    manager.send(b"WATCHDOG=1")
+    time.sleep(1)
+time.sleep(1000)'
+    sleep 10
+    check "it runs as long as it says so" equal "$(systemctl is-active hang)" active
+    failed() { equal "$(systemctl show --value -p ActiveState hang) $(systemctl show --value -p Result hang)" "failed watchdog"; }
+    check "and is ended when it hangs" eventually 30 failed
+    systemctl reset-failed hang
+fi
+
 # --- NotifyReady=yes, which web has: the start may take longer while the boot makes progress ---
 mkdir -p /run/systemd/system/"$(unit web)".d
 printf '[Service]\nTimeoutStartSec=15s\n' >/run/systemd/system/"$(unit web)".d/start.conf
