@@ -2,6 +2,7 @@ package machined
 
 import (
 	"maps"
+	"math"
 	"net"
 	"path/filepath"
 	"slices"
@@ -168,6 +169,17 @@ func TestStoreAndExtension(t *testing.T) {
 	for text, want := range map[string]time.Duration{"5000000": 5 * time.Second, "18446744073709551615": 10 * time.Minute, "0": 0, "-1": 0, "x": 0, "": 0} {
 		if by, ok := (Notification{"EXTEND_TIMEOUT_USEC": text}).Extension(); by != want || ok != (want > 0) {
 			t.Errorf("%s: %s, %v", text, by, ok)
+		}
+	}
+}
+
+func TestWatchdogTime(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"20000000": 20 * time.Second, "1": time.Microsecond, "18446744073709551615": math.MaxInt64 / time.Microsecond * time.Microsecond,
+		"": 0, "0": 0, "-1": 0, "1s": 0, "18446744073709551616": 0,
+	} {
+		if limit, ok := (Notification{"WATCHDOG_USEC": text}).WatchdogTime(); limit != want || ok != (want > 0) {
+			t.Errorf("%q: %v, %v; want %v", text, limit, ok, want)
 		}
 	}
 }
