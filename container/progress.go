@@ -30,11 +30,15 @@ type bootProgress struct {
 	ready bool
 }
 
-// hear takes a notification of the container's init.
-func (p *bootProgress) hear(ready bool) {
+// hear takes a notification of the container's init. A status alone is no progress, nor is a sign of life: systemd tells once a
+// second how long it has been waiting for the same job.
+func (p *bootProgress) hear(notification machined.Notification) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.heard, p.ready = true, p.ready || ready
+	for key := range notification {
+		p.heard = p.heard || key != "STATUS" && key != "WATCHDOG"
+	}
+	p.ready = p.ready || notification["READY"] == "1"
 }
 
 // look reports whether the boot made progress since the last look, worked being the processor time used by now, and whether it is

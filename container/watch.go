@@ -157,7 +157,7 @@ func (s *Supervisor) forward(message []byte, descriptors kernel.Descriptors, sta
 		s.log(Debug, err.Error())
 		return true
 	}
-	s.boot.hear(notification["READY"] == "1")
+	s.boot.hear(notification)
 	lines := notification.Forward(s.plan.Settings.Exec.NotifyReady)
 	ready := slices.Contains(lines, machined.Ready)
 	if by, ok := notification.Extension(); ok && starting && !ready {
