@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ func whyNotExecuted(program string, err error) string {
 		return wrongFormat(program, runtime.GOARCH)
 	case errors.Is(err, unix.ENOENT):
 		if interpreter := interpreterOf(readStart(program)); interpreter != "" {
-			return fmt.Sprintf(": its interpreter %s is missing", interpreter)
+			return fmt.Sprintf(": its interpreter %s is missing", asOneWord(interpreter))
 		}
 	}
 	return ""
@@ -34,7 +35,7 @@ func whyNotExecuted(program string, err error) string {
 func wrongFormat(program, goarch string) string {
 	start, it := readStart(program), "it"
 	if interpreter := interpreterOf(start); interpreter != "" && bytes.HasPrefix(start, []byte("#!")) {
-		start, it = readStart(interpreter), "its interpreter "+interpreter
+		start, it = readStart(interpreter), "its interpreter "+asOneWord(interpreter)
 	}
 	own, binary := architectureOf(goarch), architectureOfBinary(start)
 	switch {
@@ -176,6 +177,14 @@ func interpreterOf(start []byte) string {
 		return strings.TrimRight(string(slice(start, from, length)), "\x00")
 	}
 	return ""
+}
+
+// asOneWord quotes a name of the image that could pass for more than a name in a message.
+func asOneWord(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.ContainsRune(name, ' ') {
+		return quoted
+	}
+	return name
 }
 
 // slice returns part of data, nil if it has not that much.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // elfFor makes the beginning of an ELF file, with an interpreter unless that is empty.
@@ -85,6 +87,25 @@ func TestInterpreterOf(t *testing.T) {
 	} {
 		if got := interpreterOf([]byte(test[0])); got != test[1] {
 			t.Errorf("%s: %q, want %q", name, got, test[1])
+		}
+	}
+}
+
+// What an image calls its interpreter neither drives a terminal nor looks like a message of its own.
+func TestInterpreterIsQuoted(t *testing.T) {
+	for interpreter, want := range map[string]string{
+		"/lib/ld.so":                 ": its interpreter /lib/ld.so is missing",
+		"/x\n<3>init: started":       `: its interpreter "/x\n<3>init: started" is missing`,
+		"/\x1b[2J":                   `: its interpreter "/\x1b[2J" is missing`,
+		"/\u202e\xff":                `: its interpreter "/\u202e\xff" is missing`,
+		"/x is fine, no interpreter": `: its interpreter "/x is fine, no interpreter" is missing`,
+	} {
+		program := filepath.Join(t.TempDir(), "init")
+		if err := os.WriteFile(program, []byte(elfFor(62, binary.LittleEndian, true, interpreter)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := whyNotExecuted(program, unix.ENOENT); got != want {
+			t.Errorf("%q: %q, want %q", interpreter, got, want)
 		}
 	}
 }
