@@ -176,6 +176,9 @@ func (f fakeSystemd) StartTransientUnit(name, mode string, properties []property
 	if strings.Contains(name, "taken") || strings.Contains(name, "leaving") && f.left.Add(1) < 3 {
 		return "", dbus.NewError("org.freedesktop.systemd1.UnitExists", []any{"Unit " + name + " was already loaded"})
 	}
+	if strings.Contains(name, "old") && strings.Contains(text.String(), "CoredumpReceive") {
+		return "", dbus.NewError("org.freedesktop.DBus.Error.PropertyReadOnly", []any{"Cannot set property CoredumpReceive, or unknown property."})
+	}
 	f.calls <- fmt.Sprintf("%s %s%s %d", name, mode, text.String(), len(auxiliary))
 	result := "done"
 	if strings.Contains(name, "bad") {
@@ -218,12 +221,19 @@ func TestScope(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	want := `machine-web\x2d1.scope fail PIDs:au=[42] Description:s=Container web-1 Delegate:b=true CollectMode:s=inactive-or-failed` +
+	want := `machine-web\x2d1.scope fail CoredumpReceive:b=true PIDs:au=[42] Description:s=Container web-1 Delegate:b=true CollectMode:s=inactive-or-failed` +
 		` Slice:s=machine.slice DevicePolicy:s=closed DeviceAllow:a(ss)=[[/dev/net/tun rwm] [char-pts rw] [/dev/fuse rw]]` +
 		` KillSignal:i=37 KillMode:s=mixed MemoryMax:t=67108864 TasksMaxScale:u=1 IOReadBandwidthMax:a(st)=[[/dev/vda 1000]]` +
 		` IPAddressDeny:a(iayu)=[[2 [10 0 0 0] 8]] AllowedCPUs:ay=[3] After:as=[a.service] IOWeight:t=5 0`
 	if got := <-calls; got != want {
 		t.Errorf("\n%s, want\n%s", got, want)
+	}
+	// Older versions of systemd do not know all of it.
+	if err := client.StartScope(t.Context(), Scope{Machine: "old"}); err != nil {
+		t.Error(err)
+	}
+	if got := <-calls; !strings.HasPrefix(got, "machine-old.scope fail PIDs:") {
+		t.Error(got)
 	}
 	// The scope of a container that has just ended is waited for, that of one that runs is not.
 	if err := client.StartScope(t.Context(), Scope{Machine: "leaving"}); err != nil {

@@ -82,9 +82,14 @@ func (c Client) startScope(ctx context.Context, s Scope) error {
 		Name       string
 		Properties []property
 	}
+	properties := append([]property{{"CoredumpReceive", dbus.MakeVariant(true)}}, scopeProperties(s)...)
 	for end := time.Now().Add(leaveTime); ; {
 		err = call(ctx, conn.Object(systemdService, systemdPath), systemdInterface+".StartTransientUnit", &job,
-			ScopeName(s.Machine), "fail", scopeProperties(s), auxiliary)
+			ScopeName(s.Machine), "fail", properties, auxiliary)
+		if isRemote(err, "org.freedesktop.DBus.Error.PropertyReadOnly") && properties[0].Name == "CoredumpReceive" {
+			properties = properties[1:] // systemd before 255
+			continue
+		}
 		if !isRemote(err, "org.freedesktop.systemd1.UnitExists") {
 			break
 		}
