@@ -24,7 +24,8 @@ test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on
 
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
-test-all: test-unit test-kernel ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
+test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
+	@test/vm/run --image trixie selinux
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:short trixie:no-container-package \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true
 
