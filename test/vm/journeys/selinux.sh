@@ -19,7 +19,7 @@ check "--selinux-context= is the context of the payload" equal "$(current -Z $pr
 check "with users of its own" equal "$(current --private-users=pick -Z $process)" $process
 check "behind a stub init" equal "$(current --as-pid2 -Z $process)" $process
 echo user:x:1000:1000::/:/bin/sh >/var/lib/machines/tiny/etc/passwd
-check "as another user" equal "$(current --uid=user --no-new-privileges=yes -Z $process)" $process
+check "as another user" equal "$(current --uid=user -Z $process)" $process
 for users in no pick; do
     mounts=$(run --private-users=$users --private-network --tmpfs=/srv -L $files /bin/busybox cat /proc/self/mountinfo)
     for place in /dev /dev/shm /dev/pts /run /tmp /sys /srv; do
