@@ -156,7 +156,8 @@ func TestManagedUsersRefused(t *testing.T) {
 func TestDelegatedUsers(t *testing.T) {
 	const start = 0x300000
 	for name, options := range map[string]string{
-		"plain": "", "stub": "--as-pid2", "network": "--private-network --network-veth", "file": "--read-only --bind=/etc/hosts:/srv",
+		"plain": "/sbin/init", "stub": "--as-pid2 /sbin/init", "network": "--private-network --network-veth /sbin/init",
+		"file": "--read-only --bind=/etc/hosts:/srv /sbin/init", "login": "--boot", // which has a directory in common
 	} {
 		t.Run(name, func(t *testing.T) {
 			serveUsers(t, start)
@@ -169,7 +170,10 @@ func TestDelegatedUsers(t *testing.T) {
 				stat -L -c %F /run/varlink/registry/io.systemd.NamespaceResource /run/systemd/io.systemd.NamespaceResource
 				stat -L -c %F /run/varlink/registry/io.systemd.MountFileSystem; stat -c '%u %g' /run/varlink/registry
 				readlink /proc/self/ns/user; echo up; exec sleep 1000`
-			c := launch(t, nspawn(root, append(strings.Fields("--private-users=managed --private-users-delegate=2 "+options), "/bin/sh", "-c", script)...))
+			writeFile(t, root+"/sbin/init", "#!/bin/sh\n"+script)
+			must(t, os.Chmod(root+"/sbin/init", 0o755))
+			writeFile(t, root+"/lib/terminfo/x/xterm-256color", "")
+			c := launch(t, nspawn(root, strings.Fields("--private-users=managed --private-users-delegate=2 "+options)...))
 			for range 2 {
 				for _, want := range []string{"0 3145728 65536", "3211264 3211264 65536", "3276800 3276800 65536"} {
 					if got := strings.Join(strings.Fields(<-c.lines), " "); got != want {

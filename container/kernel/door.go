@@ -36,8 +36,12 @@ func (s *Stage) enter(process *syscall.ProcAttr, program *os.File, arguments []s
 	answer.Close()
 	var first int64
 	err = binary.Read(answers, binary.NativeEndian, &first)
-	if _, waitErr := (&Child{PID: pid}).Wait(); waitErr != nil {
-		return nil, waitErr
+	for { // it ends at once
+		if _, waitErr := syscall.Wait4(pid, nil, 0, nil); waitErr == nil {
+			break
+		} else if waitErr != unix.EINTR {
+			return nil, fmt.Errorf("wait for process %d: %w", pid, waitErr)
+		}
 	}
 	switch {
 	case err != nil:

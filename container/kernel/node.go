@@ -29,7 +29,7 @@ const (
 	FIFO      = unix.S_IFIFO
 )
 
-// MakeNodes makes files in a tree that nobody else can reach yet, owned by uid and gid.
+// MakeNodes makes files in a tree that nobody else can reach yet, owned by uid and gid. A directory may be asked for again.
 func (t Tree) MakeNodes(nodes []Node, uid, gid int) error {
 	for _, node := range nodes {
 		err := t.makeNode(node, uid, gid)
@@ -52,7 +52,7 @@ func (t Tree) makeNode(node Node, uid, gid int) error {
 		}
 		return unix.Fchownat(dir, node.Path, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 	case Directory:
-		if err := unix.Mkdirat(dir, node.Path, node.Mode&^unix.S_IFMT); err != nil {
+		if err := unix.Mkdirat(dir, node.Path, node.Mode&^unix.S_IFMT); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
 	default:
