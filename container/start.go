@@ -49,15 +49,7 @@ func supervisor() []step[*Supervisor] {
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
 		{"load kernel modules", nesting, (*Supervisor).loadModules},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
-		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
-		{"link journals", nil, (*Supervisor).linkJournals},
-		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
-		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
-		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
-		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
-		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
-		{"open sources of mounts", nil, (*Supervisor).openMounts},
 		{"start first process", nil, (*Supervisor).startFirst},
 	}
 }
@@ -67,6 +59,14 @@ func outer() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
+		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"link journals", nil, (*Supervisor).linkJournals},
+		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
+		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
+		{"make /dev and /run", nil, (*Supervisor).makeHostTrees},
+		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
+		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
+		{"open sources of mounts", nil, (*Supervisor).openMounts},
 		{"id-map root directory", nil, (*Supervisor).openRootTree},
 		{"put root directory and mounts together", nil, (*Supervisor).assemble},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
