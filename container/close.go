@@ -94,7 +94,7 @@ func (s *Supervisor) removeShared() error {
 	if !s.made {
 		return nil
 	}
-	return removeSharedDirectories(s.plan.Settings.Machine)
+	return removeSharedDirectories(s.plan.Settings.Machine, s.onHost)
 }
 
 // removeCopy removes the copy that an ephemeral container ran from, or the half of a copy of a start that failed.

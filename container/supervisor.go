@@ -44,6 +44,7 @@ type Supervisor struct {
 	lateTrees   []kernel.Tree
 	temporaries temporaries
 	channel     *kernel.Channel
+	program     *os.File
 	child       *kernel.Child // the first process
 	second      *kernel.Child // with --as-pid2: the payload
 	console     *os.File
@@ -254,6 +255,13 @@ func (s *Supervisor) startFirst() error {
 		return err
 	}
 	defer file.Close()
+	err = s.onHost(func() error {
+		s.program, err = kernel.OwnProgram()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	ours, theirs, err := kernel.NewChannel()
 	if err != nil {
 		return err
@@ -268,7 +276,7 @@ func (s *Supervisor) startFirst() error {
 		defer group.Close()
 	}
 	stage := kernel.Stage{
-		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
+		Namespaces: s.namespaces(), Program: s.program, Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
 	}
 	if s.plan.Inside.ProcessTwo {
 		stage.Stub = s.stub()
@@ -413,6 +421,7 @@ func (s *Supervisor) setLimits() error {
 
 // waitReady takes what the first process made for the supervisor.
 func (s *Supervisor) waitReady() error {
+	s.program.Close() // only here, where there is time: the kernel waits for RCU until it forgets the mount
 	message, files, err := s.channel.Receive()
 	if errors.Is(err, io.EOF) {
 		return errors.New("the container's first process died")
