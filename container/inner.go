@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -82,7 +81,15 @@ func RunFirst() error {
 
 func (f *first) readPlan() error {
 	defer f.stage.Plan.Close()
-	if err := json.NewDecoder(f.stage.Plan).Decode(&f.plan); err != nil {
+	info, err := f.stage.Plan.Stat()
+	if err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	data := make([]byte, info.Size())
+	if _, err = f.stage.Plan.ReadAt(data, 0); err == nil {
+		err = unpack(data, &f.plan)
+	}
+	if err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	return nil
@@ -125,7 +132,7 @@ func (f *first) receiveTrees() error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(message, &f.late); err != nil {
+	if err := unpack(message, &f.late); err != nil {
 		return fmt.Errorf("read list of trees: %w", err)
 	}
 	trees := make([]kernel.Tree, len(files))

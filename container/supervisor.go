@@ -246,11 +246,7 @@ func hostTree(m mount, nodes []kernel.Node, owner int) (kernel.Tree, error) {
 }
 
 func (s *Supervisor) startFirst() error {
-	plan, err := json.Marshal(s.plan.Inside)
-	if err != nil {
-		return err
-	}
-	file, err := kernel.NewSealedFile("plan", plan)
+	file, err := kernel.NewSealedFile("plan", pack(s.plan.Inside))
 	if err != nil {
 		return err
 	}
@@ -352,11 +348,7 @@ func (s *Supervisor) passTrees() error {
 	for _, tree := range s.lateTrees {
 		files = append(files, tree.File())
 	}
-	message, err := s.lateMessage()
-	if err != nil {
-		return err
-	}
-	err = s.channel.Send(message, files...)
+	err := s.channel.Send(s.lateMessage(), files...)
 	for _, file := range files {
 		file.Close()
 	}
