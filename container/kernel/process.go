@@ -179,6 +179,13 @@ func (c *Child) Signal(signal syscall.Signal) error {
 	return nil
 }
 
+// End ends the child, unless somebody has waited for its end already.
+func (c *Child) End() {
+	if unix.PidfdSendSignal(c.pidfd, Kill, nil, 0) == nil {
+		_, _ = c.Wait()
+	}
+}
+
 // Wait waits for the end of the child, which is also the end of every process of the container.
 func (c *Child) Wait() (syscall.WaitStatus, error) {
 	var status syscall.WaitStatus
