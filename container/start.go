@@ -134,14 +134,14 @@ func closing() []step[*Supervisor] {
 		{"end first process", nil, (*Supervisor).endFirst},
 		{"close notification socket", nil, (*Supervisor).closeNotify},
 		{"unregister from machined", nil, (*Supervisor).unregister},
-		{"remove links", privateNetwork, (*Supervisor).removeLinks},
-		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
 		{"remove record of settings", nil, (*Supervisor).removeSettings},
 		{"end control group", nil, (*Supervisor).endControlGroup},
 		{"stop forwarding journal", forwardJournal, (*Supervisor).stopReceiver},
 		{"remove directories shared with the host", nil, (*Supervisor).removeShared},
 		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Supervisor).removeCopy},
 		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
+		{"remove links", privateNetwork, (*Supervisor).removeLinks},           // late: the kernel needs time for it
+		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
 		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
 		{"close images", func(in *Inside) bool { return in.Images }, (*Supervisor).closeImages},
 		{"unlock", nil, (*Supervisor).unlock}, // last: who has the locks next finds nothing
