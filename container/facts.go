@@ -42,7 +42,8 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 	if interval, ok := machined.Watchdog(os.Getenv, os.Getpid()); ok {
 		host.Watchdog = 2 * interval
 	}
-	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
+	host.Users = kernel.OwnUsers()
+	host.InUserNamespace = kernel.InUserNamespace(host.Users)
 	host.NoSELinux = gatherSELinux()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")

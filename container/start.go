@@ -54,7 +54,7 @@ func supervisor() []step[*Supervisor] {
 	}
 }
 
-// outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process waits.
+// outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process comes up meanwhile.
 func outer() []step[*Supervisor] {
 	return []step[*Supervisor]{
 		{"start scope", nil, (*Supervisor).startScope},
