@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -480,4 +479,4 @@ func maskFor(place *os.File, directory string) (kernel.Tree, error) {
 }
 
 // lateMessage is what tells the first process which trees follow those that every container gets.
-func (s *Supervisor) lateMessage() ([]byte, error) { return json.Marshal(s.late) }
+func (s *Supervisor) lateMessage() []byte { return pack(s.late) }

@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 
-	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
 	"nspawnkit/network/kernel/link"
 	"nspawnkit/settings"
@@ -27,14 +26,14 @@ func (s *Supervisor) Close() {
 // endFirst ends the first process of a start that failed: what it uses can be removed only then.
 func (s *Supervisor) endFirst() error {
 	if s.child != nil {
-		_ = s.child.Signal(kernel.Kill)
-		_, _ = s.child.Wait()
+		s.child.End()
 	}
 	return nil
 }
 
+// closeNotify lets go of the network namespace, which links are waited for to go with. Otherwise the end of the program is early enough.
 func (s *Supervisor) closeNotify() error {
-	if s.notify != nil {
+	if s.notify != nil && len(s.plan.Machine.Links) > 0 {
 		s.notify.Close()
 	}
 	return nil
@@ -94,7 +93,7 @@ func (s *Supervisor) removeShared() error {
 	if !s.made {
 		return nil
 	}
-	return removeSharedDirectories(s.plan.Settings.Machine)
+	return removeSharedDirectories(s.plan.Settings.Machine, s.onHost)
 }
 
 // removeCopy removes the copy that an ephemeral container ran from, or the half of a copy of a start that failed.

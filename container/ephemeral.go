@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,9 +23,7 @@ const usersDirectory = "/run/systemd/nspawn-uid"
 
 // RandomSuffix returns what tells the copies of one directory, and the machines that run from them, apart.
 func RandomSuffix() string {
-	suffix := make([]byte, 8)
-	_, _ = rand.Read(suffix) // never fails
-	return hex.EncodeToString(suffix)
+	return hex.EncodeToString(kernel.Random(8))
 }
 
 // MachineName returns the name of a machine that runs from a directory and was not given one, as of --machine= in

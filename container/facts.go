@@ -1,7 +1,6 @@
 package container
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -43,7 +42,8 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 	if interval, ok := machined.Watchdog(os.Getenv, os.Getpid()); ok {
 		host.Watchdog = 2 * interval
 	}
-	host.InUserNamespace, host.Users = kernel.InUserNamespace(), kernel.OwnUsers()
+	host.Users = kernel.OwnUsers()
+	host.InUserNamespace = kernel.InUserNamespace(host.Users)
 	host.NoSELinux = gatherSELinux()
 	host.HasResolvConf, host.HasStubResolver = gatherResolvers()
 	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
@@ -140,8 +140,7 @@ func parseMachineID(data []byte) string {
 
 // RandomID returns a machine ID for a container that has none, as systemd makes them: a random UUID (RFC 9562, version 4).
 func RandomID() string {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // never fails
+	id := kernel.Random(16)
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	return hex.EncodeToString(id)
 }

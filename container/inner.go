@@ -1,7 +1,6 @@
 package container
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,9 +16,10 @@ type first struct {
 	channel *kernel.Channel // of the stage
 	root    *kernel.Root    // the container's root, once it is "/"
 
-	proc, sys kernel.Tree  // made while the host's are in sight
-	whole     []placedTree // with Nesting=
-	devices   []placedTree // of a host that is a container
+	proc, sys kernel.Tree   // made while the host's are in sight
+	sysParts  []kernel.Tree // of [sysDirectories]
+	whole     []placedTree  // with Nesting=
+	devices   []placedTree  // of a host that is a container
 	osRelease kernel.Tree
 	passed    passedTrees
 	late      []TreeMount              // what passed.late is for
@@ -82,7 +82,15 @@ func RunFirst() error {
 
 func (f *first) readPlan() error {
 	defer f.stage.Plan.Close()
-	if err := json.NewDecoder(f.stage.Plan).Decode(&f.plan); err != nil {
+	info, err := f.stage.Plan.Stat()
+	if err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	data := make([]byte, info.Size())
+	if _, err = f.stage.Plan.ReadAt(data, 0); err == nil {
+		err = unpack(data, &f.plan)
+	}
+	if err != nil {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	return nil
@@ -107,7 +115,25 @@ func (f *first) makeKernelTrees() error {
 			f.whole = append(f.whole, placedTree{tree, m.target})
 		}
 	}
+	if f.plan.NetworkAPI && f.sys != (kernel.Tree{}) {
+		return f.cloneSys()
+	}
 	return nil
+}
+
+// cloneSys copies the parts of sysfs that the container gets. For that it is mounted where it goes with the host's mounts.
+func (f *first) cloneSys() error {
+	if err := f.sys.AttachTo("/sys"); err != nil {
+		return err
+	}
+	for _, name := range sysDirectories() {
+		tree, err := kernel.CloneTree("/sys/"+name, false)
+		if err != nil {
+			return err
+		}
+		f.sysParts = append(f.sysParts, tree)
+	}
+	return f.sys.Close()
 }
 
 func (f *first) cloneHostFiles() (err error) {
@@ -125,7 +151,7 @@ func (f *first) receiveTrees() error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(message, &f.late); err != nil {
+	if err := unpack(message, &f.late); err != nil {
 		return fmt.Errorf("read list of trees: %w", err)
 	}
 	trees := make([]kernel.Tree, len(files))
@@ -207,48 +233,28 @@ func (f *first) mountSys() error {
 	if f.passed.sys != nil {
 		return f.attach(*f.passed.sys, "/sys")
 	}
-	if err := f.attach(f.sys, "/sys"); err != nil || !f.plan.NetworkAPI {
-		return err
-	}
-	parts := make(map[string]kernel.Tree)
-	for _, name := range sysDirectories() {
-		tree, err := kernel.CloneTree("/sys/"+name, false)
-		if err != nil {
-			return err
-		}
-		parts[name] = tree
-	}
-	if err := kernel.Unmount("/sys"); err != nil {
-		return err
+	if !f.plan.NetworkAPI {
+		return f.attach(f.sys, "/sys")
 	}
 	skeleton, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec, labeled(options("mode", "0555", "size", "4m", "nr_inodes", "1k"), f.plan.FileContext)...)
 	if err != nil {
 		return err
 	}
+	if err := skeleton.MakeNodes(sysNodes(), 0, 0); err != nil {
+		return err
+	}
+	if err := skeleton.SetAttributes(readOnlyAPI(&f.plan), false); err != nil {
+		return err
+	}
 	if err := f.attach(skeleton, "/sys"); err != nil {
 		return err
 	}
-	for _, name := range sysDirectories() {
-		if err := f.attach(parts[name], "/sys/"+name); err != nil {
+	for i, name := range sysDirectories() {
+		if err := f.attachFile(f.sysParts[i], "/sys/"+name); err != nil {
 			return err
 		}
 	}
-	place, err := f.root.MakeDirectories("/sys/fs/cgroup", 0o755, 0, 0)
-	if err != nil {
-		return err
-	}
-	place.Close()
-	return f.remount("/sys", readOnlyAPI(&f.plan))
-}
-
-// remount changes the attributes of the mount at an API path.
-func (f *first) remount(target string, attributes uint64) error {
-	place, err := f.root.OpenPlain(target, kernel.PathOnly)
-	if err != nil {
-		return err
-	}
-	defer place.Close()
-	return kernel.TreeFromFile(place).SetAttributes(attributes, false)
+	return nil
 }
 
 func (f *first) mountHostFiles() error {

@@ -82,6 +82,14 @@ func sysDirectories() []string {
 	return []string{"block", "bus", "class", "dev", "devices", "kernel"}
 }
 
+// sysNodes are the directories of that /sys.
+func sysNodes() (nodes []kernel.Node) {
+	for _, name := range append(sysDirectories(), "fs", "fs/cgroup") {
+		nodes = append(nodes, kernel.Node{Path: name, Mode: kernel.Directory | 0o755})
+	}
+	return nodes
+}
+
 // procMounts protect what procfs shows of the host. They are no boundary (the user namespace is): the payload's root may
 // unmount them.
 func procMounts(in *Inside) []mount {

@@ -24,7 +24,7 @@ type nameServices struct {
 func (n nameServices) knowRange(ctx context.Context, start uint32) (bool, error) {
 	first, last := start, start+0xFFFE
 	database := userdb.Database{Root: n.root}
-	if database.Lists(first) || database.Lists(last) {
+	if database.Lists(first, last) {
 		return true, nil
 	}
 	nsswitch, err := fs.ReadFile(n.root, "etc/nsswitch.conf")

@@ -120,12 +120,12 @@ func (s *Supervisor) adjustOwners() error {
 }
 
 func (s *Supervisor) adjustOwnersOf(directory string) error {
-	tree, err := kernel.CloneTree(directory, false)
+	place, err := os.OpenFile(directory, kernel.PathOnly, 0)
 	if err != nil {
 		return err
 	}
-	defer tree.Close()
-	uid, gid, err := kernel.Owner(tree.File()) // now that it is locked
+	defer place.Close()
+	uid, gid, err := kernel.Owner(place) // now that it is locked
 	if err != nil {
 		return err
 	}
@@ -140,11 +140,6 @@ func (s *Supervisor) adjustOwnersOf(directory string) error {
 	}
 	switch action {
 	case mapOrChown:
-		place, err := os.OpenFile(directory, kernel.PathOnly, 0)
-		if err != nil {
-			return err
-		}
-		defer place.Close()
 		err = kernel.CheckMapping(place)
 		if unmappable := (kernel.UnmappableError{}); !errors.As(err, &unmappable) {
 			return err
@@ -161,16 +156,21 @@ func (s *Supervisor) adjustOwnersOf(directory string) error {
 	default:
 		return nil
 	}
-	return s.changeOwners(tree)
+	return s.changeOwners(place)
 }
 
 // changeOwners shows progress, and ends with an error at SIGINT and SIGTERM. Whatever ends it, the next start goes on with it.
-func (s *Supervisor) changeOwners(tree kernel.Tree) error {
+func (s *Supervisor) changeOwners(place *os.File) error {
+	tree, err := kernel.CloneTreeOf(place, false)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	directory := s.plan.Settings.Directory
 	progress := newProgress("Changing the owners in "+directory, s.plan.Options.Quiet, s.tell)
-	err := kernel.ChownTree(ctx, tree, s.plan.Users.Start, busyUsers, progress.report)
+	err = kernel.ChownTree(ctx, tree, s.plan.Users.Start, busyUsers, progress.report)
 	progress.end()
 	if err != nil {
 		return fmt.Errorf("change owners: %w", err)

@@ -31,7 +31,7 @@ func exportDirectory(machine string) string {
 func (s *Supervisor) makeSharedDirectories() (err error) {
 	incoming, export := incomingDirectory(s.plan.Settings.Machine), exportDirectory(s.plan.Settings.Machine)
 	s.made = true
-	if err := removeSharedDirectories(s.plan.Settings.Machine); err != nil { // of a container that was killed
+	if err := removeSharedDirectories(s.plan.Settings.Machine, s.onHost); err != nil { // of a container that was killed
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Dir(incoming)), 0o755); err != nil {
@@ -57,7 +57,7 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 	if err := os.MkdirAll(export, 0o755); err != nil {
 		return err
 	}
-	return kernel.OnHost(func() (err error) {
+	return s.onHost(func() (err error) {
 		if err := tree.AttachTo(export); err != nil {
 			return err
 		}
@@ -67,11 +67,11 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 }
 
 // removeSharedDirectories takes away what makeSharedDirectories made, also for a supervisor that was killed.
-func removeSharedDirectories(machine string) error {
+func removeSharedDirectories(machine string, onHost func(func() error) error) error {
 	export := exportDirectory(machine)
 	var problems []error
 	if _, err := os.Lstat(export); err == nil {
-		problems = append(problems, kernel.OnHost(func() error { return kernel.UnmountAll(export) }))
+		problems = append(problems, onHost(func() error { return kernel.UnmountAll(export) }))
 	}
 	return errors.Join(append(problems, removeMissingOk(export), removeIncoming(incomingDirectory(machine)))...)
 }

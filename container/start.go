@@ -49,8 +49,17 @@ func supervisor() []step[*Supervisor] {
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
 		{"load kernel modules", nesting, (*Supervisor).loadModules},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
-		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
+		{"start first process", nil, (*Supervisor).startFirst},
+	}
+}
+
+// outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process comes up meanwhile.
+func outer() []step[*Supervisor] {
+	return []step[*Supervisor]{
+		{"start scope", nil, (*Supervisor).startScope},
+		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
+		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
@@ -58,15 +67,6 @@ func supervisor() []step[*Supervisor] {
 		{"make directories shared with the host", nil, (*Supervisor).makeSharedDirectories},
 		{"forward journal", forwardJournal, (*Supervisor).forwardJournal},
 		{"open sources of mounts", nil, (*Supervisor).openMounts},
-		{"start first process", nil, (*Supervisor).startFirst},
-	}
-}
-
-// outer runs in the host's namespaces too, on a container whose namespaces exist and whose first process waits.
-func outer() []step[*Supervisor] {
-	return []step[*Supervisor]{
-		{"start scope", nil, (*Supervisor).startScope},
-		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"id-map root directory", nil, (*Supervisor).openRootTree},
 		{"put root directory and mounts together", nil, (*Supervisor).assemble},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
@@ -134,14 +134,14 @@ func closing() []step[*Supervisor] {
 		{"end first process", nil, (*Supervisor).endFirst},
 		{"close notification socket", nil, (*Supervisor).closeNotify},
 		{"unregister from machined", nil, (*Supervisor).unregister},
-		{"remove links", privateNetwork, (*Supervisor).removeLinks},
-		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
 		{"remove record of settings", nil, (*Supervisor).removeSettings},
 		{"end control group", nil, (*Supervisor).endControlGroup},
 		{"stop forwarding journal", forwardJournal, (*Supervisor).stopReceiver},
 		{"remove directories shared with the host", nil, (*Supervisor).removeShared},
 		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Supervisor).removeCopy},
 		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
+		{"remove links", privateNetwork, (*Supervisor).removeLinks},           // late: the kernel needs time for it
+		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
 		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
 		{"close images", func(in *Inside) bool { return in.Images }, (*Supervisor).closeImages},
 		{"unlock", nil, (*Supervisor).unlock}, // last: who has the locks next finds nothing

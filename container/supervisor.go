@@ -44,6 +44,7 @@ type Supervisor struct {
 	lateTrees   []kernel.Tree
 	temporaries temporaries
 	channel     *kernel.Channel
+	program     *os.File
 	child       *kernel.Child // the first process
 	second      *kernel.Child // with --as-pid2: the payload
 	console     *os.File
@@ -245,15 +246,18 @@ func hostTree(m mount, nodes []kernel.Node, owner int) (kernel.Tree, error) {
 }
 
 func (s *Supervisor) startFirst() error {
-	plan, err := json.Marshal(s.plan.Inside)
-	if err != nil {
-		return err
-	}
-	file, err := kernel.NewSealedFile("plan", plan)
+	file, err := kernel.NewSealedFile("plan", pack(s.plan.Inside))
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	err = s.onHost(func() error {
+		s.program, err = kernel.OwnProgram()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	ours, theirs, err := kernel.NewChannel()
 	if err != nil {
 		return err
@@ -268,7 +272,7 @@ func (s *Supervisor) startFirst() error {
 		defer group.Close()
 	}
 	stage := kernel.Stage{
-		Namespaces: s.namespaces(), Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
+		Namespaces: s.namespaces(), Program: s.program, Group: group, Stdio: s.stdio(), Sockets: s.plan.Options.Sockets.Count, Channel: theirs, Plan: file,
 	}
 	if s.plan.Inside.ProcessTwo {
 		stage.Stub = s.stub()
@@ -344,11 +348,7 @@ func (s *Supervisor) passTrees() error {
 	for _, tree := range s.lateTrees {
 		files = append(files, tree.File())
 	}
-	message, err := s.lateMessage()
-	if err != nil {
-		return err
-	}
-	err = s.channel.Send(message, files...)
+	err := s.channel.Send(s.lateMessage(), files...)
 	for _, file := range files {
 		file.Close()
 	}
@@ -413,6 +413,7 @@ func (s *Supervisor) setLimits() error {
 
 // waitReady takes what the first process made for the supervisor.
 func (s *Supervisor) waitReady() error {
+	s.program.Close() // only here, where there is time: the kernel waits for RCU until it forgets the mount
 	message, files, err := s.channel.Receive()
 	if errors.Is(err, io.EOF) {
 		return errors.New("the container's first process died")

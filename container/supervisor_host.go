@@ -87,6 +87,14 @@ func vethFor(l network.MachineLink, pid int) (link.Veth, error) {
 	}, nil
 }
 
+// onHost calls do where the mounts of the host are. Only with disk images that is another thread, which takes a while.
+func (s *Supervisor) onHost(do func() error) error {
+	if !s.plan.Inside.Images {
+		return do()
+	}
+	return kernel.OnHost(do)
+}
+
 // openRootTree makes the detached mount that becomes the container's root.
 func (s *Supervisor) openRootTree() (err error) {
 	if s.plan.Options.Stack != nil {

@@ -13,8 +13,8 @@ import (
 	"nspawnkit/units"
 )
 
-// makePlan decides what to do. Disk images are open then, also after an error.
-func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*container.Plan, *container.Images, error) {
+// openRequest finds out what is asked for. Disk images are open then, also after an error.
+func openRequest(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (*request, *container.Images, error) {
 	sockets, names, err := kernel.InheritedSockets(os.Getenv) // before any program is started, which would inherit them, too
 	if err != nil {
 		return nil, nil, err
@@ -31,11 +31,7 @@ func makePlan(cmd *settings.CommandLine, notifier machined.Notifier, log *logger
 		return nil, nil, err
 	}
 	images, err := r.openImages(notifier, log)
-	if err != nil {
-		return nil, images, err
-	}
-	plan, err := r.decide(images, log)
-	return plan, images, err
+	return r, images, err
 }
 
 // request is what the command line and the settings ask for.

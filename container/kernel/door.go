@@ -36,11 +36,9 @@ func (s *Stage) enter(process *syscall.ProcAttr, program *os.File, arguments []s
 	answer.Close()
 	var first int64
 	err = binary.Read(answers, binary.NativeEndian, &first)
-	for { // it ends at once
-		if _, waitErr := syscall.Wait4(pid, nil, 0, nil); waitErr == nil {
+	for { // which is soon: there is no need to poll
+		if _, waitErr := syscall.Wait4(pid, nil, 0, nil); waitErr != syscall.EINTR {
 			break
-		} else if waitErr != unix.EINTR {
-			return nil, fmt.Errorf("wait for process %d: %w", pid, waitErr)
 		}
 	}
 	switch {

@@ -18,7 +18,7 @@ func LoadModules(names []string) (problems []error) {
 		_, err := os.Stat("/sys/module/" + name)
 		return err == nil || listsModule(string(loaded), name)
 	})
-	if len(names) == 0 || InUserNamespace() {
+	if len(names) == 0 || InUserNamespace(OwnUsers()) {
 		return nil // in a container, the host has loaded them
 	}
 	program, err := lookProgram("modprobe")
@@ -56,10 +56,9 @@ func moduleProblems(output string, names []string) (problems []error) {
 	return problems
 }
 
-// InUserNamespace reports whether this process is in another user namespace than the first, to whose root the kernel's modules
-// and device nodes are.
-func InUserNamespace() bool {
-	users := OwnUsers()
+// InUserNamespace reports by its [OwnUsers] whether this process is in another user namespace than the first, to whose root the
+// kernel's modules and device nodes are.
+func InUserNamespace(users []IDExtent) bool {
 	return len(users) > 0 && (len(users) > 1 || users[0] != IDExtent{Count: 1<<32 - 1})
 }
 

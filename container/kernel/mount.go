@@ -274,14 +274,6 @@ func PivotRoot(tree Tree) error {
 	return nil
 }
 
-// Unmount takes away what is mounted at a path of this mount namespace, lazily.
-func Unmount(path string) error {
-	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-		return fmt.Errorf("unmount %s: %w", path, err)
-	}
-	return nil
-}
-
 // UnmountAll takes away everything that is mounted at a path, however often; nothing is no error.
 func UnmountAll(path string) error {
 	for {

@@ -31,6 +31,7 @@ const (
 
 // MakeNodes makes files in a tree that nobody else can reach yet, owned by uid and gid. A directory may be asked for again.
 func (t Tree) MakeNodes(nodes []Node, uid, gid int) error {
+	defer unix.Umask(unix.Umask(0))
 	for _, node := range nodes {
 		err := t.makeNode(node, uid, gid)
 		if node.Optional && errors.Is(err, unix.EPERM) {
@@ -64,10 +65,7 @@ func (t Tree) makeNode(node Node, uid, gid int) error {
 	if err := t.writeNode(node); err != nil {
 		return err
 	}
-	if err := unix.Fchownat(dir, node.Path, uid, gid, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return err
-	}
-	return unix.Fchmodat(dir, node.Path, node.Mode&^unix.S_IFMT, 0) // whatever the umask was
+	return unix.Fchownat(dir, node.Path, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func (t Tree) writeNode(node Node) error {

@@ -32,6 +32,7 @@ const StageName = "(nspawn-exec)"
 // Stage is what the container's first process starts with, or with a stub the second.
 type Stage struct {
 	Namespaces Namespaces
+	Program    *os.File // of [OwnProgram]
 	Group      *os.File // control group; nil: the supervisor's
 	Stdio      [3]*os.File
 	Sockets    int // how many descriptors from 3 on are for the payload, with the same numbers
@@ -87,11 +88,6 @@ func (s *Stage) Close() {
 // Start starts the own program again as the first process of new namespaces; with a stub that is the first process, and the own
 // program the second. It dies with the thread that calls Start, which must therefore be locked and live as long as the program.
 func (s *Stage) Start() (*Child, error) {
-	program, err := ownProgram()
-	if err != nil {
-		return nil, err
-	}
-	defer program.Close()
 	pidfd := -1
 	attributes := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
@@ -121,9 +117,10 @@ func (s *Stage) Start() (*Child, error) {
 		process.Files = append(process.Files, uintptr(firstSocket+fd))
 	}
 	process.Files = append(process.Files, s.Channel.file.Fd(), s.Plan.Fd())
-	arguments := s.arguments()
+	program, arguments := s.Program, s.arguments()
 	if s.Stub != nil {
 		var end func()
+		var err error
 		if program, end, err = s.Stub.prepare(process, program, arguments); err != nil {
 			return nil, err
 		}
@@ -140,19 +137,16 @@ func (s *Stage) Start() (*Child, error) {
 	return &Child{PID: pid, pidfd: pidfd}, nil
 }
 
-// ownProgram opens the running program through a detached read-only mount of its own: a payload that gets hold of
-// /proc/PID/exe cannot write to the installed file (CVE-2019-5736).
-func ownProgram() (*os.File, error) {
+// OwnProgram opens the running program through a detached read-only mount of its own: a payload that gets hold of
+// /proc/PID/exe cannot write to the installed file (CVE-2019-5736). The calling thread must have the mounts of the host, where the
+// program was started.
+func OwnProgram() (*os.File, error) {
 	file, err := os.OpenFile("/proc/self/exe", unix.O_PATH, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open own program: %w", err)
 	}
 	defer file.Close()
-	var tree Tree
-	err = OnHost(func() error { // where the program was started
-		tree, err = CloneTreeOf(file, false)
-		return err
-	})
+	tree, err := CloneTreeOf(file, false)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +177,13 @@ func (c *Child) Signal(signal syscall.Signal) error {
 		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(signal), c.PID, err)
 	}
 	return nil
+}
+
+// End ends the child, unless somebody has waited for its end already.
+func (c *Child) End() {
+	if unix.PidfdSendSignal(c.pidfd, Kill, nil, 0) == nil {
+		_, _ = c.Wait()
+	}
 }
 
 // Wait waits for the end of the child, which is also the end of every process of the container.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -147,28 +148,38 @@ type holder struct{ Child }
 // IDExtent says that the users from From on are those of the host from To on.
 type IDExtent struct{ From, To, Count uint32 }
 
-func procIDMap(extents []IDExtent) []syscall.SysProcIDMap {
-	var list []syscall.SysProcIDMap
-	for _, e := range extents {
-		list = append(list, syscall.SysProcIDMap{ContainerID: int(e.From), HostID: int(e.To), Size: int(e.Count)})
-	}
-	return list
-}
-
 // startHolder makes a user namespace of these users and groups, and other new namespaces.
 func startHolder(flags uintptr, users, groups []IDExtent) (*holder, error) {
 	pidfd := -1
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{StageName}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{},
-		// Traced, it stops before its first instruction.
 		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWUSER | flags, UidMappings: procIDMap(users), GidMappings: procIDMap(groups), Ptrace: true, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd,
+			// The memory is shared until the program is executed, not copied: Go does so itself where no user namespace is made.
+			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_VFORK | unix.CLONE_VM | flags, Pdeathsig: syscall.SIGKILL, PidFD: &pidfd,
+			Ptrace: true, // it stops before its first instruction
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make user namespace: %w", err)
 	}
-	return &holder{Child{PID: pid, pidfd: pidfd}}, nil
+	h := &holder{Child{PID: pid, pidfd: pidfd}}
+	if err := errors.Join(h.mapIDs("uid_map", users), h.mapIDs("gid_map", groups)); err != nil {
+		h.end()
+		return nil, err
+	}
+	return h, nil
+}
+
+// mapIDs fills a file of user_namespaces(7), which can be written to once.
+func (h *holder) mapIDs(name string, extents []IDExtent) error {
+	if len(extents) == 0 {
+		return nil
+	}
+	var text []byte
+	for _, e := range extents {
+		text = fmt.Appendln(text, e.From, e.To, e.Count)
+	}
+	return os.WriteFile(fmt.Sprintf("/proc/%d/%s", h.PID, name), text, 0)
 }
 
 func (h *holder) end() {

@@ -3,15 +3,17 @@ package userdb
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 )
 
-// Lists reports whether /etc/passwd or /etc/group has a user or group of this number.
-func (d *Database) Lists(id uint32) bool {
-	number := strconv.FormatUint(uint64(id), 10)
+// Lists reports whether /etc/passwd or /etc/group has a user or group of one of these numbers.
+func (d *Database) Lists(ids ...uint32) bool {
+	is := func(fields []string) bool {
+		return len(fields) > 2 && slices.ContainsFunc(ids, func(id uint32) bool { return strconv.FormatUint(uint64(id), 10) == fields[2] })
+	}
 	for _, file := range []string{"passwd", "group"} {
-		_, err := d.plainLine(file, number, func(fields []string) bool { return len(fields) > 2 && fields[2] == number })
-		if err == nil {
+		if _, err := d.plainLine(file, "a number", is); err == nil {
 			return true
 		}
 	}
