@@ -16,7 +16,7 @@ func TestDoesNotBoot(t *testing.T) {
 		"another architecture":   {"\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00\xb7\x00" + strings.Repeat("\x00", 100), "execute /sbin/init: exec format error: it is built for arm64, but this machine is"},
 		"empty":                  {" ", "execute /sbin/init: exec format error: it is neither a binary nor a script"},
 		"interpreter is missing": {"#!/bin/perl\n", "execute /sbin/init: no such file or directory: its interpreter /bin/perl is missing"},
-		"interpreter of a name that controls a terminal": {"#!/bin/\x1b]0;x\x07\n", "its interpreter /bin/�]0;x� is missing"},
+		"interpreter of a name that controls a terminal": {"#!/bin/\x1b]0;x\x07\n", `its interpreter "/bin/\x1b]0;x\a" is missing`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := newRoot(t, "web")

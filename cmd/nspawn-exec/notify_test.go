@@ -113,7 +113,7 @@ func TestMoreTimeWhileBooting(t *testing.T) {
 	t.Run("speaks once", func(t *testing.T) {
 		manager := newServiceManager(t)
 		launch(t, manager.watch(nspawn(newRoot(t, "web"), "--notify-ready=yes", "/bin/payload", "init",
-			"notify", "STATUS=booting", "pause", "11000", "notify", "READY=1")))
+			"notify", "STATUS=booting\nX_SYSTEMD_UNIT_ACTIVE=basic.target", "pause", "11000", "notify", "READY=1")))
 		manager.expect("STATUS=Container running: booting")
 		if before := manager.expect("READY=1"); len(before) != 1 || before[0] != more {
 			t.Errorf("heard %q", before)
