@@ -30,7 +30,7 @@ func exportDirectory(machine string) string {
 
 func (s *Supervisor) makeSharedDirectories() (err error) {
 	incoming, export := incomingDirectory(s.plan.Settings.Machine), exportDirectory(s.plan.Settings.Machine)
-	s.made = true
+	s.Made = true
 	if err := removeSharedDirectories(s.plan.Settings.Machine); err != nil { // of a container that was killed
 		return err
 	}

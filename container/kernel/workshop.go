@@ -168,13 +168,13 @@ func startHolder(flags uintptr, users, groups []IDExtent) (*holder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make user namespace: %w", err)
 	}
-	return &holder{Child{PID: pid, pidfd: pidfd}}, nil
+	return &holder{Child{PID: pid, Descriptor: pidfd}}, nil
 }
 
 func (h *holder) end() {
 	_ = h.Signal(Kill)
 	_, _ = h.waitEnd()
-	unix.Close(h.pidfd)
+	unix.Close(h.Descriptor)
 }
 
 // waitEnd also sees the stop of the traced process.
