@@ -24,7 +24,7 @@ type openedMount struct {
 // openMounts opens the sources of mounts before the container exists, so that a missing one costs nothing.
 func (s *Supervisor) openMounts() (err error) {
 	if s.plan.Options.Stack != nil {
-		if s.stack, err = openStack(s.plan.Options.Stack, s.images); err != nil {
+		if s.stack, err = openStack(s.plan.Options.Stack, s.Images); err != nil {
 			return fmt.Errorf("--mstack: %w", err)
 		}
 	}
@@ -159,7 +159,7 @@ func (s *Supervisor) makeTemporary(owner int) (string, error) {
 		return "", err
 	}
 	name := "nspawn-temp-" + RandomID()[:16]
-	if err := s.temporaries.make(s.plan.Settings.Machine, parent, name, 0o700, 0); err != nil {
+	if err := s.Temporaries.make(s.plan.Settings.Machine, parent, name, 0o700, 0); err != nil {
 		return "", err
 	}
 	directory, err := os.OpenFile(filepath.Join("/var/tmp", name), kernel.PathOnly|kernel.NoFollow, 0)

@@ -8,124 +8,123 @@ import (
 	"nspawnkit/settings"
 )
 
-// Close takes the steps of the close list, all of them: what fails is a warning. It may be called at any time after
-// [NewSupervisor].
-func (s *Supervisor) Close() {
+// Close takes the steps of the close list, all of them: what is not there needs none, and what fails is a warning. It may be called
+// at any time after [NewSupervisor].
+func (r *Running) Close() {
+	if err := r.takeRemains(); err != nil {
+		r.log(Error, err.Error()) // --cleanup and the next start remove the rest
+	}
 	halt := newHalt()
 	for _, step := range closing() {
-		if step.when != nil && !step.when(&s.plan.Inside) {
-			continue
-		}
-		if err := step.do(s); err != nil {
-			s.log(Warning, err.Error())
+		if err := step.do(r); err != nil {
+			r.log(Warning, err.Error())
 		}
 		halt("close", step.name)
 	}
 }
 
 // endFirst ends the first process of a start that failed: what it uses can be removed only then.
-func (s *Supervisor) endFirst() error {
-	if s.child != nil {
-		s.child.End()
+func (r *Running) endFirst() error {
+	if r.child != nil {
+		r.child.End()
 	}
 	return nil
 }
 
 // closeNotify lets go of the network namespace, which links are waited for to go with. Otherwise the end of the program is early enough.
-func (s *Supervisor) closeNotify() error {
-	if s.notify != nil && len(s.plan.Machine.Links) > 0 {
-		s.notify.Close()
+func (r *Running) closeNotify() error {
+	if r.notify != nil && r.Links != nil && len(r.Links.Links) > 0 {
+		r.notify.Close()
 	}
 	return nil
 }
 
 // unregister fails where systemd-machined saw the end itself.
-func (s *Supervisor) unregister() error {
-	if s.registered {
+func (r *Running) unregister() error {
+	if r.Registered {
 		ctx, cancel := context.WithTimeout(context.Background(), registerTimeout)
 		defer cancel()
-		_ = machined.Client{}.Unregister(ctx, s.plan.Settings.Machine)
+		_ = machined.Client{}.Unregister(ctx, r.machine)
 	}
 	return nil
 }
 
-func (s *Supervisor) removeLinks() error {
-	if !s.machineFile {
+func (r *Running) removeLinks() error {
+	if r.Links == nil {
 		return nil
 	}
-	for _, l := range s.plan.Machine.Links {
+	for _, l := range r.Links.Links {
 		if !link.WaitGone(l.Host) {
 			break
 		}
 	}
-	return removeLinks(s.plan.Machine)
+	return removeLinks(*r.Links)
 }
 
-func (s *Supervisor) removeMachine() error {
-	if !s.machineFile {
+func (r *Running) removeMachine() error {
+	if r.Links == nil {
 		return nil
 	}
-	return removeMissingOk(machineFile(s.plan.Settings.Machine))
+	return removeMissingOk(machineFile(r.machine))
 }
 
-func (s *Supervisor) removeSettings() error {
-	if !s.recorded {
+func (r *Running) removeSettings() error {
+	if !r.Recorded {
 		return nil
 	}
-	return removeMissingOk(settings.RecordFile(s.plan.Settings.Machine))
+	return removeMissingOk(settings.RecordFile(r.machine))
 }
 
-func (s *Supervisor) endControlGroup() error {
-	if s.group == nil {
+func (r *Running) endControlGroup() error {
+	if r.Group == nil {
 		return nil
 	}
-	return s.group.Kill()
+	return r.Group.Kill()
 }
 
-func (s *Supervisor) stopReceiver() error {
-	if s.receiver == nil {
+func (r *Running) stopReceiver() error {
+	if r.receiver == nil {
 		return nil
 	}
-	return s.receiver.stop()
+	return r.receiver.stop()
 }
 
-func (s *Supervisor) removeShared() error {
-	if !s.made {
+func (r *Running) removeShared() error {
+	if !r.Made {
 		return nil
 	}
-	return removeSharedDirectories(s.plan.Settings.Machine, s.onHost)
+	return removeSharedDirectories(r.machine, directly)
 }
 
 // removeCopy removes the copy that an ephemeral container ran from, or the half of a copy of a start that failed.
-func (s *Supervisor) removeCopy() error {
-	if s.copy == "" {
+func (r *Running) removeCopy() error {
+	if r.Copy == "" {
 		return nil
 	}
-	return removeTree(s.copy)
+	return removeTree(r.Copy)
 }
 
 // giveUsersBack ends the user namespaces that systemd-nsresourced watches.
-func (s *Supervisor) giveUsersBack() error {
-	for _, userns := range s.reserved {
+func (r *Running) giveUsersBack() error {
+	for _, userns := range r.Reserved {
 		userns.Close()
 	}
 	return nil
 }
 
-func (s *Supervisor) closeImages() error {
-	if s.images == nil {
+func (r *Running) closeImages() error {
+	if r.Images == nil {
 		return nil
 	}
-	s.closeMounts()
-	return s.images.Close()
+	return r.Images.Close()
 }
 
-func (s *Supervisor) unlock() error {
-	for _, lock := range s.locks {
+func (r *Running) unlock() error {
+	for _, lock := range r.Locks {
 		lock.Release()
 	}
-	if s.unit != nil {
-		return s.unit.Close()
+	if r.Unit != nil {
+		return r.Unit.Close()
 	}
 	return nil
 }

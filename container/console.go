@@ -13,56 +13,58 @@ import (
 
 // consoleForwarder carries the payload's terminal to ours.
 type consoleForwarder struct {
-	plan     *Plan
-	master   *os.File
+	*Running
+	master   *os.File // polled
 	mode     string
 	requests chan hotkey
 	finished chan struct{} // everything is copied
 	late     chan []byte   // what is typed after the end
 	restore  func()        // of our terminal
 	painter  painter
-	newline  bool // the output ends with one, or there is none
-	shown    bool // there is output
+	painted  []byte // buffer
+	newline  bool   // the output ends with one, or there is none
+	shown    bool   // there is output
 	stopped  bool
 
-	mutex sync.Mutex
+	mutex sync.Mutex // of what follows, and of peer: while the payload's side is open, reading the master does not fail
 	ended bool
-	peer  *os.File // the payload's side: while it is open, reading the master does not fail
 }
 
 // drainTime bounds how long the last output of a container is waited for.
 const drainTime = 2 * time.Second
 
-func (s *Supervisor) forwardConsole(ctx context.Context) *consoleForwarder {
+func (r *Running) forwardConsole(ctx context.Context) *consoleForwarder {
 	c := &consoleForwarder{
-		plan: s.plan, master: s.console, mode: s.plan.Options.Console, requests: make(chan hotkey), finished: make(chan struct{}),
+		Running: r, master: r.console, mode: r.watching.Mode, requests: make(chan hotkey), finished: make(chan struct{}),
 		late: make(chan []byte, 16), restore: func() {}, newline: true,
-		painter: painter{background: s.plan.Background},
+		painter: painter{background: r.watching.Display.Background},
 	}
 	if c.master == nil || c.mode == "passive" {
 		close(c.finished)
 		return c
 	}
 	if c.mode == "interactive" {
-		s.log(Info, "Press Ctrl-] three times within 1s to kill container; two times followed by r to reboot container; "+
+		r.log(Info, "Press Ctrl-] three times within 1s to kill container; two times followed by r to reboot container; "+
 			"two times followed by p to poweroff container.")
-		s.useRawTerminal(c)
+		r.useRawTerminal(c)
 	}
-	c.reopen()
+	if r.peer == nil {
+		c.reopen()
+	}
 	go c.forward(ctx)
 	return c
 }
 
 // useRawTerminal puts our terminal into raw mode until the forwarder stops. Lines of the log begin at its left edge all the same.
-func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
+func (r *Running) useRawTerminal(c *consoleForwarder) {
 	terminal, err := kernel.NewRawTerminal(c.lastText())
 	if err != nil {
-		s.log(Warning, err.Error())
+		r.log(Warning, err.Error())
 	}
-	s.raw.Store(kernel.IsTerminal(os.Stderr))
+	r.raw.Store(kernel.IsTerminal(os.Stderr))
 	c.restore = func() {
 		terminal.Restore()
-		s.raw.Store(false)
+		r.raw.Store(false)
 	}
 }
 
@@ -70,7 +72,7 @@ func (s *Supervisor) useRawTerminal(c *consoleForwarder) {
 func (c *consoleForwarder) forward(ctx context.Context) {
 	defer close(c.finished)
 	var typed []byte
-	if c.plan.Tint {
+	if c.watching.Display.Tint {
 		typed = c.askColor()
 	}
 	if c.mode == "interactive" {
@@ -99,25 +101,33 @@ func (c *consoleForwarder) askColor() (typed []byte) {
 // it up; neither means that nobody will open it again.
 func (c *consoleForwarder) forwardOutput(to io.Writer) {
 	c.shown = true
-	if c.plan.Decorated {
-		if c.plan.Title != "" {
+	if c.watching.Display.Decorated {
+		if c.watching.Display.Title != "" {
 			c.painter.prefix = titlePrefix
 		}
-		_, _ = io.WriteString(to, c.painter.begin(c.plan.Title))
+		_, _ = io.WriteString(to, c.painter.begin(c.watching.Display.Title))
 	}
-	buffer := make([]byte, 4096)
-	for {
-		n, err := c.master.Read(buffer)
-		if n > 0 {
-			c.newline = buffer[n-1] == '\n'
-			if _, err := to.Write(c.painter.paint(buffer[:n])); err != nil {
-				return
-			}
-		}
-		if err != nil && (!kernel.IsHangup(err) || !c.reopen()) {
+	for buffer := make([]byte, 4096); kernel.WaitReadable(c.master) == nil; {
+		c.handling.RLock()
+		more := c.forwardPart(to, buffer)
+		c.handling.RUnlock()
+		if !more {
 			return
 		}
 	}
+}
+
+// forwardPart copies what there is. It reports whether there may be more.
+func (c *consoleForwarder) forwardPart(to io.Writer, buffer []byte) (more bool) {
+	n, err := c.master.Read(buffer)
+	if n > 0 {
+		c.newline = buffer[n-1] == '\n'
+		c.painted = c.painter.paint(c.painted[:0], buffer[:n])
+		if _, err := to.Write(c.painted); err != nil {
+			return false
+		}
+	}
+	return err == nil || kernel.IsHangup(err) && c.reopen()
 }
 
 // reopenPause keeps a payload that hangs up its console all the time from keeping the supervisor busy.
@@ -231,13 +241,13 @@ func (c *consoleForwarder) takeAnswers() {
 }
 
 // resizeConsole gives the payload's terminal the size of ours.
-func (s *Supervisor) resizeConsole() {
-	if mode := s.plan.Options.Console; s.console != nil && (mode == "interactive" || mode == "read-only") {
+func (r *Running) resizeConsole() {
+	if mode := r.watching.Mode; r.console != nil && (mode == "interactive" || mode == "read-only") {
 		like := os.Stdout
-		if s.plan.Fixed {
+		if r.watching.Display.Fixed {
 			like = nil
 		}
-		_ = kernel.SetWindowSize(s.console, like, s.plan.Rows, s.plan.Columns)
+		_ = kernel.SetWindowSize(r.console, like, r.watching.Display.Rows, r.watching.Display.Columns)
 	}
 }
 
@@ -279,7 +289,7 @@ func (c *consoleForwarder) leaveTerminal() {
 	default:
 		return // somebody keeps our terminal from printing: it would hold up the end, too
 	}
-	if !c.shown || !c.plan.Terminal {
+	if !c.shown || !c.watching.Display.Terminal {
 		return
 	}
 	if !c.newline {
@@ -289,8 +299,8 @@ func (c *consoleForwarder) leaveTerminal() {
 }
 
 func (c *consoleForwarder) lastText() string {
-	if !c.plan.Decorated {
+	if !c.watching.Display.Decorated {
 		return ""
 	}
-	return c.painter.end(c.plan.Title)
+	return c.painter.end(c.watching.Display.Title)
 }

@@ -70,8 +70,8 @@ func (s *Supervisor) lockCopy() error {
 	if err != nil {
 		return err
 	}
-	s.locks = append(s.locks, lock)
-	s.copy = filepath.Join(copies.Parent, name)
+	s.Locks = append(s.Locks, lock)
+	s.Copy = filepath.Join(copies.Parent, name)
 	return nil
 }
 
@@ -82,10 +82,10 @@ func (s *Supervisor) copyTree() error {
 	if err != nil {
 		return err
 	}
-	if err := s.populate(source, s.copy, copies.Skip); err != nil {
+	if err := s.populate(source, s.Copy, copies.Skip); err != nil {
 		return fmt.Errorf("%s: %w", s.plan.Settings.Origin("Exec.Ephemeral"), err)
 	}
-	s.plan.Settings.Directory = s.copy
+	s.plan.Settings.Directory = s.Copy
 	return nil
 }
 

@@ -36,10 +36,10 @@ func receiverNotify(machine string) string { return receiverSocket(machine) + pa
 
 // receiver is a running systemd-journal-remote.
 type receiver struct {
-	socket string
-	cmd    *exec.Cmd
-	ended  chan error // gets what Wait returns
+	Socket  string
+	Process *kernel.Child
 
+	ended    chan error // gets what Wait returns
 	stopping atomic.Bool
 }
 
@@ -135,8 +135,11 @@ func startReceiver(cmd *exec.Cmd, machine string) (*receiver, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r := &receiver{socket: receiverSocket(machine), cmd: cmd, ended: make(chan error, 1)}
-	go func() { r.ended <- cmd.Wait() }()
+	r := &receiver{Socket: receiverSocket(machine)}
+	if r.Process, err = kernel.ChildOf(cmd.Process.Pid); err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill())
+	}
+	r.await()
 	ready := make(chan error, 1)
 	go func() {
 		_ = notify.SetReadDeadline(time.Now().Add(receiverTimeout))
@@ -149,10 +152,25 @@ func startReceiver(cmd *exec.Cmd, machine string) (*receiver, error) {
 		err = fmt.Errorf("%s ended instead of listening: %w", receiverProgram, err)
 	}
 	if err != nil {
-		_ = cmd.Process.Kill()
+		_ = r.Process.Signal(kernel.Kill)
 		return nil, errors.Join(err, removeReceiverSockets(machine))
 	}
 	return r, nil
+}
+
+// await makes that the end is noticed.
+func (r *receiver) await() {
+	r.ended = make(chan error, 1)
+	go func() {
+		status, err := r.Process.Wait()
+		switch {
+		case status.Signaled():
+			err = fmt.Errorf("signal %d", status.Signal())
+		case status.ExitStatus() > 0:
+			err = fmt.Errorf("exit status %d", status.ExitStatus())
+		}
+		r.ended <- err
+	}()
 }
 
 // watch says so if the receiver ends while the container runs.
@@ -168,18 +186,18 @@ func (r *receiver) watch(log func(priority int, text string)) {
 func (r *receiver) stop() error {
 	r.stopping.Store(true)
 	r.drain()
-	_ = r.cmd.Process.Signal(syscall.SIGTERM)
+	_ = r.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-r.ended:
 	case <-time.After(receiverTimeout):
-		_ = r.cmd.Process.Kill()
+		_ = r.Process.Signal(kernel.Kill)
 	}
-	return os.Remove(r.socket)
+	return os.Remove(r.Socket)
 }
 
 // drain waits until the receiver has taken a connection that is made now, and closed it: it takes them in order.
 func (r *receiver) drain() {
-	connection, err := net.DialTimeout("unix", r.socket, drainTimeout)
+	connection, err := net.DialTimeout("unix", r.Socket, drainTimeout)
 	if err != nil {
 		return
 	}

@@ -283,7 +283,7 @@ type mountedPartition struct {
 // system itself is volatile, see --volatile= of systemd-nspawn(1).
 func (s *Supervisor) openHiddenPartitions() (hidden []mountedPartition, err error) {
 	shown := map[string][]string{"overlay": {"/"}, "yes": {"/", "/usr"}}[s.plan.Settings.Files.Volatile]
-	image := s.images.root()
+	image := s.Images.root()
 	if image == nil || shown == nil {
 		return nil, nil
 	}

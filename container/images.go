@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -114,6 +115,45 @@ func (all *Images) of(source string) *Image {
 	return nil
 }
 
+// leave brings the main thread back to the mounts of the host: the container has those of the images now.
+func (all *Images) leave() error {
+	if all == nil || all.mounts == nil {
+		return nil
+	}
+	return all.mounts.Leave()
+}
+
+// imagesLeft is what [Images.Close] takes, as it is handed over.
+type imagesLeft struct {
+	Mounts *kernel.PrivateMounts
+	Files  []kernel.File
+	Locks  []*kernel.Lock
+}
+
+// MarshalJSON hands the images over, see [kernel.File].
+func (all *Images) MarshalJSON() ([]byte, error) {
+	left := imagesLeft{Mounts: all.mounts}
+	for _, i := range all.list {
+		left.Files = append(left.Files, kernel.File{File: i.file})
+		left.Locks = append(left.Locks, i.locks...)
+	}
+	return json.Marshal(left)
+}
+
+// UnmarshalJSON takes the images over, to be closed.
+func (all *Images) UnmarshalJSON(data []byte) error {
+	var left imagesLeft
+	err := json.Unmarshal(data, &left)
+	all.mounts = left.Mounts
+	for _, file := range left.Files {
+		all.list = append(all.list, &Image{file: file.File})
+	}
+	if len(all.list) > 0 {
+		all.list[0].locks = left.Locks
+	}
+	return err
+}
+
 // Close unmounts the images, so that the kernel writes everything to them. No process of the container may have them any more.
 func (all *Images) Close() error {
 	if all == nil {
@@ -121,7 +161,10 @@ func (all *Images) Close() error {
 	}
 	var problems []error
 	if all.mounts != nil {
-		problems = append(problems, kernel.UnmountAll(imageRoot), all.mounts.Leave())
+		if err := all.mounts.Enter(); err != nil {
+			return err
+		}
+		problems = append(problems, kernel.UnmountAll(imageRoot), all.mounts.Leave(), all.mounts.Close())
 	}
 	for _, i := range all.list {
 		i.close()

@@ -54,7 +54,7 @@ func (s *Supervisor) linkJournal(mode string) error {
 	if err := s.checkJournalPlaces(root, host); err != nil {
 		return notLinked{err}
 	}
-	if mode == "guest" && s.images.root() != nil {
+	if mode == "guest" && s.Images.root() != nil {
 		return notLinked{errors.New("the host has no path into a disk image that it could link to")}
 	}
 	where, err := kernel.WhereIs(root.File()) // links of the image are followed inside it, but the host follows them outside

@@ -29,7 +29,7 @@ func (s *Supervisor) lockName() error {
 	if err != nil {
 		return err
 	}
-	s.locks = append(s.locks, lock)
+	s.Locks = append(s.Locks, lock)
 	return lock.Write(fmt.Sprintf("process %d%s%s\n", os.Getpid(), runsFrom, s.plan.place()))
 }
 

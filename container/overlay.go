@@ -101,7 +101,7 @@ func (s *Supervisor) openUpper(l *layers, upper string) error {
 		owner = int(rangeOnDisk(uid)) // which the id-mapped mount shows as the container's root
 	}
 	work := ".#" + name + RandomID()[:16]
-	if err := s.temporaries.make(s.plan.Settings.Machine, parent, work, 0o700, owner); err != nil {
+	if err := s.Temporaries.make(s.plan.Settings.Machine, parent, work, 0o700, owner); err != nil {
 		return err
 	}
 	tree, err := kernel.CloneTreeOf(parent, false)

@@ -64,9 +64,8 @@ func (p *painter) end(title string) string {
 
 func (p *painter) color() string { return escape + "[" + p.background + "m" }
 
-// paint returns what is printed for a part of the output.
-func (p *painter) paint(output []byte) []byte {
-	painted := make([]byte, 0, len(output)+64)
+// paint appends what is printed for a part of the output.
+func (p *painter) paint(painted, output []byte) []byte {
 	for _, c := range output {
 		before, after := p.step(c)
 		painted = append(painted, before...)

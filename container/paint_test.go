@@ -29,17 +29,17 @@ func TestPainter(t *testing.T) {
 	} {
 		for cut := range len(output) + 1 { // wherever a read ends
 			p := painter{background: "44", prefix: titlePrefix}
-			got := string(p.paint([]byte(output[:cut]))) + string(p.paint([]byte(output[cut:])))
+			got := string(p.paint(nil, []byte(output[:cut]))) + string(p.paint(nil, []byte(output[cut:])))
 			if got != want {
 				t.Errorf("%q cut at %d: %q, want %q", output, cut, got, want)
 			}
 		}
-		if got := (&painter{}).paint([]byte(output)); string(got) != output {
+		if got := (&painter{}).paint(nil, []byte(output)); string(got) != output {
 			t.Errorf("%q without color: %q", output, got)
 		}
 	}
 	long := append([]byte("\x1b]0;"), bytes.Repeat([]byte("x"), 10*maxSequence)...)
-	if p := (painter{prefix: titlePrefix}); len(p.paint(append(long, '\a'))) != len(long)+1 || len(p.sequence) > maxSequence {
+	if p := (painter{prefix: titlePrefix}); len(p.paint(nil, append(long, '\a'))) != len(long)+1 || len(p.sequence) > maxSequence {
 		t.Error("a title without end is kept, or changed")
 	}
 }
@@ -54,8 +54,8 @@ func TestAsked(t *testing.T) {
 	} {
 		for cut := range len(output) + 1 {
 			var p painter
-			p.paint([]byte(output[:cut]))
-			if p.paint([]byte(output[cut:])); p.asked != want {
+			p.paint(nil, []byte(output[:cut]))
+			if p.paint(nil, []byte(output[cut:])); p.asked != want {
 				t.Errorf("%q cut at %d: %v", output, cut, p.asked)
 			}
 		}

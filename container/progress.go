@@ -22,12 +22,12 @@ const (
 
 // bootProgress follows the boot of a container.
 type bootProgress struct {
-	begun  time.Time
-	worked time.Duration // processor time that was used until the last look
+	Begun  time.Time
+	Worked time.Duration // processor time that was used until the last look
 
 	mutex sync.Mutex // of what the goroutine that hears notifications sets
-	heard bool       // since the last look
-	ready bool
+	Heard bool       // since the last look
+	Ready bool
 }
 
 // hear takes a notification of the container's init. A status alone is no progress, nor is a sign of life: systemd tells once a
@@ -36,9 +36,9 @@ func (p *bootProgress) hear(notification machined.Notification) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for key := range notification {
-		p.heard = p.heard || key != "STATUS" && key != "WATCHDOG"
+		p.Heard = p.Heard || key != "STATUS" && key != "WATCHDOG"
 	}
-	p.ready = p.ready || notification["READY"] == "1"
+	p.Ready = p.Ready || notification["READY"] == "1"
 }
 
 // look reports whether the boot made progress since the last look, worked being the processor time used by now, and whether it is
@@ -46,20 +46,20 @@ func (p *bootProgress) hear(notification machined.Notification) {
 func (p *bootProgress) look(now time.Time, worked time.Duration) (advanced, over bool) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	advanced = p.heard || worked-p.worked >= progressWork
-	p.heard, p.worked = false, worked
-	return advanced, p.ready || now.Sub(p.begun) > progressLimit
+	advanced = p.Heard || worked-p.Worked >= progressWork
+	p.Heard, p.Worked = false, worked
+	return advanced, p.Ready || now.Sub(p.Begun) > progressLimit
 }
 
 // askForTime asks the service manager for more time if the boot makes progress. It is not over as long as it says so.
-func (s *Supervisor) askForTime() (over bool) {
+func (r *Running) askForTime() (over bool) {
 	var worked time.Duration
-	if s.group != nil {
-		worked, _ = s.group.ProcessorTime()
+	if r.Group != nil {
+		worked, _ = r.Group.ProcessorTime()
 	}
-	advanced, over := s.boot.look(time.Now(), worked)
+	advanced, over := r.boot.look(time.Now(), worked)
 	if advanced && !over {
-		s.tell(machined.ExtendTimeout(progressGrace))
+		r.tell(machined.ExtendTimeout(progressGrace))
 	}
 	return over
 }

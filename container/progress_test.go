@@ -10,7 +10,7 @@ import (
 // Who works or speaks makes progress, who waits does not; it is over when the container is ready, and after a time at the latest.
 func TestBootProgress(t *testing.T) {
 	begun := time.Unix(0, 0)
-	p := bootProgress{begun: begun}
+	p := bootProgress{Begun: begun}
 	for i, look := range []struct {
 		heard          machined.Notification
 		at, worked     time.Duration

@@ -43,7 +43,7 @@ func (s *Supervisor) register() error {
 	err := registerMachine(ctx, s.registration())
 	switch {
 	case err == nil:
-		s.registered = true
+		s.Registered = true
 	case s.plan.Options.Register == "auto":
 		priority := Warning
 		if errors.Is(err, machined.ErrNoMachined) {
@@ -88,7 +88,7 @@ func (s *Supervisor) registration() machined.Registration {
 		Name: s.plan.Settings.Machine, Service: s.plan.Inside.Service, Class: machined.ClassContainer, Leader: s.child.PID,
 		RootDirectory: s.plan.Settings.Directory, Interfaces: s.interfaces,
 	}
-	if s.images.root() != nil || !utf8.ValidString(r.RootDirectory) {
+	if s.Images.root() != nil || !utf8.ValidString(r.RootDirectory) {
 		r.RootDirectory = "" // only this process sees it, or it cannot be said: both ways to systemd-machined take UTF-8
 	}
 	_, _ = hex.Decode(r.ID[:], []byte(s.plan.UUID))

@@ -30,7 +30,7 @@ func exportDirectory(machine string) string {
 
 func (s *Supervisor) makeSharedDirectories() (err error) {
 	incoming, export := incomingDirectory(s.plan.Settings.Machine), exportDirectory(s.plan.Settings.Machine)
-	s.made = true
+	s.Made = true
 	if err := removeSharedDirectories(s.plan.Settings.Machine, s.onHost); err != nil { // of a container that was killed
 		return err
 	}
@@ -75,6 +75,9 @@ func removeSharedDirectories(machine string, onHost func(func() error) error) er
 	}
 	return errors.Join(append(problems, removeMissingOk(export), removeIncoming(incomingDirectory(machine)))...)
 }
+
+// directly is for who is on the host anyway.
+func directly(do func() error) error { return do() }
 
 // removeIncoming also takes away what systemd-machined left in the directory, if it ended amid a bind: mounts and what they are on.
 func removeIncoming(directory string) error {

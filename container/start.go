@@ -129,22 +129,22 @@ func inner() []step[*first] {
 }
 
 // closing runs in the host's namespaces when the container has ended or its start has failed, and removes what is there of it.
-func closing() []step[*Supervisor] {
-	return []step[*Supervisor]{
-		{"end first process", nil, (*Supervisor).endFirst},
-		{"close notification socket", nil, (*Supervisor).closeNotify},
-		{"unregister from machined", nil, (*Supervisor).unregister},
-		{"remove record of settings", nil, (*Supervisor).removeSettings},
-		{"end control group", nil, (*Supervisor).endControlGroup},
-		{"stop forwarding journal", forwardJournal, (*Supervisor).stopReceiver},
-		{"remove directories shared with the host", nil, (*Supervisor).removeShared},
-		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Supervisor).removeCopy},
-		{"remove temporary directories", nil, func(s *Supervisor) error { return s.temporaries.remove() }},
-		{"remove links", privateNetwork, (*Supervisor).removeLinks},           // late: the kernel needs time for it
-		{"remove machine state", privateNetwork, (*Supervisor).removeMachine}, // names the links
-		{"give users back", userNamespace, (*Supervisor).giveUsersBack},
-		{"close images", func(in *Inside) bool { return in.Images }, (*Supervisor).closeImages},
-		{"unlock", nil, (*Supervisor).unlock}, // last: who has the locks next finds nothing
+func closing() []step[*Running] {
+	return []step[*Running]{
+		{"end first process", nil, (*Running).endFirst},
+		{"close notification socket", nil, (*Running).closeNotify},
+		{"unregister from machined", nil, (*Running).unregister},
+		{"remove record of settings", nil, (*Running).removeSettings},
+		{"end control group", nil, (*Running).endControlGroup},
+		{"stop forwarding journal", forwardJournal, (*Running).stopReceiver},
+		{"remove directories shared with the host", nil, (*Running).removeShared},
+		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Running).removeCopy},
+		{"remove temporary directories", nil, func(r *Running) error { return r.Temporaries.remove() }},
+		{"remove links", privateNetwork, (*Running).removeLinks},           // late: the kernel needs time for it
+		{"remove machine state", privateNetwork, (*Running).removeMachine}, // names the links
+		{"give users back", userNamespace, (*Running).giveUsersBack},
+		{"close images", func(in *Inside) bool { return in.Images }, (*Running).closeImages},
+		{"unlock", nil, (*Running).unlock}, // last: who has the locks next finds nothing
 	}
 }
 
@@ -173,6 +173,7 @@ func (p *Plan) Steps() []StepList {
 		{"supervisor", stepNames(supervisor(), &p.Inside)},
 		{"outer", stepNames(outer(), &p.Inside)},
 		{"inner", stepNames(inner(), &p.Inside)},
+		{"watch", p.handOverSteps()},
 		{"close", stepNames(closing(), &p.Inside)},
 	}
 	if p.Inside.Images {

@@ -74,8 +74,8 @@ func TestClassify(t *testing.T) {
 		"crashed and dump": {killed(syscall.SIGSEGV) | 0x80, End{Status: 1}, "terminated by signal 11"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &Supervisor{plan: mustDecide(t, nil), log: func(int, string) {}}
-			got, err := s.classify(waited{status: test.status})
+			r := &Running{machine: "web", log: func(int, string) {}}
+			got, err := r.classify(test.status, nil)
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"nspawnkit/container/kernel"
@@ -18,23 +17,15 @@ import (
 	"nspawnkit/settings"
 )
 
-// Supervisor starts one container and watches over it until it ends.
+// Supervisor starts one container.
 type Supervisor struct {
+	Running
 	plan *Plan
-	log  func(priority int, text string)
-	raw  atomic.Bool // the log goes to a terminal in raw mode
 
-	images      *Images // nil: there are none
-	locks       []*kernel.Lock
-	reserved    []*os.File           // user namespaces whose ranges systemd-nsresourced keeps for us
-	copy        string               // that an ephemeral container runs from
-	group       *kernel.ControlGroup // of the payload; nil on hosts without the unified hierarchy
-	unit        *os.File             // the control group above, held; nil: it is another container's
 	dev, run    kernel.Tree
 	shared      sharedDirectories
 	users       []*boundUser
 	services    []service // of the host, shown inside
-	receiver    *receiver // of the journal
 	credentials *kernel.Tree
 	root        kernel.Tree
 	stack       openedStack // that root is made of
@@ -42,38 +33,39 @@ type Supervisor struct {
 	custom      []openedMount
 	late        []TreeMount // what of custom the first process mounts, and the trees of it
 	lateTrees   []kernel.Tree
-	temporaries temporaries
 	channel     *kernel.Channel
 	program     *os.File
-	child       *kernel.Child // the first process
-	second      *kernel.Child // with --as-pid2: the payload
-	console     *os.File
-	notify      *kernel.NotifySocket
 	interfaces  []int // indices of the host's links to the container, for machined
-	notifier    machined.Notifier
-	boot        bootProgress
-	watchdog    watchdog
-	registered  bool
-	machineFile bool // written
-	recorded    bool // the settings are
-	made        bool // the directories shared with the host
 }
 
 // NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
 // the end. log takes a syslog(3) priority.
 func NewSupervisor(plan *Plan, images *Images, notifier machined.Notifier, log func(priority int, text string)) *Supervisor {
-	s := &Supervisor{plan: plan, images: images, notifier: notifier, watchdog: watchdog{limit: plan.Watchdog}}
-	s.log = func(priority int, text string) {
-		if s.raw.Load() {
-			text += "\r"
-		}
-		log(priority, text)
+	s := &Supervisor{plan: plan}
+	s.begin(notifier, log)
+	s.machine, s.watchdog.Limit, s.starting = plan.Settings.Machine, plan.Watchdog, plan.Settings.Exec.NotifyReady
+	s.watching = watching{
+		Mode: plan.Options.Console, Display: plan.Display, NotifyReady: plan.Settings.Exec.NotifyReady,
+		KillSignal: plan.Settings.Exec.KillSignal, Quiet: plan.Options.Quiet,
+	}
+	s.Images = images
+	s.Again = Again{
+		Itself: !plan.Options.KeepUnit, Suffix: plan.Options.Suffix, Sockets: plan.Options.Sockets.Count, Environment: os.Environ(),
 	}
 	return s
 }
 
-// Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Supervisor.Close].
-func (s *Supervisor) Start() error {
+// Start takes the steps of the supervisor and outer lists. What a failed start has made is removed by [Running.Close].
+func (s *Supervisor) Start() (*Running, error) {
+	err := s.takeSteps()
+	if s.Images != nil {
+		s.closeMounts()
+		err = errors.Join(err, s.Images.leave())
+	}
+	return &s.Running, err
+}
+
+func (s *Supervisor) takeSteps() error {
 	halt := newHalt()
 	for _, list := range []struct {
 		name  string
@@ -138,7 +130,7 @@ func (s *Supervisor) lockTree() error {
 		return nil // the host runs from it; the container, which is volatile then, only reads
 	}
 	locks, err := lockPlace(s.plan.Settings.Directory, s.plan.Inside.ReadOnly || isVolatile(&s.plan.Settings))
-	s.locks = append(s.locks, locks...)
+	s.Locks = append(s.Locks, locks...)
 	return err
 }
 
@@ -182,7 +174,7 @@ func (s *Supervisor) writeMachine() error {
 	if err != nil {
 		return err
 	}
-	s.machineFile = true
+	s.Links = &s.plan.Machine
 	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
 }
 
@@ -203,7 +195,7 @@ func (s *Supervisor) recordSettings() error {
 		s.log(Warning, fmt.Sprintf("cannot record settings, ignoring: %v", err))
 		return nil
 	}
-	s.recorded = true
+	s.Recorded = true
 	return nil
 }
 
@@ -265,8 +257,8 @@ func (s *Supervisor) startFirst() error {
 	defer theirs.Close()
 	s.channel = ours
 	var group *os.File
-	if s.group != nil {
-		if group, err = s.group.Open(); err != nil {
+	if s.Group != nil {
+		if group, err = s.Group.Open(); err != nil {
 			return err
 		}
 		defer group.Close()
@@ -307,20 +299,12 @@ func (s *Supervisor) stub() *kernel.Stub {
 	}
 }
 
-// payload returns the process that becomes the payload.
-func (s *Supervisor) payload() *kernel.Child {
-	if s.second != nil {
-		return s.second
-	}
-	return s.child
-}
-
 func (s *Supervisor) namespaces() kernel.Namespaces {
 	namespaces := kernel.Namespaces{
 		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
 	if s.plan.Users.Delegate > 0 { // to this very namespace
-		namespaces.Users = s.reserved[len(s.reserved)-1]
+		namespaces.Users = s.Reserved[len(s.Reserved)-1].File
 	}
 	return namespaces
 }
@@ -429,7 +413,10 @@ func (s *Supervisor) waitReady() error {
 		s.log(Warning, warning)
 	}
 	if s.plan.Inside.Console && len(files) > 0 {
-		s.console, files = files[0], files[1:]
+		if s.console, err = kernel.Polled(files[0]); err != nil {
+			return err
+		}
+		files = files[1:]
 		s.resizeConsole()
 	}
 	if len(files) != 1 {

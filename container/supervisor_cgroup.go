@@ -39,7 +39,7 @@ func (s *Supervisor) splitControlGroup() error {
 	if err != nil {
 		return err
 	}
-	s.group = &payload
+	s.Group = &payload
 	return unit.EnableControllers()
 }
 
@@ -48,8 +48,10 @@ func (s *Supervisor) splitControlGroup() error {
 // goes: it would keep processes out.
 func (s *Supervisor) payloadGroup(unit kernel.ControlGroup) (kernel.ControlGroup, error) {
 	name := "payload"
-	var err error
-	s.unit, err = unit.Lock()
+	locked, err := unit.Lock()
+	if err == nil {
+		s.Unit = &kernel.File{File: locked}
+	}
 	if err != nil && !errors.Is(err, kernel.ErrBusy) {
 		return unit, err
 	}
@@ -80,7 +82,7 @@ func (s *Supervisor) makeControlGroup() error {
 		s.log(Debug, fmt.Sprintf("cannot make a control group, ignoring: %v", err))
 		return nil
 	}
-	s.group = &group
+	s.Group = &group
 	if err := root.EnableControllers(); err != nil { // processes beside it keep controllers from being handed down
 		s.log(Debug, fmt.Sprintf("cannot hand down controllers, ignoring: %v", err))
 	}
@@ -118,7 +120,7 @@ func (s *Supervisor) startScope() error {
 			return err
 		}
 	}
-	s.group = &payload
+	s.Group = &payload
 	return scope.EnableControllers()
 }
 
@@ -167,8 +169,8 @@ func warnOfScope(p *Plan, _ *Host) error {
 }
 
 func (s *Supervisor) delegateControlGroup() error {
-	if s.group == nil {
+	if s.Group == nil {
 		return nil
 	}
-	return s.group.Delegate(int(s.plan.Users.Start), int(s.plan.Users.Start))
+	return s.Group.Delegate(int(s.plan.Users.Start), int(s.plan.Users.Start))
 }

@@ -18,24 +18,24 @@ func (s *Supervisor) lockTemplate() error {
 	if err != nil {
 		return err
 	}
-	s.locks = append(s.locks, lock)
+	s.Locks = append(s.Locks, lock)
 	return s.lockCopy()
 }
 
 // populateTree makes the container's root directory from the template, see --template= of systemd-nspawn(1).
 func (s *Supervisor) populateTree() error {
 	template, directory := s.plan.Options.Template, s.plan.Settings.Directory
-	if err := s.populate(template, s.copy, func(string) bool { return false }); err != nil {
+	if err := s.populate(template, s.Copy, func(string) bool { return false }); err != nil {
 		return fmt.Errorf("--template: %w", err)
 	}
-	err := kernel.RenameNew(s.copy, directory)
+	err := kernel.RenameNew(s.Copy, directory)
 	switch {
 	case errors.Is(err, os.ErrExist): // somebody else was faster: the copy is removed at the end
 		s.log(Info, fmt.Sprintf("Directory %s already exists, not populating from template %s.", directory, template))
 	case err != nil:
 		return fmt.Errorf("--template: %w", err)
 	default:
-		s.copy = ""
+		s.Copy = ""
 		s.log(Info, fmt.Sprintf("Populated %s from template %s.", directory, template))
 	}
 	_, byInode, err := kernel.TreeLocks(directory)
@@ -46,6 +46,6 @@ func (s *Supervisor) populateTree() error {
 	if err != nil {
 		return err
 	}
-	s.locks = append(s.locks, lock)
+	s.Locks = append(s.Locks, lock)
 	return nil
 }

@@ -16,19 +16,19 @@ const temporaryRecords = "/run/nspawnkit/temporary"
 
 // temporaries are directories of the host that are removed with the container.
 type temporaries struct {
-	record *kernel.Lock
-	made   []temporary
+	Record *kernel.Lock
+	Made   []temporary
 }
 
 // temporary is a directory by its name in another, which is held: its path may be exchanged by the container.
 type temporary struct {
-	parent *os.File
-	name   string
+	Parent kernel.File
+	Name   string
 }
 
 // make makes a directory that is to be removed, with a name that nobody else uses, and takes over its parent.
 func (t *temporaries) make(machine string, parent *os.File, name string, mode uint32, owner int) error {
-	t.made = append(t.made, temporary{parent, name})
+	t.Made = append(t.Made, temporary{kernel.File{File: parent}, name})
 	where, err := kernel.WhereIs(parent)
 	if err != nil {
 		return err
@@ -44,25 +44,25 @@ func (t *temporaries) note(machine, path string) error {
 	if strings.Contains(path, "\n") {
 		return fmt.Errorf("%q has a line break in its name", path)
 	}
-	if t.record == nil {
+	if t.Record == nil {
 		record, err := kernel.LockFile(filepath.Join(temporaryRecords, fmt.Sprintf("%s.%d", machine, os.Getpid())), false)
 		if err != nil {
 			return err
 		}
-		t.record = record
+		t.Record = record
 	}
-	return t.record.Append(path + "\n")
+	return t.Record.Append(path + "\n")
 }
 
 // remove takes away all directories and the record.
 func (t *temporaries) remove() error {
 	var problems []error
-	for _, temporary := range t.made {
-		problems = append(problems, kernel.RemoveTree(temporary.parent, temporary.name))
-		temporary.parent.Close()
+	for _, temporary := range t.Made {
+		problems = append(problems, kernel.RemoveTree(temporary.Parent.File, temporary.Name))
+		temporary.Parent.Close()
 	}
-	if t.record != nil {
-		t.record.Release()
+	if t.Record != nil {
+		t.Record.Release()
 	}
 	*t = temporaries{}
 	return errors.Join(problems...)

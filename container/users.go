@@ -122,7 +122,7 @@ func (s *Supervisor) pickUsers() error {
 			return nil
 		}
 		if err == nil {
-			s.locks = append(s.locks, lock)
+			s.Locks = append(s.Locks, lock)
 		}
 		return err
 	}
@@ -146,7 +146,7 @@ func (s *Supervisor) pickUsers() error {
 			return false
 		default:
 			users.Start = start
-			s.locks = append(s.locks, lock)
+			s.Locks = append(s.Locks, lock)
 		}
 		return true
 	})
@@ -176,7 +176,7 @@ func (s *Supervisor) allocateUsers() error {
 		if err != nil {
 			return err
 		}
-		s.reserved = append(s.reserved, userns)
+		s.Reserved = append(s.Reserved, kernel.File{File: userns})
 		if err := checkGiven(given, s.plan.Users.Delegate); err != nil {
 			return fmt.Errorf("systemd-nsresourced gave %w", err)
 		}
@@ -186,7 +186,7 @@ func (s *Supervisor) allocateUsers() error {
 		}
 		if err == nil {
 			s.plan.Users.Start = given[0].To
-			s.locks = append(s.locks, locks...)
+			s.Locks = append(s.Locks, locks...)
 		}
 		return err
 	}

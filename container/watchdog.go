@@ -11,17 +11,17 @@ import (
 // the container's init has done it once. From then on only the init does, so that one that hangs is noticed. The zero watchdog is
 // that of a unit that is not watched: it tells nothing, whatever the init says.
 type watchdog struct {
-	limit time.Duration // how long the service manager waits
+	Limit time.Duration // how long the service manager waits
 
 	mutex   sync.Mutex // of what the goroutine that hears notifications sets
 	over    bool       // the container has ended
-	theirs  bool       // the init does it
-	changed bool       // it has changed the time
+	Theirs  bool       // the init does it
+	Changed bool       // it has changed the time
 }
 
 // hear takes a notification of the container's init and returns the lines that go on to the service manager.
 func (w *watchdog) hear(notification machined.Notification) (lines []string) {
-	if w.limit == 0 {
+	if w.Limit == 0 {
 		return nil
 	}
 	w.mutex.Lock()
@@ -33,12 +33,12 @@ func (w *watchdog) hear(notification machined.Notification) (lines []string) {
 		return w.takeBack()
 	}
 	if limit, ok := notification.WatchdogTime(); ok {
-		w.theirs, w.changed = true, true
-		lines = append(lines, machined.WatchdogTime(min(limit, w.limit)))
+		w.Theirs, w.Changed = true, true
+		lines = append(lines, machined.WatchdogTime(min(limit, w.Limit)))
 	}
 	switch notification["WATCHDOG"] {
 	case "1":
-		w.theirs = true
+		w.Theirs = true
 		lines = append(lines, machined.Ping)
 	case "trigger":
 		lines = append(lines, machined.Trigger)
@@ -56,13 +56,13 @@ func (w *watchdog) end() []string {
 
 // takeBack makes it the supervisor's again, with the mutex held.
 func (w *watchdog) takeBack() (lines []string) {
-	if w.changed {
-		lines = append(lines, machined.WatchdogTime(w.limit))
+	if w.Changed {
+		lines = append(lines, machined.WatchdogTime(w.Limit))
 	}
-	if w.theirs {
+	if w.Theirs {
 		lines = append(lines, machined.Ping)
 	}
-	w.theirs, w.changed = false, false
+	w.Theirs, w.Changed = false, false
 	return lines
 }
 
@@ -70,5 +70,5 @@ func (w *watchdog) takeBack() (lines []string) {
 func (w *watchdog) ours() bool {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	return !w.theirs
+	return !w.Theirs
 }

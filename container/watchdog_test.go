@@ -34,7 +34,7 @@ func TestWatchdog(t *testing.T) {
 			{"STOPPING=1", none, true},
 		}},
 	} {
-		w := watchdog{limit: test.limit}
+		w := watchdog{Limit: test.limit}
 		for _, step := range test.steps {
 			notification, err := machined.ParseNotification([]byte(step.message))
 			if err != nil {
@@ -45,7 +45,7 @@ func TestWatchdog(t *testing.T) {
 			}
 		}
 	}
-	w := watchdog{limit: time.Minute}
+	w := watchdog{Limit: time.Minute}
 	w.hear(machined.Notification{"WATCHDOG_USEC": "5"})
 	if lines := w.end(); !slices.Equal(lines, []string{"WATCHDOG_USEC=60000000", "WATCHDOG=1"}) {
 		t.Errorf("at the end: %q", lines)

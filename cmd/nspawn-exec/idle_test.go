@@ -22,12 +22,16 @@ func TestIdle(t *testing.T) {
 			c := launch(t, nspawn(root, append(options, "/bin/sleep", "1000")...))
 			eventually(t, "the payload runs", func() bool { return c.init() != 0 && comm(c.init()) == "sleep" })
 			pid := c.cmd.Process.Pid
-			eventually(t, "the supervisor gives back the pages of its executable", func() bool { return fileMemory(t, pid) < 3<<20 })
+			eventually(t, "the supervisor hands over to a fresh process of itself", func() bool { return isFresh(pid) })
+			eventually(t, "the supervisor gives back the pages of its executable", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
 			time.Sleep(time.Second)
 			before := processorTime(t, pid)
 			time.Sleep(2 * time.Second)
 			if after := processorTime(t, pid); after != before {
 				t.Errorf("used the processor while it had nothing to do: %s before, %s after", before, after)
+			}
+			if own := memory(t, pid, "RssAnon"); own > 1<<20 {
+				t.Errorf("has %d KiB of its own", own>>10)
 			}
 		})
 	}
@@ -60,15 +64,25 @@ func processorTime(t *testing.T, pid int) string {
 	return fmt.Sprintf("%d ns in %d turns", nanoseconds, times)
 }
 
-// fileMemory is how many bytes of files a process has mapped in memory.
-func fileMemory(t *testing.T, pid int) int {
+// memory is what a process has in memory, in bytes: "RssFile" of its files, "RssAnon" of its own.
+func memory(t *testing.T, pid int, kind string) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	must(t, err)
-	_, after, _ := strings.Cut(string(status), "RssFile:")
-	kilobytes, err := strconv.Atoi(strings.Fields(after)[0])
+	kilobytes, err := strconv.Atoi(strings.TrimSuffix(statusField(pid, kind), " kB"))
 	must(t, err)
 	return kilobytes << 10
+}
+
+// TestMemoryStaysSmall gives a supervisor 120000 notifications to read, and 20 MB of output to copy, which must not become garbage
+// that stays.
+func TestMemoryStaysSmall(t *testing.T) {
+	c := launch(t, nspawn(newRoot(t, "web"), "--console=read-only", "/bin/sh", "-c", `sleep 0.5
+		for i in 1 2 3 4 5 6 7 8 9 10; do payload notify`+strings.Repeat(" X=1", 12000)+`; cat /bin/busybox >/dev/console; done
+		echo; echo up; exec sleep 1000`))
+	c.expect("up")
+	pid := c.cmd.Process.Pid
+	if own := memory(t, pid, "RssAnon"); !isFresh(pid) || own > 6<<20 {
+		t.Errorf("%d KiB of its own after all that", own>>10)
+	}
 }
 
 // TestManyAtOnce starts many containers at the same moment; "make bench-start" does it with a hundred.

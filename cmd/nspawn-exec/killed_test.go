@@ -196,7 +196,11 @@ func (w *killedWorld) steps() (steps []string) {
 func (w *killedWorld) halted(step string) *container {
 	w.t.Helper()
 	must(w.t, os.WriteFile("/run/halt-after", []byte(step), 0o644))
-	c := launch(w.t, w.command("/bin/echo", "payload runs"))
+	payload := []string{"/bin/echo", "payload runs"}
+	if strings.HasPrefix(step, "watch ") { // which come when it has lived for some time
+		payload = []string{"/bin/sleep", "1000"}
+	}
+	c := launch(w.t, w.command(payload...))
 	c.expect("halted")
 	return c
 }

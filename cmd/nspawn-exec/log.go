@@ -21,10 +21,10 @@ type logger struct {
 	log    logOptions
 }
 
-// newLogger follows the environment; what it cannot follow it says first.
-func newLogger() *logger {
+// newLogger follows the environment, and returns warnings of what it cannot follow.
+func newLogger() (l *logger, warnings []string) {
 	options, warnings := parseLogOptions(os.Getenv)
-	l := &logger{out: os.Stderr, prefix: options.target == "journal" || options.prefixed, log: options}
+	l = &logger{out: os.Stderr, prefix: options.target == "journal" || options.prefixed, log: options}
 	switch options.target {
 	case "null":
 		l.out = io.Discard
@@ -36,10 +36,7 @@ func newLogger() *logger {
 			warnings = append(warnings, fmt.Sprintf("$SYSTEMD_LOG_TARGET=kmsg: %v, ignoring", err))
 		}
 	}
-	for _, warning := range warnings {
-		l.print(container.Warning, warning)
-	}
-	return l
+	return l, warnings
 }
 
 // print prints one message of a syslog(3) priority. --quiet leaves warnings, errors and what one looks for by a level of debug.

@@ -33,22 +33,32 @@ func main() {
 	case kernel.KeeperName:
 		kernel.KeepTerminal()
 		return
+	case kernel.HolderName:
+		kernel.HoldSignals(os.Args[1:])
+		return
+	}
+	state, holder, err := kernel.HandedOver()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	case state != nil:
+		os.Exit(goOn(state, holder))
 	}
 	os.Exit(run())
 }
 
 // run returns the exit status: the payload's, or 1 if there was none (systemd-nspawn(1), "EXIT STATUS").
 func run() int {
-	log := newLogger()
+	log, warnings := newLogger()
 	notifier, err := machined.NewNotifier(os.Getenv)
 	if err != nil {
-		log.print(container.Warning, err.Error())
+		warnings = append(warnings, err.Error())
 	}
-	fail := func(err error) int {
-		log.print(container.Error, err.Error())
-		_ = notifier.Notify(machined.Status(err.Error()))
-		return 1
+	for _, warning := range warnings {
+		log.print(container.Warning, warning)
 	}
+	fail := func(err error) int { return exitStatus(1, err, notifier, log) }
 	cmd, err := settings.ParseCommandLine(os.Args[1:], os.Environ()...)
 	if err != nil {
 		return fail(err)
@@ -81,10 +91,17 @@ func run() int {
 		return 0
 	}
 	status, err := start(&cmd, notifier, log)
-	if err != nil {
-		return max(fail(err), status)
+	return exitStatus(status, err, notifier, log)
+}
+
+// exitStatus says what went wrong, if something did.
+func exitStatus(status int, err error, notifier machined.Notifier, log *logger) int {
+	if err == nil {
+		return status
 	}
-	return status
+	log.print(container.Error, err.Error())
+	_ = notifier.Notify(machined.Status(err.Error()))
+	return max(status, 1)
 }
 
 // start runs the container that is asked for, or prints how it would.
@@ -108,37 +125,55 @@ func start(cmd *settings.CommandLine, notifier machined.Notifier, log *logger) (
 	return runContainer(plan, images, <-caught, notifier, log)
 }
 
-func runContainer(plan *container.Plan, images *container.Images, signals <-chan os.Signal, notifier machined.Notifier, log *logger) (int, error) {
-	supervisor := container.NewSupervisor(plan, images, notifier, log.print)
-	if err := supervisor.Start(); err != nil {
-		supervisor.Close()
+func runContainer(plan *container.Plan, images *container.Images, signals *kernel.Signals, notifier machined.Notifier, log *logger) (int, error) {
+	running, err := container.NewSupervisor(plan, images, notifier, log.print).Start()
+	if err != nil {
+		running.Close()
 		return 1, err
 	}
-	end, err := supervisor.Watch(signals)
-	supervisor.Close()
-	if err == nil && end.Reboot && !plan.Options.KeepUnit {
+	return watchContainer(running, signals)
+}
+
+// goOn watches the container that the program before, which was this process, has started.
+func goOn(state *os.File, holder int) int {
+	signals := takeSignals(holder)
+	log, _ := newLogger() // the program before has said what is wrong
+	notifier, _ := machined.NewNotifier(os.Getenv)
+	running, err := container.TakeOver(state, notifier, log.print)
+	status := 1
+	if err == nil {
+		log.quiet = running.Quiet()
+		status, err = watchContainer(running, signals)
+	}
+	return exitStatus(status, err, notifier, log)
+}
+
+// takeSignals gets those that were held back during a hand-over, too.
+func takeSignals(holder int) *kernel.Signals {
+	list := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGWINCH}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		list = append(list, syscall.SIGHUP)
+	}
+	signal.Ignore(syscall.SIGPIPE)
+	return kernel.TakeSignals(holder, list...)
+}
+
+func watchContainer(running *container.Running, signals *kernel.Signals) (int, error) {
+	end, err := running.Watch(signals)
+	running.Close()
+	if again := running.Again; err == nil && end.Reboot && again.Itself {
 		// A fresh program is a fresh start: nothing of the old container can be left over.
-		_ = os.Setenv(suffixVariable, plan.Options.Suffix)
-		if err = kernel.KeepSockets(plan.Options.Sockets.Count); err == nil {
-			err = syscall.Exec("/proc/self/exe", os.Args, os.Environ())
+		if err = kernel.KeepSockets(again.Sockets); err == nil {
+			err = syscall.Exec("/proc/self/exe", os.Args, kernel.WithVariable(again.Environment, suffixVariable, again.Suffix))
 		}
 	}
 	return end.Status, err
 }
 
-// catchSignals takes the signals for [container.Supervisor.Watch], and then sends their channel. The runtime needs 0.4 ms for it, so
-// another thread does it.
-func catchSignals() <-chan (<-chan os.Signal) {
-	caught := make(chan (<-chan os.Signal), 1)
-	go func() {
-		signals := make(chan os.Signal, 8)
-		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGWINCH)
-		if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
-			signal.Notify(signals, syscall.SIGHUP)
-		}
-		signal.Ignore(syscall.SIGPIPE)
-		caught <- signals
-	}()
+// catchSignals takes the signals for [container.Running.Watch]. The runtime needs 0.4 ms for it, so another thread does it.
+func catchSignals() <-chan *kernel.Signals {
+	caught := make(chan *kernel.Signals, 1)
+	go func() { caught <- takeSignals(0) }()
 	return caught
 }
 

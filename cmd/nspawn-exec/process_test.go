@@ -66,3 +66,9 @@ func linkNames(t testing.TB) []string {
 	slices.Sort(names)
 	return names
 }
+
+// isFresh reports whether a supervisor runs in a fresh process of itself.
+func isFresh(pid int) bool {
+	environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return strings.Contains(string(environment), "\x00NSPAWNKIT_STATE=")
+}

@@ -14,7 +14,7 @@ import (
 const controlGroupRoot = "/sys/fs/cgroup"
 
 // ControlGroup is a directory of the unified hierarchy.
-type ControlGroup struct{ directory string }
+type ControlGroup struct{ Directory string }
 
 // OwnControlGroup returns the control group this process is in, and false on hosts without the unified hierarchy.
 func OwnControlGroup() (ControlGroup, bool) { return controlGroupOf("self") }
@@ -50,20 +50,20 @@ func unifiedPath(table string) (path string, ok bool) {
 }
 
 // Name returns the last component of the path.
-func (g ControlGroup) Name() string { return filepath.Base(g.directory) }
+func (g ControlGroup) Name() string { return filepath.Base(g.Directory) }
 
 // Parent returns the control group above.
-func (g ControlGroup) Parent() ControlGroup { return ControlGroup{filepath.Dir(g.directory)} }
+func (g ControlGroup) Parent() ControlGroup { return ControlGroup{filepath.Dir(g.Directory)} }
 
 // Below names the control group of that name below, which may be missing.
 func (g ControlGroup) Below(name string) ControlGroup {
-	return ControlGroup{filepath.Join(g.directory, name)}
+	return ControlGroup{filepath.Join(g.Directory, name)}
 }
 
 // Child returns the control group of that name below, making it if missing.
 func (g ControlGroup) Child(name string) (ControlGroup, error) {
 	child := g.Below(name)
-	if err := os.Mkdir(child.directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(child.Directory, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return child, fmt.Errorf("make control group: %w", err)
 	}
 	return child, nil
@@ -79,12 +79,12 @@ func (g ControlGroup) Take(child *Child) error {
 
 // Open opens the directory, for [StartStage].
 func (g ControlGroup) Open() (*os.File, error) {
-	return os.OpenFile(g.directory, unix.O_DIRECTORY|unix.O_PATH, 0)
+	return os.OpenFile(g.Directory, unix.O_DIRECTORY|unix.O_PATH, 0)
 }
 
 // EnableControllers hands all controllers that the control group has to the ones below it.
 func (g ControlGroup) EnableControllers() error {
-	data, err := os.ReadFile(filepath.Join(g.directory, "cgroup.controllers"))
+	data, err := os.ReadFile(filepath.Join(g.Directory, "cgroup.controllers"))
 	if err != nil {
 		return fmt.Errorf("read controllers: %w", err)
 	}
@@ -102,7 +102,7 @@ func (g ControlGroup) EnableControllers() error {
 
 func (g ControlGroup) write(file, value string) error {
 	// O_TRUNC means nothing here and kernfs does not need it.
-	f, err := os.OpenFile(filepath.Join(g.directory, file), os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(g.Directory, file), os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("control group: %w", err)
 	}
@@ -116,7 +116,7 @@ func (g ControlGroup) write(file, value string) error {
 // Delegate gives the control group to a user, as "Delegation" in the kernel's cgroup-v2 document says: the directory and the
 // files that /sys/kernel/cgroup/delegate lists, but not the limits.
 func (g ControlGroup) Delegate(uid, gid int) error {
-	if err := os.Chown(g.directory, uid, gid); err != nil {
+	if err := os.Chown(g.Directory, uid, gid); err != nil {
 		return fmt.Errorf("delegate control group: %w", err)
 	}
 	data, err := os.ReadFile("/sys/kernel/cgroup/delegate")
@@ -124,7 +124,7 @@ func (g ControlGroup) Delegate(uid, gid int) error {
 		data = []byte("cgroup.procs cgroup.threads cgroup.subtree_control")
 	}
 	for _, file := range strings.Fields(string(data)) {
-		err := os.Chown(filepath.Join(g.directory, file), uid, gid)
+		err := os.Chown(filepath.Join(g.Directory, file), uid, gid)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("delegate control group: %w", err)
 		}
@@ -140,7 +140,7 @@ func (g ControlGroup) Populated() bool {
 
 // Lock takes the control group for this process until the file is closed: [ErrBusy] if another has it.
 func (g ControlGroup) Lock() (*os.File, error) {
-	directory, err := os.Open(g.directory)
+	directory, err := os.Open(g.Directory)
 	if err != nil {
 		return nil, fmt.Errorf("control group: %w", err)
 	}
@@ -160,15 +160,15 @@ func (g ControlGroup) Kill() error {
 	if err := g.write("cgroup.kill", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(g.directory))
+	parent, err := os.Open(filepath.Dir(g.Directory))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
-		err = removeGroups(parent, filepath.Base(g.directory))
+		err = removeGroups(parent, filepath.Base(g.Directory))
 	}
 	if err != nil {
-		return fmt.Errorf("remove control group %s: %w", g.directory, err)
+		return fmt.Errorf("remove control group %s: %w", g.Directory, err)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ func TestControlGroupUsage(t *testing.T) {
 	group := ControlGroup{t.TempDir()}
 	write := func(name, text string) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(group.directory, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(group.Directory, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

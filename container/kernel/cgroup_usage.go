@@ -30,7 +30,7 @@ func (g ControlGroup) MemoryEvents() (MemoryEvents, error) {
 
 // counters reads a file of lines "NAME NUMBER".
 func (g ControlGroup) counters(file string) (map[string]int64, error) {
-	data, err := os.ReadFile(filepath.Join(g.directory, file))
+	data, err := os.ReadFile(filepath.Join(g.Directory, file))
 	if err != nil {
 		return nil, fmt.Errorf("control group: %w", err)
 	}

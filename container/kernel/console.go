@@ -29,7 +29,7 @@ func NewTerminal() (master *os.File, path string, err error) {
 
 // OpenPeer opens the payload's side of a terminal by its master, whatever mount namespace it is in.
 func OpenPeer(master *os.File) (*os.File, error) {
-	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, master.Fd(), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(descriptor(master)), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
 	if errno != 0 {
 		return nil, fmt.Errorf("open other side of terminal: %w", errno)
 	}
@@ -66,7 +66,7 @@ func SetWindowSize(terminal, like *os.File, rows, columns uint16) error {
 			size = shown
 		}
 	}
-	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, size); err != nil {
+	if err := unix.IoctlSetWinsize(descriptor(terminal), unix.TIOCSWINSZ, size); err != nil {
 		return fmt.Errorf("set window size: %w", err)
 	}
 	return nil

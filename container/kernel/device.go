@@ -208,36 +208,65 @@ func GrowFileSystem(tree Tree, fstype string, device *BlockDevice) error {
 	return nil
 }
 
-// PrivateMounts are a mount namespace of the main thread, into which mounts of the host come and out of which none go.
-type PrivateMounts struct{ host, directory *os.File }
+// PrivateMounts are a mount namespace of the main thread, into which mounts of the host come and out of which none go. It ends
+// with the process that has it open.
+type PrivateMounts struct {
+	Own, Host, Directory File // the namespace, that of the host, and the working directory there
+	inside               bool
+}
 
-// EnterPrivateMounts gives the thread mounts of its own. Only the main thread, which all steps run on, must do so; see [OnHost]
-// for what the host is to see.
-func EnterPrivateMounts() (mounts *PrivateMounts, err error) {
-	mounts = &PrivateMounts{}
-	if mounts.host, err = os.Open("/proc/thread-self/ns/mnt"); err != nil {
-		return nil, err
-	}
-	if mounts.directory, err = os.OpenFile(".", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+// EnterPrivateMounts makes the namespace and gives it to the thread. Only the main thread, which all steps run on, must do so; see
+// [OnHost] for what the host is to see.
+func EnterPrivateMounts() (*PrivateMounts, error) {
+	m := &PrivateMounts{}
+	var problems [3]error
+	m.Host.File, problems[0] = os.Open(ownMounts)
+	m.Directory.File, problems[1] = os.OpenFile(".", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err := errors.Join(problems[:]...); err != nil {
 		return nil, err
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return nil, fmt.Errorf("make mount namespace: %w", err)
 	}
-	return mounts, LeaveHostMounts()
+	m.inside = true
+	m.Own.File, problems[2] = os.Open(ownMounts)
+	return m, errors.Join(problems[2], LeaveHostMounts())
 }
 
-// Leave brings the thread back to the mounts of the host and its working directory. The namespace goes, and its mounts with it.
+// ownMounts is the mount namespace of the thread that opens it.
+const ownMounts = "/proc/thread-self/ns/mnt"
+
+// Enter brings the main thread into the namespace, if it is not there.
+func (m *PrivateMounts) Enter() error {
+	if m.inside {
+		return nil
+	}
+	err := unix.Unshare(unix.CLONE_FS) // a condition of setns(2)
+	if err == nil {
+		err = unix.Setns(int(m.Own.Fd()), unix.CLONE_NEWNS)
+	}
+	if err != nil {
+		return fmt.Errorf("enter mount namespace: %w", err)
+	}
+	m.inside = true
+	return nil
+}
+
+// Leave brings the thread back to the mounts of the host and its working directory.
 func (m *PrivateMounts) Leave() error {
-	defer m.host.Close()
-	defer m.directory.Close()
-	if err := unix.Setns(int(m.host.Fd()), unix.CLONE_NEWNS); err != nil {
+	if err := unix.Setns(int(m.Host.Fd()), unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("return to the mount namespace of the host: %w", err)
 	}
-	if err := unix.Fchdir(int(m.directory.Fd())); err != nil {
+	m.inside = false
+	if err := unix.Fchdir(int(m.Directory.Fd())); err != nil {
 		return fmt.Errorf("return to the working directory: %w", err)
 	}
 	return nil
+}
+
+// Close ends the namespace, and its mounts go with it, when nobody is inside.
+func (m *PrivateMounts) Close() error {
+	return errors.Join(m.Own.Close(), m.Host.Close(), m.Directory.Close())
 }
 
 // OnHost calls do on another thread than the main one: where that has mounts of its own, what do mounts is nevertheless on the

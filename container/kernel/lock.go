@@ -15,7 +15,7 @@ var ErrBusy = errors.New("in use by another process")
 
 // Lock is a lock file of the kind that systemd's tools use (an open file description lock), so that theirs and ours
 // exclude each other. It goes with the process that holds it, however that ends.
-type Lock struct{ file *os.File }
+type Lock struct{ file File }
 
 // LockFile takes the lock file at path, exclusively or shared, without waiting; [ErrBusy] if somebody else has it.
 func LockFile(path string, shared bool) (*Lock, error) {
@@ -41,11 +41,17 @@ func LockFile(path string, shared bool) (*Lock, error) {
 		}
 		var st unix.Stat_t
 		if err := unix.Fstat(int(file.Fd()), &st); err == nil && st.Nlink > 0 {
-			return &Lock{file}, nil
+			return &Lock{File{file}}, nil
 		}
 		file.Close() // removed by its last holder between open and lock
 	}
 }
+
+// MarshalJSON hands the lock over, see [File].
+func (l *Lock) MarshalJSON() ([]byte, error) { return l.file.MarshalJSON() }
+
+// UnmarshalJSON takes the lock over.
+func (l *Lock) UnmarshalJSON(data []byte) error { return l.file.UnmarshalJSON(data) }
 
 // Release removes the lock file and gives the lock back.
 func (l *Lock) Release() {

@@ -9,7 +9,10 @@ import (
 )
 
 // NotifySocket is the socket that the container's init sends its sd_notify(3) messages to.
-type NotifySocket struct{ file *os.File }
+type NotifySocket struct {
+	file             *os.File
+	message, control []byte // buffers
+}
 
 // ListenNotify binds the socket at a path of the container.
 func ListenNotify(path string) (*NotifySocket, error) {
@@ -17,7 +20,7 @@ func ListenNotify(path string) (*NotifySocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make notify socket: %w", err)
 	}
-	socket := &NotifySocket{os.NewFile(uintptr(fd), path)}
+	socket := &NotifySocket{file: os.NewFile(uintptr(fd), path)}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("bind notify socket %s: %w", path, err)
@@ -36,12 +39,8 @@ func ListenNotify(path string) (*NotifySocket, error) {
 // NotifySocketFrom takes over a socket that came through a channel. Closing it also ends a Receive that waits, and with that the
 // network namespace of a container that has ended: a thread that is inside of recvmsg(2) would keep it, and its links.
 func NotifySocketFrom(file *os.File) (*NotifySocket, error) {
-	polled, err := polledCopy(int(file.Fd()), file.Name())
-	file.Close()
-	if err != nil {
-		return nil, fmt.Errorf("take over notify socket: %w", err)
-	}
-	return &NotifySocket{polled}, nil
+	polled, err := Polled(file)
+	return &NotifySocket{file: polled}, err
 }
 
 // polledCopy returns another descriptor for an open file, which the runtime polls: who waits for it needs no thread. The open file is
@@ -57,7 +56,39 @@ func polledCopy(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(other), name), nil
 }
 
-// File returns the descriptor, to be passed on.
+// descriptor returns the number of an open file, which stays polled if it is: that is what Fd would end.
+func descriptor(file *os.File) int {
+	fd := -1
+	if conn, err := file.SyscallConn(); err == nil {
+		_ = conn.Control(func(number uintptr) { fd = int(number) })
+	}
+	return fd
+}
+
+// Polled closes a file and returns the open file with a descriptor that is polled, see polledCopy.
+func Polled(file *os.File) (*os.File, error) {
+	defer file.Close()
+	polled, err := polledCopy(int(file.Fd()), file.Name())
+	if err != nil {
+		return nil, fmt.Errorf("poll %s: %w", file.Name(), err)
+	}
+	return polled, nil
+}
+
+// WaitReadable waits until a polled file has something to read, or somebody is gone. It reads nothing.
+func WaitReadable(file *os.File) error {
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return conn.Read(func(fd uintptr) bool {
+		list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(list, 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	})
+}
+
+// File returns the open file, to be passed on.
 func (s *NotifySocket) File() *os.File { return s.file }
 
 // Close closes the socket.
@@ -66,23 +97,27 @@ func (s *NotifySocket) Close() error { return s.file.Close() }
 // maxNotification is NOTIFY_BUFFER_MAX of systemd.
 const maxNotification = 4096
 
+// Await waits until there is a message.
+func (s *NotifySocket) Await() error { return WaitReadable(s.file) }
+
 // Receive waits for one message and returns it with the process that sent it, as this process's PID namespace numbers it, and with
-// the descriptors that came with it.
+// the descriptors that came with it. The message is there until the next call. One that is larger than systemd sends or takes is
+// nobody's.
 func (s *NotifySocket) Receive() (message []byte, descriptors Descriptors, sender int, err error) {
-	message = make([]byte, maxNotification)
-	control := make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(maxFiles*4))
-	for {
-		n, length, flags, err := s.receive(message, control)
-		if err != nil {
-			return nil, nil, 0, fmt.Errorf("receive notification: %w", err)
-		}
-		descriptors, _ := parseDescriptors(control[:length])
-		if flags&unix.MSG_TRUNC != 0 { // larger than systemd sends or takes
-			descriptors.Close()
-			continue
-		}
-		return message[:n], descriptors, senderOf(control[:length]), nil
+	if s.message == nil {
+		s.message = make([]byte, maxNotification)
+		s.control = make([]byte, unix.CmsgSpace(unix.SizeofUcred)+unix.CmsgSpace(maxFiles*4))
 	}
+	n, length, flags, err := s.receive(s.message, s.control)
+	if err != nil {
+		return nil, nil, 0, fmt.Errorf("receive notification: %w", err)
+	}
+	descriptors, _ = parseDescriptors(s.control[:length])
+	if flags&unix.MSG_TRUNC != 0 {
+		descriptors.Close()
+		return nil, nil, 0, nil
+	}
+	return s.message[:n], descriptors, senderOf(s.control[:length]), nil
 }
 
 // receive is recvmsg(2) with patience.

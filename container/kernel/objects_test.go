@@ -175,12 +175,15 @@ func TestNotifySocket(t *testing.T) {
 	var sendErr error
 	err = raw.Write(func(fd uintptr) bool {
 		sendErr = errors.Join(
-			unix.Sendmsg(int(fd), bytes.Repeat([]byte("x"), 5000), nil, nil, 0), // too large: dropped
+			unix.Sendmsg(int(fd), bytes.Repeat([]byte("x"), 5000), nil, nil, 0), // too large: nobody's
 			unix.Sendmsg(int(fd), []byte("READY=1"), unix.UnixRights(int(writer.Fd())), nil, 0))
 		return true
 	})
 	if err := errors.Join(err, sendErr, writer.Close()); err != nil {
 		t.Fatal(err)
+	}
+	if message, _, sender, err := socket.Receive(); err != nil || len(message) > 0 || sender != 0 {
+		t.Errorf("%.20q of a message that is too large from %d, %v", message, sender, err)
 	}
 	message, descriptors, sender, err := socket.Receive()
 	if err != nil || len(descriptors) != 1 || string(message) != "READY=1" || sender != os.Getpid() {

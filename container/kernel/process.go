@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,8 +23,16 @@ type Namespaces struct {
 
 // Child is the container's first process.
 type Child struct {
-	PID   int
-	pidfd int
+	PID        int
+	Descriptor int // a pidfd
+}
+
+// MarshalJSON hands the child over, see [File].
+func (c *Child) MarshalJSON() ([]byte, error) {
+	if err := setCloseOnExec(c.Descriptor, false); err != nil {
+		return nil, fmt.Errorf("hand over process %d: %w", c.PID, err)
+	}
+	return json.Marshal(*c)
 }
 
 // StageName is argv[0] of the re-execution that sets the container up from inside.
@@ -134,7 +143,7 @@ func (s *Stage) Start() (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clone into new namespaces: %w", err)
 	}
-	return &Child{PID: pid, pidfd: pidfd}, nil
+	return &Child{PID: pid, Descriptor: pidfd}, nil
 }
 
 // OwnProgram opens the running program through a detached read-only mount of its own: a payload that gets hold of
@@ -163,7 +172,7 @@ func ChildOf(pid int) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open process %d: %w", pid, err)
 	}
-	return &Child{PID: pid, pidfd: pidfd}, nil
+	return &Child{PID: pid, Descriptor: pidfd}, nil
 }
 
 // OpenNamespace opens a namespace of the child: "user", "net", ….
@@ -173,7 +182,7 @@ func (c *Child) OpenNamespace(kind string) (*os.File, error) {
 
 // Signal sends a signal to the child, never to another process that got its number.
 func (c *Child) Signal(signal syscall.Signal) error {
-	if err := unix.PidfdSendSignal(c.pidfd, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+	if err := unix.PidfdSendSignal(c.Descriptor, signal, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("send %s to process %d: %w", unix.SignalName(signal), c.PID, err)
 	}
 	return nil
@@ -181,27 +190,33 @@ func (c *Child) Signal(signal syscall.Signal) error {
 
 // End ends the child, unless somebody has waited for its end already.
 func (c *Child) End() {
-	if unix.PidfdSendSignal(c.pidfd, Kill, nil, 0) == nil {
+	if unix.PidfdSendSignal(c.Descriptor, Kill, nil, 0) == nil {
 		_, _ = c.Wait()
 	}
 }
 
-// Wait waits for the end of the child, which is also the end of every process of the container.
-func (c *Child) Wait() (syscall.WaitStatus, error) {
-	var status syscall.WaitStatus
-	file, err := polledCopy(c.pidfd, "pidfd")
-	if err != nil {
-		return 0, fmt.Errorf("wait for process %d: %w", c.PID, err)
-	}
-	defer file.Close()
-	conn, err := file.SyscallConn()
+// Await waits for the end of the child, which is also the end of every process of the container.
+func (c *Child) Await() error {
+	file, err := polledCopy(c.Descriptor, "pidfd")
 	if err == nil {
-		problem := conn.Read(func(uintptr) bool {
-			var pid int
-			pid, err = syscall.Wait4(c.PID, &status, syscall.WNOHANG, nil)
-			return pid != 0 // also -1
-		})
-		err = errors.Join(err, problem)
+		defer file.Close()
+		err = WaitReadable(file)
+	}
+	if err != nil {
+		return fmt.Errorf("wait for process %d: %w", c.PID, err)
+	}
+	return nil
+}
+
+// Wait waits for the end of the child and returns how it ended, once.
+func (c *Child) Wait() (status syscall.WaitStatus, err error) {
+	if err := c.Await(); err != nil {
+		return 0, err
+	}
+	for {
+		if _, err = syscall.Wait4(c.PID, &status, 0, nil); !errors.Is(err, unix.EINTR) {
+			break
+		}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("wait for process %d: %w", c.PID, err)

@@ -162,7 +162,7 @@ func startHolder(flags uintptr, users, groups []IDExtent) (*holder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make user namespace: %w", err)
 	}
-	h := &holder{Child{PID: pid, pidfd: pidfd}}
+	h := &holder{Child{PID: pid, Descriptor: pidfd}}
 	if err := errors.Join(h.mapIDs("uid_map", users), h.mapIDs("gid_map", groups)); err != nil {
 		h.end()
 		return nil, err
@@ -185,7 +185,7 @@ func (h *holder) mapIDs(name string, extents []IDExtent) error {
 func (h *holder) end() {
 	_ = h.Signal(Kill)
 	_, _ = h.waitEnd()
-	unix.Close(h.pidfd)
+	unix.Close(h.Descriptor)
 }
 
 // waitEnd also sees the stop of the traced process.
