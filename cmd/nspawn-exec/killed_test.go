@@ -37,6 +37,7 @@ var killedCases = map[string]struct {
 // newHalting builds nspawn-exec so that it stops where /run/halt-after says.
 func newHalting(t *testing.T) string {
 	t.Helper()
+	needKernel(t)
 	path := program("nspawn-exec-halt")
 	if _, err := os.Stat(path); err != nil {
 		build := exec.Command("go", "build", "-tags", "halt", "-o", path, ".")
