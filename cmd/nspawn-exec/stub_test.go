@@ -26,9 +26,9 @@ func TestProcessTwo(t *testing.T) {
 	}
 	for script, status := range map[string]int{
 		"echo $$ $PPID; cat /proc/1/comm; exit 7": 7,
-		"id -u; ls /proc/self/fd | wc -l; grep -E '^(NoNew|Seccomp:|Sig[IBC]|CapBnd|CapEff)' /proc/self/status; cat /proc/self/comm": 0,
-		"for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.2 & sleep 0.2 &); done; sleep 0.6; ps -o stat | grep -c Z; true":                    0,
-		"kill -TERM 1; kill -HUP 1; kill -USR1 1; kill -9 1; sleep 0.05; echo still here; exit 3":                                    3,
+		"id -u; ls /proc/self/fd | wc -l; grep -E '^(NoNew|Seccomp:|CapBnd|CapEff)' /proc/self/status; cat /proc/self/comm; " + printSignals: 0,
+		"for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.2 & sleep 0.2 &); done; sleep 0.6; ps -o stat | grep -c Z; true":                            0,
+		"kill -TERM 1; kill -HUP 1; kill -USR1 1; kill -9 1; sleep 0.05; echo still here; exit 3":                                            3,
 		"kill -9 $$":                          255,
 		"exit 133":                            1,
 		"echo $$; exec /bin/payload poweroff": 0,
