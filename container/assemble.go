@@ -78,15 +78,22 @@ func (s *Supervisor) closeMounts() {
 func (s *Supervisor) openBind(bind *settings.Bind) (kernel.Tree, error) {
 	mapping := bindMapping(bind, s.plan.Settings.Files.IDMapBinds, s.plan.Users)
 	if bind.Source == "" {
-		owner := int(s.plan.Users.Start)
-		if mapping == "idmap" {
+		owner := s.plan.Users.Start
+		switch mapping {
+		case "noidmap":
+			owner = s.plan.Users.onTemporary()
+		case "idmap":
 			owner = 0
 		}
-		directory, err := s.makeTemporary(owner)
+		directory, err := s.makeTemporary(int(owner))
 		if err != nil {
 			return kernel.Tree{}, err
 		}
-		return kernel.CloneTree(directory, false)
+		tree, err := kernel.CloneTree(directory, false)
+		if err == nil && mapping == "noidmap" {
+			err = s.mapTemporary(tree)
+		}
+		return tree, err
 	}
 	tree, err := s.openSource(bind.Source, bind.Recursive)
 	if err != nil {
@@ -371,7 +378,7 @@ func (a *assembly) make(m *openedMount, place *os.File) (kernel.Tree, error) {
 		if err != nil {
 			return kernel.Tree{}, err
 		}
-		return kernel.NewFileSystem("tmpfs", noSUIDDev|kernel.StrictAccessTime|attributes, labeled(list, a.plan.Inside.FileContext)...)
+		return a.newTemporary(noSUIDDev|kernel.StrictAccessTime|attributes, labeled(list, a.plan.Inside.FileContext)...)
 	case overlayMount:
 		if err := a.mapLayers(m.layers); err != nil {
 			return kernel.Tree{}, err

@@ -106,11 +106,11 @@ func describeUnmappable(bind *settings.Bind, fileSystem string, uid uint32, user
 		bind.Source, uid, fileSystem, users.Start, uint64(users.Start)+uint64(users.Count)-1, bind.Source, bind.Destination)
 }
 
-// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=; settings has added the mode. The users in them are the container's.
+// temporaryOptions adds systemd-nspawn's defaults to the options of TemporaryFileSystem=; settings has added the mode, and
+// [Supervisor.newTemporary] adds the owner. The users in them are the container's.
 // Options of all mounts are its attributes.
 func temporaryOptions(list string, users Users) (result []kernel.Option, attributes uint64, err error) {
-	root := strconv.FormatUint(uint64(users.Start), 10)
-	result = options("size", "10%", "nr_inodes", "400k", "uid", root, "gid", root)
+	result = options("size", "10%", "nr_inodes", "400k")
 	for _, option := range strings.Split(list, ",") {
 		name, value, _ := strings.Cut(option, "=")
 		if name == "uid" || name == "gid" {
@@ -118,7 +118,7 @@ func temporaryOptions(list string, users Users) (result []kernel.Option, attribu
 			if err != nil || users.Namespace && id >= uint64(users.Count) {
 				return nil, 0, fmt.Errorf("option %s of a tmpfs: not a user of the container", option)
 			}
-			value = strconv.FormatUint(id+uint64(users.Start), 10)
+			value = strconv.FormatUint(id+uint64(users.onTemporary()), 10)
 		}
 		switch option {
 		case "", "rw", "nosuid", "nodev", "exec", "strictatime":

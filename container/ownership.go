@@ -116,6 +116,10 @@ func (s *Supervisor) adjustOwners() error {
 	if err := s.adjustOwnersOf(s.plan.Settings.Directory); err != nil {
 		return at(&s.plan.Settings, s.plan.ownershipKey(), fmt.Errorf("%s: %w", s.plan.place(), err))
 	}
+	users, written := s.plan.Users, !s.plan.Inside.ReadOnly && !isVolatile(&s.plan.Settings)
+	if users.Delegate > 0 && !users.mapped() && written && s.plan.Options.Stack == nil {
+		s.log(Warning, fmt.Sprintf("%s: its owners are not mapped: with --private-users-delegate= no files can be made in it since systemd 262", s.plan.place()))
+	}
 	return nil
 }
 

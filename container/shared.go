@@ -47,7 +47,7 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 		return err
 	}
 	// A file system of its own keeps the container from filling the host's /run; on it are sockets and nothing else.
-	owner := fmt.Sprint(s.plan.Users.Start)
+	owner := fmt.Sprint(s.plan.Users.onTemporary())
 	tree, err := kernel.NewFileSystem("tmpfs", noSUIDDevExec|kernel.NoSymlinkFollow,
 		options("mode", "0755", "size", "4m", "nr_inodes", "64", "uid", owner, "gid", owner)...)
 	if err != nil {
@@ -61,8 +61,10 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 		if err := tree.AttachTo(export); err != nil {
 			return err
 		}
-		s.shared.export, err = kernel.CloneTree(export, false)
-		return err
+		if s.shared.export, err = kernel.CloneTree(export, false); err != nil {
+			return err
+		}
+		return s.mapTemporary(s.shared.export)
 	})
 }
 

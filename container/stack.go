@@ -18,10 +18,12 @@ type stackBuilder struct {
 	workshop *kernel.Workshop
 	owner    int                     // of the host, that what is made belongs to
 	adopt    func(kernel.Tree) error // shows the files of the host's users as the container's
-	opened   openedStack
-	readOnly bool // for the container
-	spare    bool // nothing on disk is changed, not even to make mount points
-	look     bool // only to look at it: a bind without mount point is left out
+	// temporary makes a temporary file system that belongs to owner.
+	temporary func(attributes uint64, list ...kernel.Option) (kernel.Tree, error)
+	opened    openedStack
+	readOnly  bool // for the container
+	spare     bool // nothing on disk is changed, not even to make mount points
+	look      bool // only to look at it: a bind without mount point is left out
 }
 
 // The directories of the writable layer. They are made when they are missing, and stay.
@@ -125,8 +127,7 @@ func (b *stackBuilder) rootTree() (kernel.Tree, error) {
 	if source != "" {
 		return b.whole(source, true)
 	}
-	owner := fmt.Sprint(b.owner)
-	return kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, options("mode", "0755", "size", "10%", "nr_inodes", "400k", "uid", owner, "gid", owner)...)
+	return b.temporary(kernel.StrictAccessTime, options("mode", "0755", "size", "10%", "nr_inodes", "400k")...)
 }
 
 // overlayAt mounts what the layers have at a path over each other. Where nothing may be written there is a temporary layer above
@@ -208,8 +209,7 @@ func (b *stackBuilder) below(tree kernel.Tree, name string) (kernel.Tree, error)
 }
 
 func (b *stackBuilder) temporaryOverlay(lower []kernel.Tree) (kernel.Tree, error) {
-	owner := fmt.Sprint(b.owner)
-	temporary, err := kernel.NewFileSystem("tmpfs", 0, options("mode", "0755", "size", "4m", "nr_inodes", "4k", "uid", owner, "gid", owner)...)
+	temporary, err := b.temporary(0, options("mode", "0755", "size", "4m", "nr_inodes", "4k")...)
 	if err != nil {
 		return temporary, err
 	}
@@ -277,7 +277,7 @@ func decideStack(p *Plan, _ *Host) error {
 // buildStack makes the mount stack the root directory.
 func (a *assembly) buildStack() error {
 	builder := &stackBuilder{
-		stack: a.plan.Options.Stack, workshop: a.workshop, owner: int(a.plan.Users.Start), adopt: a.adoptTree, opened: a.stack,
+		stack: a.plan.Options.Stack, workshop: a.workshop, owner: int(a.plan.Users.Start), adopt: a.adoptTree, temporary: a.newTemporary, opened: a.stack,
 		readOnly: a.plan.Options.StackReadOnly, spare: isVolatile(&a.plan.Settings),
 	}
 	defer a.stack.close()
@@ -346,6 +346,9 @@ func gatherStack(stack *image.Stack, images *Images, look func(*kernel.Root) err
 	defer opened.close()
 	return kernel.InWorkshop(0, func(w *kernel.Workshop) error {
 		builder := &stackBuilder{stack: stack, workshop: w, adopt: func(kernel.Tree) error { return nil }, opened: opened, spare: true, look: true}
+		builder.temporary = func(attributes uint64, list ...kernel.Option) (kernel.Tree, error) {
+			return kernel.NewFileSystem("tmpfs", attributes, list...)
+		}
 		tree, err := builder.build()
 		if err != nil {
 			return err

@@ -105,8 +105,7 @@ func (b *stackBuilder) skeletonOf(source stackSource) (kernel.Tree, error) {
 		at := slices.IndexFunc(source, func(p stackPart) bool { return p.target == "/usr" })
 		return ok && at >= 0 && source[at].tree.Root().Exists(inside)
 	}
-	owner := fmt.Sprint(b.owner)
-	tree, err := kernel.NewFileSystem("tmpfs", kernel.NoDev, options("mode", "0755", "uid", owner, "gid", owner)...)
+	tree, err := b.temporary(kernel.NoDev, options("mode", "0755")...)
 	if err != nil {
 		return tree, err
 	}

@@ -26,6 +26,7 @@ type Supervisor struct {
 	shared      sharedDirectories
 	users       []*boundUser
 	services    []service // of the host, shown inside
+	delegated   []uint32  // first users of the ranges for containers inside
 	credentials *kernel.Tree
 	root        kernel.Tree
 	stack       openedStack // that root is made of
@@ -216,24 +217,23 @@ func writeAtomically(path string, data []byte, mode os.FileMode) error {
 
 func (s *Supervisor) makeHostTrees() (err error) {
 	dev, run := hostTrees(&s.plan.Inside)
-	owner := int(s.plan.Users.Start)
 	nodes := append(deviceNodes(&s.plan.Inside), extraNodes(s.plan.Settings.Files.Devices)...)
-	if s.dev, err = hostTree(dev, nodes, owner); err != nil {
+	if s.dev, err = s.hostTree(dev, nodes); err != nil {
 		if context := s.plan.Inside.FileContext; context != "" { // which is the first that may be wrong
 			err = fmt.Errorf("--selinux-apifs-context=%s: %w", context, err)
 		}
 		return err
 	}
-	s.run, err = hostTree(run, slices.Concat(runNodes(&s.plan.Inside), s.userNodes(), s.serviceNodes()), owner)
+	s.run, err = s.hostTree(run, slices.Concat(runNodes(&s.plan.Inside), s.userNodes(), s.serviceNodes()))
 	return err
 }
 
-func hostTree(m mount, nodes []kernel.Node, owner int) (kernel.Tree, error) {
-	id := fmt.Sprint(owner)
-	tree, err := kernel.NewFileSystem(m.fstype, m.attributes, append(m.options, options("uid", id, "gid", id)...)...)
+func (s *Supervisor) hostTree(m mount, nodes []kernel.Node) (kernel.Tree, error) {
+	tree, err := s.newTemporary(m.attributes, m.options...)
 	if err != nil {
 		return tree, err
 	}
+	owner := int(s.plan.Users.Start)
 	return tree, tree.MakeNodes(nodes, owner, owner)
 }
 

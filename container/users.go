@@ -74,6 +74,9 @@ func decideUsers(p *Plan, host *Host) error {
 	}
 	p.Users = users
 	p.Inside.UserNamespace, p.Inside.Delegated = users.Namespace, users.Delegate > 0
+	if users.Delegate > 0 {
+		p.warnOfOverlays()
+	}
 	return nil
 }
 
@@ -186,6 +189,9 @@ func (s *Supervisor) allocateUsers() error {
 		}
 		if err == nil {
 			s.plan.Users.Start = given[0].To
+			for _, e := range given[1:] {
+				s.delegated = append(s.delegated, e.To)
+			}
 			s.Locks = append(s.Locks, locks...)
 		}
 		return err

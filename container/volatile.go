@@ -37,8 +37,7 @@ func decideVolatile(p *Plan, host *Host) error {
 
 // volatileOptions are systemd's for a temporary root or /var.
 func (a *assembly) volatileOptions() []kernel.Option {
-	owner := fmt.Sprint(a.plan.Users.Start)
-	return labeled(options("mode", "0755", "size", "25%", "nr_inodes", "1m", "uid", owner, "gid", owner), a.plan.Inside.FileContext)
+	return labeled(options("mode", "0755", "size", "25%", "nr_inodes", "1m"), a.plan.Inside.FileContext)
 }
 
 // makeVolatile puts what is temporary over or around the tree of the image.
@@ -70,7 +69,7 @@ func (a *assembly) volatileRoot() error {
 	if err := usr.SetAttributes(kernel.ReadOnly, true); err != nil {
 		return err
 	}
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
+	temporary, err := a.newTemporary(kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
 		return err
 	}
@@ -87,7 +86,7 @@ func (a *assembly) volatileState() error {
 	if err := a.Supervisor.root.SetAttributes(kernel.ReadOnly, true); err != nil {
 		return err
 	}
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
+	temporary, err := a.newTemporary(kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func (a *assembly) volatileState() error {
 // volatileOverlay shows the image with a temporary layer over it, which takes all changes.
 func (a *assembly) volatileOverlay() error {
 	image := a.Supervisor.root
-	temporary, err := kernel.NewFileSystem("tmpfs", kernel.StrictAccessTime, a.volatileOptions()...)
+	temporary, err := a.newTemporary(kernel.StrictAccessTime, a.volatileOptions()...)
 	if err != nil {
 		return err
 	}

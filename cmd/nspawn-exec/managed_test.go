@@ -166,6 +166,8 @@ func TestDelegatedUsers(t *testing.T) {
 			defer mounts.Close()
 			root := newMergedRoot(t, "web")
 			const script = `cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/x; chown 3211264:3276800 /tmp/x; stat -c '%u %g' /tmp/x
+				touch /run/x /run/host/unix-export/x; chown 3211264:3276800 /run/x; stat -c '%u %g' /run/x /run/host/unix-export/x
+				for place in /dev /run /run/host/unix-export; do grep -c " $place [^ ]*,idmapped" /proc/self/mountinfo; done
 				stat -L -c %F /run/host/io.systemd.NamespaceResource /run/systemd/userdb/io.systemd.NamespaceResource
 				stat -L -c %F /run/varlink/registry/io.systemd.NamespaceResource /run/systemd/io.systemd.NamespaceResource
 				stat -L -c %F /run/varlink/registry/io.systemd.MountFileSystem; stat -c '%u %g' /run/varlink/registry
@@ -181,7 +183,15 @@ func TestDelegatedUsers(t *testing.T) {
 					}
 				}
 			}
-			c.expect("3211264 3276800")
+			for _, want := range []string{"3211264 3276800", "3211264 3276800", "0 0", "1", "1", "1"} {
+				c.expect(want)
+			}
+			// On disk there is none of the users that systemd-nsresourced hands out, who may not make files that could outlive them.
+			for name, want := range map[string]uint32{"": 0x7FFE0000, "x": 0x7FFE0000} {
+				if uid, gid := ownerOf(t, "/run/systemd/nspawn/unix-export/web/"+name); uid != want || gid != want {
+					t.Errorf("unix-export/%s belongs to %d:%d on disk", name, uid, gid)
+				}
+			}
 			for range 5 {
 				c.expect("socket")
 			}
@@ -212,6 +222,38 @@ func TestDelegatedUsers(t *testing.T) {
 			clean(t, root)
 		})
 	}
+}
+
+// All temporary file systems are id-mapped, and belong to whom they should.
+func TestDelegatedUsersTemporary(t *testing.T) {
+	serveUsers(t, 0x300000)
+	root := newMergedRoot(t, "web")
+	for _, name := range []string{"opt", "mnt", "var"} {
+		must(t, os.MkdirAll(filepath.Join(root, name), 0o755))
+	}
+	got := shell(t, root, `for place in /opt /mnt /var; do
+			touch $place/x; stat -c '%u %g' $place $place/x; grep -c " $place [^ ]*,idmapped" /proc/self/mountinfo
+		done`, "--private-users=managed", "--private-users-delegate=1", "--tmpfs=/opt:uid=5", "--bind=:/mnt", "--volatile=state")
+	if want := "5 0\n0 0\n1\n0 0\n0 0\n1\n0 0\n0 0\n1"; strings.TrimSpace(got) != want {
+		t.Errorf("got %q", got)
+	}
+	clean(t, root)
+}
+
+// systemd-nsresourced may forbid what cannot be helped, which is said.
+func TestDelegatedUsersWarned(t *testing.T) {
+	serveUsers(t, 0x300000)
+	root := newMergedRoot(t, "web")
+	const text = "its owners are not mapped: with --private-users-delegate= no files can be made in it"
+	for options, want := range map[string]bool{"--private-users-delegate=1": false, "--private-users-ownership=chown": false, "--private-users-delegate=1 --private-users-ownership=chown": true} {
+		r := run(t, root, append(strings.Fields("--private-users=managed "+options), "/bin/true")...)
+		if r.status != 0 || strings.Contains(r.stderr, text) != want {
+			t.Errorf("%s: status %d: %s", options, r.status, r.stderr)
+		}
+		must(t, os.RemoveAll(root))
+		root = newMergedRoot(t, "web")
+	}
+	clean(t, root)
 }
 
 func TestDelegatedUsersRefused(t *testing.T) {

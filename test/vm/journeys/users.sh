@@ -18,7 +18,19 @@ serve_share() {
     mount -t nfs4 127.0.0.1:/ $share
 }
 
+# undo leaves nothing to the journeys that follow, wherever this one ends.
+undo() {
+    stop web 2>/dev/null
+    rm -rf /etc/systemd/nspawn/web.nspawn.d $file /etc/systemd/nspawn/shared.nspawn
+    again
+    systemctl stop "$(unit shared)" systemd-nsresourced.socket systemd-nsresourced.service 2>/dev/null
+    systemctl reset-failed "$(unit web)" "$(unit shared)" 2>/dev/null
+    rm -f /var/lib/machines/shared
+    ! mountpoint -q $share || umount -l $share
+}
+
 if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-nspawn says nothing of it"; exit 0; fi
+trap undo EXIT
 serve_share || { check "a share is mounted over NFS" false; exit 1; }
 
 printf '[Files]\nBind=%s:/srv\n' $share | nspawn_file tiny
@@ -84,6 +96,12 @@ if [ -e /usr/lib/systemd/systemd-nsresourced ]; then
         map=$(inside web cat /proc/self/uid_map)
         check "it has three ranges" equal "$(wc -l <<<"$map")" 3
         check "two of them mapped to themselves" equal "$(awk '$1 == $2 && $3 == 65536' <<<"$map" | wc -l)" 2
+        # Since systemd 262, systemd-nsresourced forbids to make files as users that it hands out where these would be owners on disk.
+        check "it writes to its root directory" inside web touch /srv/file
+        check "to its temporary file systems" inside web touch /run/file /run/host/unix-export/file /dev/file
+        check "there also as users of the ranges" inside web chown "$(awk '$1 == $2 {print $2; exit}' <<<"$map")" /run/file
+        check "and gives a service with a user of its own a directory" \
+            inside web systemd-run -q --wait -p DynamicUser=yes -p RuntimeDirectory=dynamic touch /run/dynamic/file
         # allocate has systemd-nsresourced fill a user namespace that is made inside, and prints the users.
         allocate() {
             inside web unshare --user varlinkctl --exec call --push-fd=/proc/self/ns/user /run/varlink/registry/io.systemd.NamespaceResource \
@@ -94,8 +112,6 @@ if [ -e /usr/lib/systemd/systemd-nsresourced ]; then
         check "the container starts no systemd-nsresourced of its own" not inside web systemctl is-active systemd-nsresourced.socket
         stop web
         check "all ranges are given back" eventually 20 not test -e "/run/systemd/nspawn-uid/$(awk '$1 == 0 {print $2}' <<<"$map")"
-        rm -r /etc/systemd/nspawn/web.nspawn.d
-        systemctl daemon-reload
     else
         printf 'PrivateUsersDelegate=1\n' >>$file
         check "PrivateUsersDelegate= needs a newer one" not start tiny
@@ -106,5 +122,3 @@ if [ -e /usr/lib/systemd/systemd-nsresourced ]; then
 fi
 check "without systemd-nsresourced it does not start" not start tiny
 check "and says what is missing" eventually 10 said tiny "systemd-nsresourced.service is not available"
-rm -f $file
-again
