@@ -19,8 +19,8 @@ build: setup ## compile the three programs into ./build; then: meson install -C 
 demo: setup ## boot a virtual Debian and watch one file become a container, with the real output
 	@test/vm/run --image trixie demo
 
-test: test-unit test-kernel ## everything: unit tests, kernel tests, journeys on bookworm and trixie; those of files and images on one
-	@test/vm/suites bookworm:short trixie
+test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie but the slowest; those of files and images on one
+	@test/vm/suites bookworm:short trixie:quick
 
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
