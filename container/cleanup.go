@@ -52,7 +52,7 @@ func cleanMachine(machine string) error {
 		removeStaleTemporaries(machine),
 		removeMissingOk(machineFile(machine)+partSuffix),
 		removeMissingOk(settings.RecordFile(machine)+partSuffix),
-		removeSharedDirectories(machine, directly),
+		removeSharedDirectories(machine),
 		removeReceiverSockets(machine),
 	)
 	if _, ok := kernel.OwnControlGroup(); ok && !kernel.HasSystemd() {

@@ -93,7 +93,7 @@ func (r *Running) removeShared() error {
 	if !r.Made {
 		return nil
 	}
-	return removeSharedDirectories(r.machine, directly)
+	return removeSharedDirectories(r.machine)
 }
 
 // removeCopy removes the copy that an ephemeral container ran from, or the half of a copy of a start that failed.

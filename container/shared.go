@@ -31,7 +31,8 @@ func exportDirectory(machine string) string {
 func (s *Supervisor) makeSharedDirectories() (err error) {
 	incoming, export := incomingDirectory(s.plan.Settings.Machine), exportDirectory(s.plan.Settings.Machine)
 	s.Made = true
-	if err := removeSharedDirectories(s.plan.Settings.Machine, s.onHost); err != nil { // of a container that was killed
+	err = s.onHost(func() error { return removeSharedDirectories(s.plan.Settings.Machine) }) // of a container that was killed
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Dir(incoming)), 0o755); err != nil {
@@ -69,17 +70,14 @@ func (s *Supervisor) makeSharedDirectories() (err error) {
 }
 
 // removeSharedDirectories takes away what makeSharedDirectories made, also for a supervisor that was killed.
-func removeSharedDirectories(machine string, onHost func(func() error) error) error {
+func removeSharedDirectories(machine string) error {
 	export := exportDirectory(machine)
 	var problems []error
 	if _, err := os.Lstat(export); err == nil {
-		problems = append(problems, onHost(func() error { return kernel.UnmountAll(export) }))
+		problems = append(problems, kernel.UnmountAll(export))
 	}
 	return errors.Join(append(problems, removeMissingOk(export), removeIncoming(incomingDirectory(machine)))...)
 }
-
-// directly is for who is on the host anyway.
-func directly(do func() error) error { return do() }
 
 // removeIncoming also takes away what systemd-machined left in the directory, if it ended amid a bind: mounts and what they are on.
 func removeIncoming(directory string) error {

@@ -7,7 +7,7 @@ import (
 	"nspawnkit/container/kernel"
 )
 
-// step is one named step of the start sequence. It is left out unless when holds; nil means always.
+// step is one named step of the start sequence. It is left out unless when holds (nil: always).
 type step[State any] struct {
 	name string
 	when func(*Inside) bool
@@ -128,7 +128,8 @@ func inner() []step[*first] {
 	}
 }
 
-// closing runs in the host's namespaces when the container has ended or its start has failed, and removes what is there of it.
+// closing runs in the host's namespaces when the container has ended or its start has failed. Each step removes what is there of it,
+// so all are taken, also by a program that took the container over and knows no plan: when is for [Plan.Steps] alone.
 func closing() []step[*Running] {
 	return []step[*Running]{
 		{"end first process", nil, (*Running).endFirst},

@@ -324,6 +324,17 @@ func TestImageAtHandOver(t *testing.T) {
 	cleanImage(t, image)
 }
 
+// What the environment says of a state is believed only of a program's own.
+func TestStateOfOthers(t *testing.T) {
+	root := newRoot(t, "web")
+	for _, value := range []string{"", "x", "0 0 x", "99 0 x", "0 0"} {
+		cmd := nspawn(root, "/bin/echo", "payload runs")
+		cmd.Env = append(cmd.Env, "NSPAWNKIT_STATE="+value, "SYSTEMD_LOG_TARGET=console-prefixed")
+		refused(t, finish(t, cmd), "<3>$NSPAWNKIT_STATE="+value+": ")
+	}
+	clean(t, root)
+}
+
 // A supervisor that cannot execute itself again goes on, larger, and takes signals as ever.
 func TestHandOverFails(t *testing.T) {
 	root := newRoot(t, "web")

@@ -40,7 +40,8 @@ func main() {
 	state, holder, err := kernel.HandedOver()
 	switch {
 	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
+		log, _ := newLogger()
+		log.print(container.Error, err.Error())
 		os.Exit(1)
 	case state != nil:
 		os.Exit(goOn(state, holder))
