@@ -215,10 +215,15 @@ func TestBlockDevice(t *testing.T) {
 	root, data := newTrees(t)
 	image := newDisk(t, filepath.Join(t.TempDir(), "web.raw"), "gpt", section{rootX86, "ext4", root}, section{homePart, "ext4", data})
 	const script = "cat /home/data; touch /new 2>/dev/null || echo protected"
-	for option, want := range map[string]string{"": "data\n", "--read-only": "data\nprotected\n"} {
-		device := strings.TrimSpace(command(t, "sh", "-c", "losetup --find --show "+option+" "+image))
-		if r := runImage(t, device, "--machine=web", "/bin/sh", "-c", script); r.stdout != want {
-			t.Errorf("%s: %q %s", option, r.stdout, r.stderr)
+	devices := []struct{ option, want, err string }{
+		{"--read-only", "", "make mount point /home: read-only file system"},
+		{"", "data\n", ""}, // which makes the mount point
+		{"--read-only", "data\nprotected\n", ""},
+	}
+	for _, each := range devices {
+		device := strings.TrimSpace(command(t, "sh", "-c", "losetup --find --show "+each.option+" "+image))
+		if r := runImage(t, device, "--machine=web", "/bin/sh", "-c", script); r.stdout != each.want || !strings.Contains(r.stderr, each.err) {
+			t.Errorf("%s: %q %s", each.option, r.stdout, r.stderr)
 		}
 		refused(t, runImage(t, device, "--machine=web", "--ephemeral", "/bin/true"), "a block device is not copied")
 		command(t, "losetup", "--detach", device)
