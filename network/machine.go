@@ -1,7 +1,7 @@
 package network
 
 // MachinesDirectory holds one NAME.json for each running container with a private network.
-const MachinesDirectory = "/run/nspawnkit/machines"
+const MachinesDirectory = "/" + machinesPath
 
 // MachineVersion is the version of the schema of [Machine], described in docs/machines.md.
 const MachineVersion = 1

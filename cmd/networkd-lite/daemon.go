@@ -59,11 +59,13 @@ func serve(p paths, log *logger) error {
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP:  dhcpServers{p, log.report},
 		State: directory(p.state), Runtime: directory(p.runtime),
-		Files:  func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
-		Host:   func() network.Host { return network.ReadHost(root) },
-		Report: log.report, Now: time.Now,
+		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
+		Host:     func() network.Host { return network.ReadHost(root) },
+		Machines: (&network.MachineFiles{Root: root}).Read,
+		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
+	go watchMachines(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 
@@ -108,6 +110,20 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 		return err
 	}
 	return nil
+}
+
+// watchMachines calls changed when a container begins, changes or ends, until ctx ends. The directory is nspawn-exec's; whoever comes
+// first makes it.
+func watchMachines(ctx context.Context, directory string, changed func()) {
+	for ctx.Err() == nil {
+		if err := os.MkdirAll(directory, 0o755); err == nil {
+			kernel.WatchDirectory(ctx, directory, changed, changed) // what came before it watched is seen, too
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second): // the directory has gone
+		}
+	}
 }
 
 // poke says that there is something to look at; once is enough.

@@ -70,12 +70,15 @@ type Manager struct {
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
+	Machines func() (network.Machines, []error)         // reads what is known of running containers
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
 
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
+	machines network.Machines   // as of the latest look
+	broken   map[string]bool    // problems of machines that were reported
 	links    map[int]*link      // by index
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
@@ -162,6 +165,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		return firstWait
 	}
 	m.forget(list)
+	m.readMachines()
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -188,6 +192,19 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.saveStatus()
 	return next
+}
+
+// readMachines reads what is known of running containers. What cannot be read is reported once.
+func (m *Manager) readMachines() {
+	machines, problems := m.Machines()
+	m.machines = machines
+	broken := map[string]bool{}
+	for _, err := range problems {
+		if broken[err.Error()] = true; !m.broken[err.Error()] {
+			m.Report(Warning, err.Error())
+		}
+	}
+	m.broken = broken
 }
 
 // forget drops the links that have gone, or have another name now.

@@ -105,9 +105,10 @@ func newHost(t *testing.T) *host {
 func (h *host) start() *Manager {
 	m := &Manager{
 		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
-		Files: func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
-		Host:  func() network.Host { return network.Host{} },
-		Now:   func() time.Time { return h.now },
+		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
+		Host:     func() network.Host { return network.Host{} },
+		Machines: (&network.MachineFiles{Root: h.files}).Read,
+		Now:      func() time.Time { return h.now },
 	}
 	m.Start()
 	h.t.Cleanup(m.stopServers)
@@ -329,4 +330,19 @@ func TestSubnetClash(t *testing.T) {
 			h.look(h.start(), forwarding+"<6>ve-web: 192.168.178.1/28, DHCP server, masquerading", "+ve-web 192.168.178.1/28 yes")
 		})
 	}
+}
+
+// A machine that cannot be read is reported once, and again when it is broken anew.
+func TestBrokenMachine(t *testing.T) {
+	h := newHost(t)
+	m := h.start()
+	file := &fstest.MapFile{Data: []byte("{"), ModTime: h.now}
+	h.files["run/nspawnkit/machines/web.json"] = file
+	const problem = "<4>/run/nspawnkit/machines/web.json: unexpected end of JSON input"
+	h.look(m, problem)
+	h.look(m, "")
+	h.files["run/nspawnkit/machines/web.json"] = &fstest.MapFile{Data: []byte(`{"version":1,"name":"web"}`)}
+	h.look(m, "")
+	h.files["run/nspawnkit/machines/web.json"] = file
+	h.look(m, problem)
 }
