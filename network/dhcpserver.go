@@ -110,7 +110,7 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
 	{"DHCPServer", "PersistLeases", setPersistLeases},
 	{"DHCPServer", "BindToInterface", onlyYes}, // systemd 249 to 261
-	{"DHCPServer", "LocalLeaseDomain", never("gives names by container, whatever clients call themselves")},
+	{"DHCPServer", "LocalLeaseDomain", noLocalLeaseDomain},
 	{"DHCPServer", "RelayTarget", noRelay}, // systemd 249 to 260
 	{"DHCPServer", "RelayAgentCircuitId", noRelay},
 	{"DHCPServer", "RelayAgentRemoteId", noRelay},
@@ -119,6 +119,14 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServerStaticLease", "MACAddress", setStaticMACAddress},
 	{"DHCPServerStaticLease", "Address", setStaticAddress},
 	{"DHCPServerStaticLease", "Hostname", setStaticHostname},
+}
+
+// noLocalLeaseDomain is for a key that would have clients choose their names.
+func noLocalLeaseDomain(_ *File, value string) error {
+	if value == "" {
+		return nil
+	}
+	return errors.New("networkd-lite gives names by container, whatever clients call themselves")
 }
 
 // noRelay is for the keys of a DHCP relay agent.

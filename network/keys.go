@@ -68,16 +68,6 @@ func onlyYes(_ *File, value string) error {
 	return errors.New("networkd-lite supports only \"yes\"")
 }
 
-// never is for keys of what networkd-lite does in another way, or not at all.
-func never(instead string) func(*File, string) error {
-	return func(_ *File, value string) error {
-		if value == "" {
-			return nil
-		}
-		return errors.New("networkd-lite " + instead)
-	}
-}
-
 func setBool(into *bool, value string) error {
 	parsed, err := settings.ParseBool(value)
 	if err == nil {
