@@ -250,6 +250,12 @@ func (w *world) startDaemon() {
 	if err != nil || !strings.HasPrefix(string(message[:n]), "READY=1\n") {
 		w.t.Fatalf("not ready: %q, %v", message[:n], err)
 	}
+	go func() { // as a manager does
+		notify.SetReadDeadline(time.Time{})
+		for err == nil {
+			_, err = notify.Read(message)
+		}
+	}()
 }
 
 func (d *daemonProcess) said() string {
