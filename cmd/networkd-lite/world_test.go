@@ -250,8 +250,8 @@ func (w *world) startDaemon() {
 	if err != nil || !strings.HasPrefix(string(message[:n]), "READY=1\n") {
 		w.t.Fatalf("not ready: %q, %v", message[:n], err)
 	}
-	go func() { // as a manager does
-		notify.SetReadDeadline(time.Time{})
+	notify.SetReadDeadline(time.Time{})
+	go func() { // a daemon whose messages nobody reads would wait for ever
 		for err == nil {
 			_, err = notify.Read(message)
 		}

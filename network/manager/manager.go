@@ -25,6 +25,7 @@ type Links interface {
 type Firewall interface {
 	Replace(network.Firewall) error
 	Update(add, remove network.Firewall) error
+	ReplaceBridge(ports network.Set[network.Sender]) error
 }
 
 // Sysctls are the kernel parameters below /proc/sys.
@@ -360,14 +361,14 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
+	want.Guard = m.guard()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil
 		}
 		err := m.Firewall.Update(want.Missing(*m.table), m.table.Missing(want))
 		if err == nil {
-			m.table = &want
-			return nil
+			return m.updateBridge(want)
 		}
 		m.Report(Warning, err.Error()+", putting the table in place again")
 	}
@@ -375,8 +376,7 @@ func (m *Manager) reconcileTable() error {
 	if err := m.Firewall.Replace(want); err != nil {
 		return err
 	}
-	m.table = &want
-	return nil
+	return m.updateBridge(want)
 }
 
 // describe says in one line what a link was given.
