@@ -97,6 +97,8 @@ type link struct {
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
 
+	containers dhcp.Containers // on a bridge
+
 	note  string        // reported last
 	err   error         // why the last attempt failed
 	wait  time.Duration // from the last failure to the next attempt
