@@ -24,11 +24,14 @@ import (
 func serve(p paths, log *logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	root := os.DirFS(p.root)
 	reload := make(chan struct{}, 1)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
+	foreign := newForeignFilters(root, log.report)
 	go func() {
 		for range hangup {
+			foreign.load()
 			poke(reload)
 		}
 	}()
@@ -50,7 +53,6 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 
-	root := os.DirFS(p.root)
 	changes := make(chan struct{}, 1)
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
@@ -62,10 +64,12 @@ func serve(p paths, log *logger) error {
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
+		Serves:   foreign.serves,
 		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
 	go watchMachines(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
+	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 

@@ -72,6 +72,7 @@ type Manager struct {
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
+	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
 
@@ -191,6 +192,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.Serves(len(m.links) > 0)
 	m.saveStatus()
 	return next
 }
