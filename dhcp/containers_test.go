@@ -46,8 +46,16 @@ func TestContainerKeepsAddress(t *testing.T) {
 func TestContainerIsNotClaimed(t *testing.T) {
 	server := newServer(t, zoneConfig())
 	address := obtain(t, server, start(), mac(1))
-	if got := obtain(t, server, start(), mac(9), calls("container:web")); got == address {
+	const claim = "container:web"
+	if got := obtain(t, server, start(), mac(9), calls(claim)); got == address {
 		t.Error("a client took a container's lease")
+	}
+	renewal := ask(dhcpv4.MessageTypeRequest, mac(9), calls(claim), from(address.String()))
+	if reply, _ := server.Reply(renewal, start()); reply.MessageType() != dhcpv4.MessageTypeNak {
+		t.Errorf("renewal: %v", reply)
+	}
+	if leases := leasesOf(server); len(leases) != 2 {
+		t.Errorf("leases %v", leases)
 	}
 	for _, lease := range leasesOf(server) {
 		if (lease.Container() == "web") != (lease.Address == address) {

@@ -75,6 +75,9 @@ func TestProbe(t *testing.T) {
 		}
 		conn.requests <- ask(dhcpv4.MessageTypeDiscover, mac(1)).ToBytes() // its own by now
 		<-conn.replies
+		conn.requests <- ask(dhcpv4.MessageTypeRelease, mac(1), from(address)).ToBytes()
+		conn.requests <- ask(dhcpv4.MessageTypeDiscover, mac(1)).ToBytes() // and once more
+		<-conn.replies
 		if len(s.probed) != 2 || time.Since(began) != 200*time.Millisecond {
 			t.Errorf("probed %v in %v", s.probed, time.Since(began))
 		}
@@ -129,4 +132,21 @@ func TestProbeFlood(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+// What a client had before a restart of the server is its own.
+func TestNoProbeAfterRestart(t *testing.T) {
+	config := vethConfig()
+	before := newServer(t, config)
+	obtain(t, before, start(), mac(1))
+	config.Probe = (&segment{}).probe
+	server := newServer(t, config)
+	if err := server.Restore(leasesOf(before)[0], start()); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]bool{1: false, 2: true} {
+		if a, err := server.answer(ask(dhcpv4.MessageTypeDiscover, mac(n)), start()); err != nil || a.probe.IsValid() != want {
+			t.Errorf("client %d: %+v, %v", n, a, err)
+		}
+	}
 }

@@ -42,6 +42,8 @@ type Server struct {
 	leases  *table
 	now     int64 // latest time seen
 	starved bool  // a client got no address, and none was free since
+
+	outcomes outcomes
 }
 
 // New returns a server without leases. Its errors name the setting that is wrong.
@@ -123,6 +125,7 @@ func (s *Server) answer(request *dhcpv4.DHCPv4, now time.Time) (answer, error) {
 	default:
 		err = fmt.Errorf("message type %d is not a client's", kind)
 	}
+	s.outcomes.note(&e, reply, err)
 	if err != nil {
 		err = fmt.Errorf("%s: request from %v: %w", s.config.Link, e.hardware, err)
 	}
