@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -22,6 +23,9 @@ type dhcpServers struct {
 
 // Open is part of [manager.DHCP].
 func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (manager.Server, error) {
+	if config.MaxLeases != 1 { // a point-to-point link has no third host
+		config.Probe = func(address netip.Addr) (dhcp.HardwareAddr, error) { return packet.Probe(l.Index, address) }
+	}
 	server, err := dhcp.New(config)
 	if err != nil {
 		return nil, err

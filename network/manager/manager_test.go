@@ -28,6 +28,7 @@ type host struct {
 	table     *network.Firewall
 	ports     []network.Set[network.Sender] // all that the table of bridges ever held
 	bridgeErr error
+	serves    bool
 	sysctls   map[string]string
 	files     fstest.MapFS
 	saved     map[string][]byte
@@ -131,6 +132,7 @@ func (h *host) start() *Manager {
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
+		Serves:   func(any bool) { h.serves = any },
 		Now:      func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
