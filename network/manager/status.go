@@ -26,6 +26,7 @@ type Status struct {
 type LinkStatus struct {
 	Index      int            `json:"index"`
 	Name       string         `json:"name"`
+	Owner      string         `json:"owner,omitempty"`     // "networkd-lite" or "systemd-networkd", which looks after it; empty: nobody
 	File       string         `json:"file,omitempty"`      // the .network file; empty: the link is left alone
 	Addresses  []netip.Prefix `json:"addresses,omitempty"` // set by networkd-lite
 	DHCPServer bool           `json:"dhcpServer"`
@@ -57,7 +58,9 @@ func (m *Manager) Status() Status {
 			s.Subnet = l.subnet.String()
 		}
 		if l.file != nil {
-			s.File = l.file.Path
+			s.Owner, s.File = "networkd-lite", l.file.Path
+		} else if m.Owner.Manages(l.Index) {
+			s.Owner = "systemd-networkd"
 		}
 		status.Links = append(status.Links, s)
 	}

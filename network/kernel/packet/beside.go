@@ -95,24 +95,31 @@ func (b *beside) receive(buffer []byte) (int, error) {
 }
 
 // request returns the payload of an IP packet with a UDP datagram to the server: one that is only forwarded to another is not for it.
-// The filter has looked at ports and cookie; checksums are not there yet on a virtual link.
+// The filter has looked at ports and cookie.
 func (b *beside) request(packet []byte) ([]byte, bool) {
-	if len(packet) < ipHeader || packet[0]>>4 != 4 {
+	to, payload, ok := parseDatagram(packet)
+	if !ok || to.Addr() != b.address && to.Addr() != limitedBroadcast() {
 		return nil, false
+	}
+	return payload, true
+}
+
+// parseDatagram returns where the UDP datagram in an IP packet goes, and what is in it. Checksums are not there yet on a virtual link.
+func parseDatagram(packet []byte) (to netip.AddrPort, payload []byte, ok bool) {
+	if len(packet) < ipHeader || packet[0]>>4 != 4 || packet[9] != unix.IPPROTO_UDP {
+		return to, nil, false
 	}
 	header, total := int(packet[0]&15)*4, int(binary.BigEndian.Uint16(packet[2:]))
 	if header < ipHeader || total < header+udpHeader || total > len(packet) {
-		return nil, false
-	}
-	if to := netip.AddrFrom4([4]byte(packet[16:20])); to != b.address && to != limitedBroadcast() {
-		return nil, false
+		return to, nil, false
 	}
 	udp := packet[header:total]
 	length := int(binary.BigEndian.Uint16(udp[4:]))
 	if length < udpHeader || length > len(udp) {
-		return nil, false
+		return to, nil, false
 	}
-	return udp[udpHeader:length], true
+	to = netip.AddrPortFrom(netip.AddrFrom4([4]byte(packet[16:20])), binary.BigEndian.Uint16(udp[2:]))
+	return to, udp[udpHeader:length], true
 }
 
 // send sends an IP packet to a unicast address.

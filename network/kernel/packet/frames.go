@@ -3,6 +3,7 @@ package packet
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -62,8 +63,12 @@ const (
 
 // datagram puts IP (RFC 791) and UDP (RFC 768) headers before a reply.
 func (c *Conn) datagram(reply []byte, to dhcp.Destination) []byte {
-	source, target := c.address.As4(), to.Address.Addr().As4()
-	length := ipHeader + udpHeader + len(reply)
+	return datagram(netip.AddrPortFrom(c.address, serverPort), to.Address, reply)
+}
+
+func datagram(from, to netip.AddrPort, payload []byte) []byte {
+	source, target := from.Addr().As4(), to.Addr().As4()
+	length := ipHeader + udpHeader + len(payload)
 	b := make([]byte, ipHeader, length)
 	b[0] = 4<<4 | ipHeader/4
 	b[1] = precedence
@@ -75,13 +80,13 @@ func (c *Conn) datagram(reply []byte, to dhcp.Destination) []byte {
 	copy(b[16:], target[:])
 	binary.BigEndian.PutUint16(b[10:], ^sum(0, b))
 
-	b = binary.BigEndian.AppendUint16(b, serverPort)
-	b = binary.BigEndian.AppendUint16(b, to.Address.Port())
-	b = binary.BigEndian.AppendUint16(b, uint16(udpHeader+len(reply)))
+	b = binary.BigEndian.AppendUint16(b, from.Port())
+	b = binary.BigEndian.AppendUint16(b, to.Port())
+	b = binary.BigEndian.AppendUint16(b, uint16(udpHeader+len(payload)))
 	b = binary.BigEndian.AppendUint16(b, 0)
-	b = append(b, reply...)
+	b = append(b, payload...)
 
-	pseudo := sum(sum(unix.IPPROTO_UDP+uint16(udpHeader+len(reply)), source[:]), target[:])
+	pseudo := sum(sum(unix.IPPROTO_UDP+uint16(udpHeader+len(payload)), source[:]), target[:])
 	checksum := ^sum(pseudo, b[ipHeader:])
 	if checksum == 0 {
 		checksum = 0xffff // 0 means that there is none

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"net/netip"
+	"slices"
+
+	"nspawnkit/network"
+	"nspawnkit/network/doctor"
+	"nspawnkit/network/kernel/probe"
+)
+
+// result says what came of an attempt. One that could not be made, since there is no route say, is one without an answer.
+func result(err error) doctor.Result {
+	switch {
+	case err == nil:
+		return doctor.Answer
+	case probe.Refused(err):
+		return doctor.Refused
+	}
+	return doctor.Silence
+}
+
+// fromInside makes an attempt within the container's namespace.
+func (e *examination) fromInside(attempt func() error) doctor.Result {
+	return result(e.inside.Do(attempt))
+}
+
+// pingHost pings the host's side of the link.
+func (e *examination) pingHost() error {
+	for _, a := range e.facts.Server.Addresses {
+		if !a.Addr().Is4() || a.Addr().IsLinkLocalUnicast() {
+			continue
+		}
+		g := &e.facts.Gateway
+		g.Tried, g.Address = true, a.Addr()
+		g.Answers = e.fromInside(func() error { return probe.Ping(g.Address) }) == doctor.Answer
+		var err error
+		g.Neighbour, err = e.inside.Neighbour(g.Address)
+		return err
+	}
+	return nil
+}
+
+// probeOutside tries what is beyond the host: its router, and the DNS servers that containers are told of.
+func (e *examination) probeOutside() error {
+	router, err := probe.Router()
+	if err != nil {
+		return err
+	}
+	for _, target := range append([]netip.Addr{router}, e.facts.DHCP.DNS...) {
+		if !target.IsValid() || e.ours(target) {
+			continue
+		}
+		path := e.try(target.String(), func() error { return probe.Ping(target) })
+		e.facts.Outside = append(e.facts.Outside, path)
+		if path.Inside == doctor.Answer {
+			break
+		}
+	}
+	for _, server := range e.facts.DHCP.DNS {
+		path := e.try(server.String(), func() error { return probe.Ask(server) })
+		e.facts.DNS = append(e.facts.DNS, path)
+		if path.Inside == doctor.Answer {
+			break
+		}
+	}
+	return nil
+}
+
+// try makes an attempt from inside, and where it fails from the host, too.
+func (e *examination) try(target string, attempt func() error) doctor.Path {
+	path := doctor.Path{Target: target, Inside: e.fromInside(attempt)}
+	if path.Inside != doctor.Answer {
+		path.Host = result(attempt())
+	}
+	return path
+}
+
+// ours reports whether an address is the host's own.
+func (e *examination) ours(address netip.Addr) bool {
+	return slices.ContainsFunc(e.links, func(l network.Link) bool {
+		return slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == address })
+	})
+}
+
+// maxPorts bounds the published ports that are tried: thousands may be.
+const maxPorts = 16
+
+// probePorts connects to what the container publishes.
+func (e *examination) probePorts() error {
+	if e.machine == nil {
+		return nil
+	}
+	inside := e.facts.Inside.Addresses[0].Addr()
+	for _, port := range e.machine.Ports {
+		if port.Protocol != "tcp" || len(e.facts.Ports) == maxPorts {
+			continue
+		}
+		e.facts.Ports = append(e.facts.Ports, doctor.Port{
+			Host: port.Host, Container: port.Container,
+			Inside: result(probe.Connect(netip.AddrPortFrom(inside, port.Container))),
+		})
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"nspawnkit/network/doctor"
+	"nspawnkit/settings"
+)
+
+// examine tries the way of packets of a container, and prints what it found; it fails where a hop does.
+func examine(p paths, args []string, stdout io.Writer) error {
+	name, asJSON := "", false
+	for _, arg := range args {
+		switch {
+		case arg == "--json":
+			asJSON = true
+		case name != "" || strings.HasPrefix(arg, "-"):
+			return fmt.Errorf("unknown argument %q", arg)
+		case !settings.ValidMachineName(arg):
+			return fmt.Errorf("%q is not the name of a container", arg)
+		default:
+			name = arg
+		}
+	}
+	examination := examination{paths: p, facts: &doctor.Facts{Container: name, Sysctls: map[string]string{}}}
+	if err := examination.gather(); err != nil {
+		return err
+	}
+	report := doctor.Examine(examination.facts)
+	if asJSON {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "\t")
+		if err := encoder.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprint(stdout, report)
+	}
+	if report.Failed != "" {
+		return errors.New("the first hop that fails: " + report.Failed)
+	}
+	return nil
+}

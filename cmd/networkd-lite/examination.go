@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nspawnkit/network"
+	"nspawnkit/network/doctor"
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/probe"
+)
+
+// examination gathers the facts about a container's network.
+type examination struct {
+	paths
+	facts   *doctor.Facts
+	status  status
+	links   []network.Link
+	machine *network.Machine
+	inside  *probe.Namespace // nil: not found
+}
+
+// probeLink is the link of the namespace that stands for a container where none is named. "+" is in no name of a container.
+const probeLink = network.VethPrefix + "doctor+"
+
+// How long things may take that are done within milliseconds.
+const (
+	probeTime    = 5 * time.Second
+	discoverTime = 5 * time.Second
+)
+
+// gather finds out what there is, step by step: what needs something that is not there stays unknown.
+func (e *examination) gather() error {
+	var err error
+	if e.facts.Running, err = kernel.Locked(e.lock()); err != nil {
+		return err
+	}
+	if err := e.look(); err != nil {
+		return err
+	}
+	if e.facts.Container == "" && e.facts.Running {
+		if err := e.makeProbe(); err != nil {
+			return err
+		}
+		defer e.inside.Close()
+	}
+	e.findLink()
+	if !e.facts.Link.Exists {
+		return nil
+	}
+	if err := e.readHost(); err != nil {
+		return err
+	}
+	if e.inside == nil {
+		e.inside, err = probe.Find(e.facts.Link.Name)
+		if errors.Is(err, probe.ErrNoNamespace) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer e.inside.Close()
+	}
+	return e.probeFromInside()
+}
+
+// look reads what is there: the status of the daemon, links, machines.
+func (e *examination) look() (err error) {
+	if e.facts.Running {
+		if e.status, err = loadStatus(e.paths); err != nil {
+			return err
+		}
+	}
+	links, err := kernel.OpenLinks()
+	if err != nil {
+		return err
+	}
+	defer links.Close()
+	if e.links, err = links.List(); err != nil {
+		return err
+	}
+	machines, _ := (&network.MachineFiles{Root: os.DirFS(e.root)}).Read() // the daemon reports what is wrong with them
+	for i := range machines {
+		if machines[i].Name == e.facts.Container {
+			e.machine = &machines[i]
+		}
+	}
+	return nil
+}
+
+// makeProbe makes a link to a namespace without a container, and waits until the daemon looks after it.
+func (e *examination) makeProbe() (err error) {
+	if e.inside, err = probe.New(probeLink); err != nil {
+		return err
+	}
+	for end := time.Now().Add(probeTime); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err := e.look(); err != nil {
+			return errors.Join(err, e.inside.Close())
+		}
+		if s := e.statusOf(probeLink); s != nil && (s.DHCPServer || s.Failed) {
+			break
+		}
+	}
+	return nil
+}
+
+// findLink finds the host side of the container's link, and the link that has the addresses.
+func (e *examination) findLink() {
+	name := e.facts.Container
+	wanted := []string{network.VethPrefix + name, network.BridgePrefix + name}
+	if name == "" {
+		wanted = []string{probeLink}
+	} else if e.machine != nil && len(e.machine.Links) > 0 {
+		wanted = []string{e.machine.Links[0].Host}
+	}
+	for _, l := range e.links {
+		if slices.Contains(wanted, l.Name) || slices.ContainsFunc(l.AltNames, func(a string) bool { return slices.Contains(wanted, a) }) {
+			e.facts.Link = e.describe(l.Name)
+			e.facts.Server = e.facts.Link
+			if strings.HasPrefix(l.Name, network.BridgePrefix) {
+				e.facts.Server = e.describe(probe.Master(l.Name))
+			}
+			return
+		}
+	}
+}
+
+// describe returns what is known of a link.
+func (e *examination) describe(name string) doctor.Link {
+	link := doctor.Link{Name: name, Status: e.statusOf(name)}
+	for _, l := range e.links {
+		if l.Name == name {
+			link.Exists, link.Up, link.Carrier, link.Addresses = true, l.Up, l.Carrier, l.Addresses
+		}
+	}
+	return link
+}
+
+// statusOf returns what the daemon says of a link; nil if nothing.
+func (e *examination) statusOf(name string) *doctor.Status {
+	for _, l := range e.status.Links {
+		if l.Name == name {
+			return &doctor.Status{
+				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer,
+				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Problems: l.Problems,
+			}
+		}
+	}
+	return nil
+}
+
+// readHost reads the settings of the kernel and its packet filters.
+func (e *examination) readHost() error {
+	server := e.facts.Server.Name
+	for _, path := range doctor.Sysctls(server) {
+		if value, err := kernel.GetSysctl(path); err == nil {
+			e.facts.Sysctls[path] = strings.TrimSpace(value)
+		}
+	}
+	firewall, err := kernel.NewFirewall()
+	if err != nil {
+		return err
+	}
+	table := &e.facts.Table
+	if table.Exists, table.Masquerades, err = firewall.Masquerades(server); err != nil {
+		return err
+	}
+	table.Known = true
+	droppers, err := firewall.Droppers()
+	for _, d := range droppers {
+		e.facts.Foreign = append(e.facts.Foreign, foreign(d, server))
+	}
+	return err
+}
+
+// identifier is what the names of nft(8) consist of, and the spaces between them.
+const identifier = " -_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// foreign puts a chain of somebody else into words, and into the command that would let packets of the link through.
+func foreign(d kernel.Dropper, link string) doctor.Foreign {
+	place := fmt.Sprintf("%s %s %s", d.Family, d.Table, d.Chain)
+	f := doctor.Foreign{Chain: "nft chain " + strings.Trim(strconv.Quote(place), `"`), Rule: "a rule that may drop", Input: d.Input}
+	if d.Policy {
+		f.Rule = "policy drop"
+	}
+	if strings.Trim(place, identifier) != "" {
+		f.Allow = "nft list ruleset" // nft(8) does not read every name that the kernel takes
+		return f
+	}
+	if d.Input {
+		f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q udp dport { 53, 67 } accept'", place, link)
+		return f
+	}
+	f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q accept; insert rule %s oifname %q ct state established,related accept'", place, link, place, link)
+	return f
+}
+
+// probeFromInside looks at the container's side, and sends packets from there.
+func (e *examination) probeFromInside() error {
+	in, err := e.inside.Inside()
+	if err != nil {
+		return err
+	}
+	e.facts.Inside = doctor.Inside{Found: true, Interface: in.Interface, Up: in.Up, Addresses: in.Addresses, Router: in.Router}
+	if !in.Up || !e.facts.Link.Up {
+		return nil
+	}
+	if err := e.discover(); err != nil {
+		return err
+	}
+	if len(e.facts.Inside.Addresses) == 0 {
+		return nil
+	}
+	e.facts.ReverseLink = probe.LinkTo(e.facts.Inside.Addresses[0].Addr())
+	if err := e.pingHost(); err != nil {
+		return err
+	}
+	if err := e.probeOutside(); err != nil {
+		return err
+	}
+	return e.probePorts()
+}
+
+// discover asks for a DHCP server. The probe takes what it is offered.
+func (e *examination) discover() error {
+	ctx, cancel := context.WithTimeout(context.Background(), discoverTime)
+	defer cancel()
+	e.facts.DHCP.Tried = true
+	offer, err := e.inside.Discover(ctx)
+	if err != nil || offer == nil {
+		return err
+	}
+	dhcp := &e.facts.DHCP
+	dhcp.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
+	dhcp.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
+	for _, server := range offer.DNS() {
+		if address, ok := netip.AddrFromSlice(server.To4()); ok {
+			dhcp.DNS = append(dhcp.DNS, address)
+		}
+	}
+	if e.facts.Container != "" {
+		return nil
+	}
+	bits, _ := offer.SubnetMask().Size()
+	inside := &e.facts.Inside
+	inside.Addresses = []netip.Prefix{netip.PrefixFrom(dhcp.Offered, bits)}
+	if routers := offer.Router(); len(routers) > 0 {
+		inside.Router, _ = netip.AddrFromSlice(routers[0].To4())
+	}
+	return e.inside.Configure(inside.Addresses[0], inside.Router)
+}

@@ -1,0 +1,82 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+)
+
+// State is what is to be thought of a hop.
+type State string
+
+// The states of a hop.
+const (
+	OK      State = "ok"
+	Fail    State = "FAIL"
+	Unknown State = "-" // could not be tried, or does not apply
+)
+
+// Hop is one step on the way.
+type Hop struct {
+	Name  string `json:"name"`
+	State State  `json:"state"`
+	Text  string `json:"text"`
+	Fix   string `json:"fix,omitempty"` // what to do, where it fails: a command
+}
+
+// Report is what was found, in the order in which one hop needs those before it.
+type Report struct {
+	Hops   []Hop  `json:"hops"`
+	Failed string `json:"failed,omitempty"` // the first hop that fails
+}
+
+// Examine decides about all hops.
+func Examine(f *Facts) Report {
+	var r Report
+	for _, step := range []struct {
+		name  string
+		check func(*Facts) Hop
+	}{
+		{"daemon", daemon}, {"link", link}, {"owner", owner}, {"carrier", carrier}, {"address", address}, {"dhcp", dhcp},
+		{"container", container}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
+		{"firewall", firewall}, {"outside", outside}, {"dns", dns}, {"ports", ports},
+	} {
+		hop := step.check(f)
+		hop.Name = step.name
+		if hop.State == Fail && r.Failed == "" {
+			r.Failed = step.name
+		}
+		r.Hops = append(r.Hops, hop)
+	}
+	return r
+}
+
+// String is one line for each hop, and one for what to do where it fails.
+func (r Report) String() string {
+	var b strings.Builder
+	for _, h := range r.Hops {
+		fmt.Fprintf(&b, "%-5s %-11s %s\n", h.State, h.Name, h.Text)
+		if h.Fix != "" {
+			fmt.Fprintf(&b, "      %11s %s\n", "try:", h.Fix)
+		}
+	}
+	return b.String()
+}
+
+func ok(format string, a ...any) Hop { return Hop{State: OK, Text: fmt.Sprintf(format, a...)} }
+func unknown(format string, a ...any) Hop {
+	return Hop{State: Unknown, Text: fmt.Sprintf(format, a...)}
+}
+
+func fail(fix, format string, a ...any) Hop {
+	return Hop{State: Fail, Text: fmt.Sprintf(format, a...), Fix: fix}
+}
+
+const readLog = "journalctl -u networkd-lite"
+
+// startClient is how a container gets a network client.
+func (f *Facts) startClient() string {
+	if f.Container == "" {
+		return readLog
+	}
+	return "systemctl --machine=" + f.Container + " enable --now systemd-networkd"
+}

@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// Masquerades reports whether the nft table of ours exists, and has IPv4 packets from the link masqueraded.
+func (f *Firewall) Masquerades(link string) (exists, masquerades bool, err error) {
+	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+	set, err := f.conn.GetSetByName(table, masquerade4)
+	if errors.Is(err, unix.ENOENT) {
+		return false, false, nil
+	}
+	var found []nftables.SetElement
+	if err == nil {
+		found, err = f.conn.GetSetElements(set)
+	}
+	if err != nil {
+		return false, false, fmt.Errorf("list nft set %s: %w", masquerade4, err)
+	}
+	wanted := elements([]string{link})[0].Key
+	return true, slices.ContainsFunc(found, func(e nftables.SetElement) bool { return slices.Equal(e.Key, wanted) }), nil
+}
+
+// Dropper is a base chain of somebody else that may drop packets.
+type Dropper struct {
+	Family, Table, Chain string
+	Input                bool // of what comes in to the host; otherwise, of what is forwarded
+	Policy               bool // it drops what no rule accepts; otherwise it has a rule that drops
+}
+
+// Droppers returns the nft base chains of others that may drop IPv4 packets that come in or are forwarded.
+func (f *Firewall) Droppers() ([]Dropper, error) {
+	chains, err := f.conn.ListChains()
+	if err != nil {
+		return nil, fmt.Errorf("list nft chains: %w", err)
+	}
+	var list []Dropper
+	for _, c := range chains {
+		family, ipv4 := map[nftables.TableFamily]string{nftables.TableFamilyIPv4: "ip", nftables.TableFamilyINet: "inet"}[c.Table.Family]
+		if c.Hooknum == nil || !ipv4 || c.Table.Name == TableName || *c.Hooknum != *nftables.ChainHookInput && *c.Hooknum != *nftables.ChainHookForward {
+			continue
+		}
+		d := Dropper{Family: family, Table: c.Table.Name, Chain: c.Name, Input: *c.Hooknum == *nftables.ChainHookInput}
+		d.Policy = c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop
+		rules, err := f.conn.GetRules(c.Table, c)
+		if err != nil {
+			return nil, fmt.Errorf("list nft rules of %s: %w", c.Name, err)
+		}
+		if d.Policy || slices.ContainsFunc(rules, drops) {
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
+// drops reports whether a rule drops or rejects, or leads to a chain that may.
+func drops(r *nftables.Rule) bool {
+	return slices.ContainsFunc(r.Exprs, func(e expr.Any) bool {
+		if _, rejects := e.(*expr.Reject); rejects {
+			return true
+		}
+		verdict, ok := e.(*expr.Verdict)
+		return ok && (verdict.Kind == expr.VerdictDrop || verdict.Kind == expr.VerdictJump || verdict.Kind == expr.VerdictGoto)
+	})
+}
