@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -54,8 +55,8 @@ func (z *Zone) Answer(q *Query) (a Answer, ok bool) {
 	if !ok {
 		return Answer{}, false
 	}
-	if address, bits, isReverse := parseReverse(name); isReverse {
-		return z.pointer(q.Type, address, bits)
+	if address, bits, below, isReverse := parseReverse(name); isReverse {
+		return z.pointer(q.Type, address, bits, below)
 	}
 	addresses, exists, ours := z.addresses(name)
 	switch {
@@ -93,29 +94,26 @@ func (z *Zone) addresses(name string) (addresses []netip.Addr, exists, ours bool
 	return addresses, exists, exists
 }
 
-// pointer answers for the name of an address, or of a part of it with that many bits.
-func (z *Zone) pointer(kind dnsmessage.Type, address netip.Addr, bits int) (a Answer, ok bool) {
-	if address.IsLoopback() && bits == address.BitLen() {
+// pointer answers for the name of an address, of a part of it with that many bits, or for a name below such a one.
+func (z *Zone) pointer(kind dnsmessage.Type, address netip.Addr, bits int, below bool) (a Answer, ok bool) {
+	whole := bits == address.BitLen() && !below
+	if whole && address.IsLoopback() {
 		return pointTo(kind, localhostName), true
 	}
-	for _, self := range z.Self {
-		if self == address && bits == address.BitLen() {
-			return pointTo(kind, gatewayName), true
-		}
+	if whole && slices.Contains(z.Self, address) {
+		return pointTo(kind, gatewayName), true
 	}
-	for _, subnet := range z.Subnets {
-		if !subnet.Contains(address) || bits >= 0 && bits < subnet.Bits() {
-			continue
-		}
-		if bits >= 0 && bits < address.BitLen() {
-			return Answer{}, true // a name above those of addresses
-		}
-		if name, exists := z.Hosts.Name(address); exists && bits >= 0 {
-			return pointTo(kind, name+"."+z.Suffix), true
-		}
+	if !slices.ContainsFunc(z.Subnets, func(s netip.Prefix) bool { return s.Bits() <= bits && s.Contains(address) }) {
+		return Answer{}, false
+	}
+	name, exists := z.Hosts.Name(address)
+	switch {
+	case whole && exists:
+		return pointTo(kind, name+"."+z.Suffix), true
+	case whole || below:
 		return Answer{RCode: dnsmessage.RCodeNameError}, true
 	}
-	return Answer{}, false
+	return Answer{}, true // a name above those of addresses
 }
 
 func pointTo(kind dnsmessage.Type, name string) Answer {

@@ -67,6 +67,7 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
+	DNS      DNS                                        // nil: containers get no names
 	State    Store                                      // subnets.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -75,17 +76,20 @@ type Manager struct {
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
 
-	files    network.Files
-	warned   map[settings.Problem]bool // problems of files that were reported
-	subnets  network.Subnets
-	machines network.Machines   // as of the latest look
-	host     *network.Host      // the same; nil: not read yet
-	broken   map[string]bool    // problems of machines that were reported
-	links    map[int]*link      // by index
-	previous map[int]LinkStatus // what an earlier process did, by index
-	table    *network.Firewall  // what the nft table holds; nil: unknown
-	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	files     network.Files
+	warned    map[settings.Problem]bool // problems of files that were reported
+	subnets   network.Subnets
+	machines  network.Machines   // as of the latest look
+	host      *network.Host      // the same; nil: not read yet
+	broken    map[string]bool    // problems of machines that were reported
+	links     map[int]*link      // by index
+	previous  map[int]LinkStatus // what an earlier process did, by index
+	table     *network.Firewall  // what the nft table holds; nil: unknown
+	saved     []byte             // the last status.json
+	ended     chan struct{}      // a DHCP or DNS server has ended
+	said      map[string]bool    // warnings that are said once
+	nameRetry bool               // a DNS server could not be opened in the latest look
+	nameWait  time.Duration      // until the next attempt
 }
 
 // link is what is known of a link that exists.
@@ -96,6 +100,8 @@ type link struct {
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
 	note  string        // reported last
 	err   error         // why the last attempt failed
@@ -117,6 +123,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -168,7 +175,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.forget(list)
 	m.readMachines()
-	m.host = nil
+	m.host, m.nameRetry = nil, false
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -193,6 +200,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.saveStatus()
 	return next
 }
@@ -221,6 +230,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -265,13 +275,19 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
@@ -291,6 +307,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := m.serve(ctx, l); err != nil {
 		return err
 	}

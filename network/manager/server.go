@@ -32,6 +32,7 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 	}
 	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
 	m.warn(problems...)
+	l.offerNames(&config, &c.Server)
 	if l.server != nil && l.server.persist == c.Server.PersistLeases && reflect.DeepEqual(l.server.config, config) {
 		return nil
 	}
@@ -78,9 +79,10 @@ func (l *link) stopServer() {
 	}
 }
 
-// stopServers ends all DHCP servers.
+// stopServers ends all DHCP and DNS servers.
 func (m *Manager) stopServers() {
 	for _, l := range m.links {
 		l.stopServer()
+		l.stopNames()
 	}
 }

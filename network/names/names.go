@@ -25,6 +25,14 @@ type Link struct {
 	Suffix string // domain of the names, in lower case
 }
 
+// Suffix returns the domain of the names on the links of a .network file.
+func Suffix(file *network.File) string {
+	if domain := file.Config.Server.LocalLeaseDomain; domain != "" {
+		return domain
+	}
+	return dns.DefaultSuffix
+}
+
 // Directory is what is known at one moment: which containers there are. What addresses they have it asks leases each time.
 type Directory struct {
 	links  []Link
@@ -33,6 +41,7 @@ type Directory struct {
 
 	byName map[string][]place
 	byLink map[string][]place
+	zones  map[string]*dns.Zone // by link
 
 	// Conflicts says which containers cannot be found by their name, and why.
 	Conflicts []string
@@ -48,7 +57,7 @@ type place struct {
 // New makes a directory of the containers on links. leases lists what a DHCP server has given out on a link; it may be called from several
 // goroutines.
 func New(machines network.Machines, links []Link, leases func(link string) iter.Seq[dhcp.Lease], now func() time.Time) *Directory {
-	d := &Directory{links: links, leases: leases, now: now, byName: map[string][]place{}, byLink: map[string][]place{}}
+	d := &Directory{links: links, leases: leases, now: now, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}}
 	owner := map[string]string{}
 	for i := range machines {
 		d.addMachine(&machines[i], owner)
@@ -57,6 +66,10 @@ func New(machines network.Machines, links []Link, leases func(link string) iter.
 		if l := &links[i]; len(d.byLink[l.Name]) == 0 && strings.HasPrefix(l.Name, network.VethPrefix) {
 			d.addForeign(l, owner)
 		}
+	}
+	subnets := d.subnets()
+	for i := range links {
+		d.zones[links[i].Name] = d.zone(&links[i], subnets)
 	}
 	return d
 }

@@ -9,33 +9,23 @@ import (
 	"nspawnkit/network"
 )
 
-// Zone returns what the clients of a link may know; nil if the link is not of the directory.
+// Zone returns what the clients of a link may know; of a link that is not of the directory, nobody may ask.
 //
 // Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other.
 func (d *Directory) Zone(link string) *dns.Zone {
-	for i := range d.links {
-		if l := &d.links[i]; l.Name == link {
-			z := &dns.Zone{Suffix: l.Suffix, Subnets: d.subnets(), Hosts: view{d, l}}
-			for _, a := range l.Addresses {
-				z.Self = append(z.Self, a.Addr())
-				z.Clients = append(z.Clients, a.Masked())
-			}
-			return z
-		}
+	if z := d.zones[link]; z != nil {
+		return z
 	}
-	return nil
+	return &dns.Zone{Hosts: view{d, nil}}
 }
 
-// HostZone returns what the host itself may know under the names of a link, at the link's own addresses: everything.
-func (d *Directory) HostZone(link string) *dns.Zone {
-	z := d.Zone(link)
-	if z == nil {
-		return nil
-	}
-	z.Hosts = view{d, nil}
-	z.Clients = nil
-	for _, self := range z.Self {
-		z.Clients = append(z.Clients, netip.PrefixFrom(self, self.BitLen()))
+func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {
+	z := &dns.Zone{Suffix: l.Suffix, Subnets: subnets, Hosts: view{d, l}}
+	for _, a := range l.Addresses {
+		z.Clients = append(z.Clients, a.Masked())
+		if !a.Addr().IsLinkLocalUnicast() { // would be of no use without the link's name
+			z.Self = append(z.Self, a.Addr())
+		}
 	}
 	return z
 }
@@ -93,4 +83,14 @@ func (v view) Name(address netip.Addr) (name string, exists bool) {
 		}
 	}
 	return "", false
+}
+
+// Serves reports whether an address is one of the host on the links.
+func (d *Directory) Serves(address netip.Addr) bool {
+	for _, z := range d.zones {
+		if slices.Contains(z.Self, address) {
+			return true
+		}
+	}
+	return false
 }
