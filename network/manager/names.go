@@ -21,6 +21,13 @@ type DNS interface {
 	Update(machines network.Machines, links []names.Link) (conflicts []string)
 }
 
+// nameState is what a manager knows of its DNS servers.
+type nameState struct {
+	said  map[string]bool // warnings that are said once
+	retry bool            // a server could not be opened in the latest look
+	wait  time.Duration   // until the next attempt
+}
+
 // nameServer is the DNS server at one address of a link.
 type nameServer struct {
 	stop context.CancelFunc
@@ -87,7 +94,7 @@ const portTaken = "port 53 is taken by another DNS server, which listens on all 
 // nameFailed takes note of a DNS server that could not be opened. Each reason is reported once until the next reload; another attempt
 // follows.
 func (m *Manager) nameFailed(err error) {
-	m.nameRetry = true
+	m.naming.retry = true
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
 		return // an IPv6 address that the kernel still looks for on the link (RFC 4862, section 5.4), or one that has just gone
 	}
@@ -101,18 +108,18 @@ func (m *Manager) nameFailed(err error) {
 // retryNames returns how long to wait before what could not be opened is tried again: soon at first, as the kernel is done with a new
 // address in a second or two.
 func (m *Manager) retryNames() time.Duration {
-	if !m.nameRetry {
-		m.nameWait = 0
+	if !m.naming.retry {
+		m.naming.wait = 0
 		return idle
 	}
-	m.nameWait = min(max(2*m.nameWait, firstWait), longestWait)
-	return m.nameWait
+	m.naming.wait = min(max(2*m.naming.wait, firstWait), longestWait)
+	return m.naming.wait
 }
 
 // warnOnce reports something that is not about a line of a file, once until the next reload.
 func (m *Manager) warnOnce(text string) {
-	if !m.said[text] {
-		m.said[text] = true
+	if !m.naming.said[text] {
+		m.naming.said[text] = true
 		m.Report(Warning, text)
 	}
 }
