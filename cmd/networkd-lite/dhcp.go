@@ -39,6 +39,10 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (m
 		closeJournal()
 		return nil, err
 	}
+	if conn.Beside() {
+		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
+			"where the host's firewall does not see the requests")
+	}
 	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()
 		return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
