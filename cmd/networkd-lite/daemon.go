@@ -58,9 +58,11 @@ func serve(p paths, log *logger) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
 	leases := &leaseTable{}
+	names := newDNSServers(root, leases, log.report)
+	defer names.host.follow(ctx, connectBus)()
 	m := &manager.Manager{
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP: dhcpServers{p, leases, log.report}, DNS: newDNSServers(root, leases, log.report),
+		DHCP: dhcpServers{p, leases, log.report}, DNS: names,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
@@ -75,6 +77,10 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+func connectBus(ctx context.Context) (*dbus.Conn, error) {
+	return dbus.ConnectSystemBus(dbus.WithContext(ctx))
 }
 
 // busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
@@ -92,9 +98,7 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 			cancel(err)
 		}
 	}()
-	go owner.Watch(ctx, func(ctx context.Context) (*dbus.Conn, error) {
-		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
-	}, ready, changed)
+	go owner.Watch(ctx, connectBus, ready, changed)
 	deadline := time.After(busTimeout)
 	for range cap(watching) {
 		select {
