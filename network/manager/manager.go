@@ -79,6 +79,7 @@ type Manager struct {
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
 	machines network.Machines   // as of the latest look
+	host     *network.Host      // the same; nil: not read yet
 	broken   map[string]bool    // problems of machines that were reported
 	links    map[int]*link      // by index
 	previous map[int]LinkStatus // what an earlier process did, by index
@@ -167,6 +168,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.forget(list)
 	m.readMachines()
+	m.host = nil
 	next = idle
 	for _, found := range list {
 		if !found.Served() {

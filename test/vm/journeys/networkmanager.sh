@@ -3,6 +3,7 @@
 # has more packages than those of other journeys.
 
 if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-nspawn is not asked"; exit 0; fi
+traces >"$FILES/traces-before"
 state() { nmcli --terse --fields GENERAL.STATE device show "$1" | cut -d: -f2; }
 unmanaged() { contains "$(state "$1")" unmanaged; }
 
