@@ -50,9 +50,15 @@ func (k *Links) List() ([]network.Link, error) {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	byIndex := map[int][]netip.Prefix{}
+	linkLocal := map[int]netip.Addr{}
 	for _, m := range addresses {
-		if prefix, ok := addressOf(m); ok {
-			byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
+		prefix, ok := addressOf(m)
+		if !ok {
+			continue
+		}
+		byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
+		if usableLinkLocal(m, prefix.Addr()) {
+			linkLocal[int(m.Index)] = prefix.Addr()
 		}
 	}
 	links, err := k.handle.LinkList()
@@ -65,6 +71,7 @@ func (k *Links) List() ([]network.Link, error) {
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
 			Up: a.RawFlags&unix.IFF_UP != 0, Addresses: byIndex[a.Index],
+			HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
 		})
 	}
 	return list, nil
@@ -84,7 +91,8 @@ func addressOf(m rtnetlink.AddressMessage) (netip.Prefix, bool) {
 	return netip.PrefixFrom(addr.Unmap(), int(m.PrefixLength)), ok
 }
 
-// Routes returns the destinations of all IPv4 routes, of every table, but for those out of the link with index except.
+// Routes returns the destinations of all routes, of every table, but for those out of the link with index except, and those to the host's
+// own IPv6 addresses.
 func (k *Links) Routes(except int) ([]netip.Prefix, error) {
 	routes, err := k.conn.Route.List()
 	if err != nil {
@@ -93,7 +101,8 @@ func (k *Links) Routes(except int) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for _, m := range routes {
 		addr, ok := netip.AddrFromSlice(m.Attributes.Dst)
-		if m.Family == unix.AF_INET && ok && int(m.Attributes.OutIface) != except {
+		own := m.Family == unix.AF_INET6 && m.Table == unix.RT_TABLE_LOCAL
+		if ok && !own && int(m.Attributes.OutIface) != except {
 			list = append(list, netip.PrefixFrom(addr.Unmap(), int(m.DstLength)))
 		}
 	}
