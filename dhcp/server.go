@@ -41,6 +41,8 @@ type Server struct {
 	mu     sync.Mutex
 	leases *table
 	now    int64 // latest time seen
+
+	outcomes outcomes
 }
 
 // New returns a server without leases. Its errors name the setting that is wrong.
@@ -99,6 +101,7 @@ func (s *Server) reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, *
 	default:
 		err = fmt.Errorf("message type %d is not a client's", kind)
 	}
+	s.outcomes.note(&e, reply, err)
 	if err != nil {
 		err = fmt.Errorf("%s: request from %v: %w", s.config.Link, e.hardware, err)
 	}

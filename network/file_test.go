@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -208,7 +209,7 @@ func FuzzReadFile(f *testing.F) {
 				}
 			}
 			file.Match.matches(l)
-			for _, a := range Desire(l, &file.Config, pools()[0]).Addresses {
+			for _, a := range Desire(l, &file.Config, pools()[0], netip.MustParsePrefix("fd00::/64")).Addresses {
 				if !a.IsValid() || a.Addr().IsUnspecified() {
 					t.Errorf("address %v", a)
 				}

@@ -6,10 +6,10 @@ import "strings"
 //
 // A host that forwards IPv6 no longer takes router advertisements where accept_ra is 1, so it would lose its own default route
 // (systemd#37029): its uplinks get 2 first (Documentation/networking/ip-sysctl, accept_ra). They are the links with a route from an
-// advertisement (advertised returns their indices), and hardware, which may wait for its first one. Other links keep 1, which then means
+// advertisement among routes6, and hardware, which may wait for its first one. Other links keep 1, which then means
 // no: behind a bridge or a veth there may be somebody who must not become the host's router (CVE-2020-13401). Where forwarding is
 // on already, 1 is what somebody wanted and stays.
-func HostForwarding(on Families, links []Link, advertised func() (map[int]bool, error), get func(path string) (string, error)) ([]Sysctl, error) {
+func HostForwarding(on Families, links []Link, routes6 func() ([]Route, error), get func(path string) (string, error)) ([]Sysctl, error) {
 	var list []Sysctl
 	if on.IPv4 {
 		list = differing([]Sysctl{{"net/ipv4/ip_forward", "1"}}, get)
@@ -21,9 +21,13 @@ func HostForwarding(on Families, links []Link, advertised func() (map[int]bool, 
 	if len(all) == 0 {
 		return list, nil
 	}
-	uplinks, err := advertised()
+	routes, err := routes6()
 	if err != nil {
 		return nil, err
+	}
+	uplinks := map[int]bool{}
+	for _, r := range routes {
+		uplinks[r.Link] = uplinks[r.Link] || r.Advertised
 	}
 	for _, l := range links {
 		path := "net/ipv6/conf/" + l.Name + "/accept_ra"

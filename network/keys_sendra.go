@@ -88,8 +88,12 @@ func (f *File) pref64() *IPv6PREF64Prefix {
 }
 
 func setSendRA(f *File, value string) error {
-	f.Config.SendRA.section = f.section
-	return setBool(&f.Config.SendRA.Enabled, value)
+	s := &f.Config.SendRA
+	err := setBool(&s.Enabled, value)
+	if err == nil && s.Enabled {
+		s.section = f.section
+	}
+	return err
 }
 
 // setRouterLifetime takes a time span. 0 says that the router is none for anything outside.
@@ -212,10 +216,10 @@ func setPrefix(f *File, value string) error {
 	switch {
 	case err != nil:
 		return err
-	case p.Addr().IsUnspecified():
-		return errors.New("the prefix that Address=::/64 chooses is advertised by itself")
 	case p.Bits() < 3:
 		return errors.New("shorter than /3")
+	case p.Addr().IsUnspecified():
+		return errors.New("the prefix that Address=::/64 chooses is advertised by itself")
 	}
 	section.Prefix.Prefix = p
 	return nil
@@ -225,14 +229,14 @@ func setPrefix(f *File, value string) error {
 func setToken(f *File, value string) error {
 	section := f.ipv6Prefix()
 	if value == "" || value == "eui64" {
-		section.token = netip.Addr{}
+		section.Token = netip.Addr{}
 		return nil
 	}
 	addr, err := netip.ParseAddr(strings.TrimPrefix(value, "static:"))
 	if err != nil || !addr.Is6() || addr.Zone() != "" || addr.IsUnspecified() {
 		return errors.New("networkd-lite supports only eui64 and static:ADDRESS")
 	}
-	section.token = addr
+	section.Token = addr
 	return nil
 }
 

@@ -53,6 +53,12 @@ func (s *LocalPrefixes) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Chosen returns what the link was given last.
+func (s *LocalPrefixes) Chosen(link string) (netip.Prefix, bool) {
+	c, ok := s.chosen[link]
+	return c.Subnet, ok
+}
+
 // MarshalJSON writes the global ID and the choices, sorted by the name of the link.
 func (s *LocalPrefixes) MarshalJSON() ([]byte, error) {
 	return json.Marshal(localPrefixesFile{1, s.global, s.chosen})

@@ -42,7 +42,7 @@ type IPv6SendRA struct {
 type IPv6Prefix struct {
 	ra.Prefix
 	Assign bool       // the link has an address of it
-	token  netip.Addr // the low bits of that address; zero: EUI-64
+	Token  netip.Addr // the low bits of that address; zero: EUI-64
 
 	section section
 }
@@ -101,7 +101,7 @@ func (f *File) finishSendRA() {
 		case p.Valid < p.Preferred:
 			f.drop(p.section, "PreferredLifetimeSec= is longer than ValidLifetimeSec=")
 			return false
-		case p.Assign && !p.token.IsValid() && p.Prefix.Prefix.Bits() > 64:
+		case p.Assign && !p.Token.IsValid() && p.Prefix.Prefix.Bits() > 64:
 			f.drop(p.section, "Assign= needs a prefix of at most 64 bits, or Token=static:ADDRESS")
 			return false
 		}
@@ -131,7 +131,7 @@ func (s *IPv6SendRA) assigned(l Link) []netip.Prefix {
 	}
 	var list []netip.Prefix
 	for _, p := range s.Prefixes {
-		token := p.token
+		token := p.Token
 		if !token.IsValid() {
 			token = eui64(l.HardwareAddr)
 		}

@@ -41,6 +41,7 @@ func (h Host) Uplink6(name string) Uplink {
 func (h *Host) readResolver6(root fs.FS) {
 	for _, path := range []string{"run/systemd/resolve/resolv.conf", "etc/resolv.conf"} {
 		data, _ := fs.ReadFile(root, path)
+		var nameservers []string
 		for line := range strings.Lines(string(data)) {
 			fields := strings.Fields(line)
 			if len(fields) < 2 {
@@ -48,12 +49,12 @@ func (h *Host) readResolver6(root fs.FS) {
 			}
 			switch fields[0] {
 			case "nameserver":
-				h.DNS6 = append(h.DNS6, servers6(fields[1:2])...)
+				nameservers = append(nameservers, fields[1])
 			case "search", "domain":
 				h.Search = searchDomains(fields[1:]) // the last one counts
 			}
 		}
-		if len(h.DNS6)+len(h.Search) > 0 {
+		if h.DNS6 = servers6(nameservers); len(h.DNS6)+len(h.Search) > 0 {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -57,15 +58,18 @@ func serve(p paths, log *logger) error {
 	}}
 	m := &manager.Manager{
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  dhcpServers{p, log.report},
+		DHCP: dhcpServers{p, log.report}, Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
+		Requests: renumberRequests(p.requests()).take,
 		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
-	go watchMachines(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
+	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
+	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })
+	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 
@@ -116,9 +120,8 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	return nil
 }
 
-// watchMachines calls changed when a container begins, changes or ends, until ctx ends. The directory is nspawn-exec's; whoever comes
-// first makes it.
-func watchMachines(ctx context.Context, directory string, changed func()) {
+// watchDirectory calls changed when files of a directory have changed, until ctx ends. Whoever comes first makes the directory.
+func watchDirectory(ctx context.Context, directory string, changed func()) {
 	for ctx.Err() == nil {
 		if err := os.MkdirAll(directory, 0o755); err == nil {
 			kernel.WatchDirectory(ctx, directory, changed, changed) // what came before it watched is seen, too
@@ -127,6 +130,13 @@ func watchMachines(ctx context.Context, directory string, changed func()) {
 		case <-ctx.Done():
 		case <-time.After(time.Second): // the directory has gone
 		}
+	}
+}
+
+// watchRoutes calls changed when routes have changed, until ctx ends. Without it only new overlaps of subnets stay unnoticed.
+func watchRoutes(ctx context.Context, log *logger, changed func()) {
+	if err := kernel.WatchRoutes(ctx, changed); err != nil {
+		log.report(manager.Warning, err.Error())
 	}
 }
 

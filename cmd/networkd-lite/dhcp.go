@@ -21,7 +21,7 @@ type dhcpServers struct {
 }
 
 // Open is part of [manager.DHCP].
-func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (func(context.Context) error, error) {
+func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (manager.Server, error) {
 	server, err := dhcp.New(config)
 	if err != nil {
 		return nil, err
@@ -35,11 +35,20 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (f
 		closeJournal()
 		return nil, err
 	}
-	return func(ctx context.Context) error {
+	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()
 		return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
-	}, nil
+	}}, nil
 }
+
+// dhcpServer is the [manager.Server] of one link.
+type dhcpServer struct {
+	*dhcp.Server
+	serve func(ctx context.Context) error
+}
+
+// Serve is part of [manager.Server].
+func (s *dhcpServer) Serve(ctx context.Context) error { return s.serve(ctx) }
 
 // openJournal reads the leases of a link into its server. The journal is nil where none is kept.
 func (d dhcpServers) openJournal(server *dhcp.Server, link, persist string) (*dhcp.Journal, func() error, error) {

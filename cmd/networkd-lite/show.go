@@ -48,17 +48,22 @@ func show(args []string, stdout io.Writer, read func() (table, error)) error {
 type status struct{ manager.Status }
 
 func readStatus(p paths) (table, error) {
+	s, err := loadStatus(p)
+	return s, err
+}
+
+// loadStatus reads what the running daemon does.
+func loadStatus(p paths) (s status, err error) {
 	running, err := kernel.Locked(p.lock())
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if !running {
-		return nil, errors.New("not running; start it with: systemctl start networkd-lite")
+		return s, errors.New("not running; start it with: systemctl start networkd-lite")
 	}
-	var s status
 	data, err := os.ReadFile(filepath.Join(p.runtime, manager.StatusFile))
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	return s, json.Unmarshal(data, &s.Status)
 }
@@ -67,6 +72,11 @@ func (s status) rows() [][]string {
 	rows := [][]string{{"LINK", "STATE", "FILE"}}
 	for _, l := range s.Links {
 		rows = append(rows, []string{l.Name, l.Text, l.File})
+	}
+	for _, l := range s.Links {
+		for _, problem := range l.Problems {
+			rows = append(rows, []string{l.Name + ": " + problem})
+		}
 	}
 	return rows
 }

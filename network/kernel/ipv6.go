@@ -24,22 +24,31 @@ func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
 	return network.HardwareAddr(a)
 }
 
-// AdvertisedRoutes returns the indices of the links with a route that the kernel or another program took from a router advertisement
-// (RTPROT_RA).
-func (k *Links) AdvertisedRoutes() (map[int]bool, error) {
+// Routes6 returns all IPv6 routes, of every table but that of the host's own addresses.
+func (k *Links) Routes6() ([]network.Route, error) {
 	routes, err := k.conn.Route.List()
 	if err != nil {
 		return nil, fmt.Errorf("list routes: %w", err)
 	}
-	links := map[int]bool{}
+	var list []network.Route
 	for _, m := range routes {
-		if m.Family != unix.AF_INET6 || m.Protocol != unix.RTPROT_RA {
+		if m.Family != unix.AF_INET6 || m.Table == unix.RT_TABLE_LOCAL {
 			continue
 		}
-		links[int(m.Attributes.OutIface)] = true
+		addr, ok := netip.AddrFromSlice(m.Attributes.Dst)
+		if !ok {
+			addr = netip.IPv6Unspecified() // the default route has no RTA_DST
+		}
+		route := network.Route{
+			Destination: netip.PrefixFrom(addr, int(m.DstLength)), Link: int(m.Attributes.OutIface), Advertised: m.Protocol == unix.RTPROT_RA,
+		}
+		if len(m.Attributes.Multipath) == 0 {
+			list = append(list, route)
+		}
 		for _, hop := range m.Attributes.Multipath {
-			links[int(hop.Hop.IfIndex)] = true
+			route.Link = int(hop.Hop.IfIndex)
+			list = append(list, route)
 		}
 	}
-	return links, nil
+	return list, nil
 }

@@ -70,7 +70,7 @@ func (k *Links) List() ([]network.Link, error) {
 		a := l.Attrs()
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
-			Up: a.RawFlags&unix.IFF_UP != 0, Addresses: byIndex[a.Index],
+			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
 			HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
 		})
 	}
@@ -89,24 +89,6 @@ func addressOf(m rtnetlink.AddressMessage) (netip.Prefix, bool) {
 	}
 	addr, ok := netip.AddrFromSlice(ip)
 	return netip.PrefixFrom(addr.Unmap(), int(m.PrefixLength)), ok
-}
-
-// Routes returns the destinations of all routes, of every table, but for those out of the link with index except, and those to the host's
-// own IPv6 addresses.
-func (k *Links) Routes(except int) ([]netip.Prefix, error) {
-	routes, err := k.conn.Route.List()
-	if err != nil {
-		return nil, fmt.Errorf("list routes: %w", err)
-	}
-	var list []netip.Prefix
-	for _, m := range routes {
-		addr, ok := netip.AddrFromSlice(m.Attributes.Dst)
-		own := m.Family == unix.AF_INET6 && m.Table == unix.RT_TABLE_LOCAL
-		if ok && !own && int(m.Attributes.OutIface) != except {
-			list = append(list, netip.PrefixFrom(addr.Unmap(), int(m.DstLength)))
-		}
-	}
-	return list, nil
 }
 
 // Apply does what d says to the link, in its order, and stops at the first error. A link that has gone is

@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/ra"
 	"nspawnkit/settings"
 )
 
 // Links is the kernel's side of links. [nspawnkit/network/kernel.Links] is one.
 type Links interface {
 	List() ([]network.Link, error)
-	Routes(except int) ([]netip.Prefix, error)
+	Routes() ([]network.Route, error)
 	Apply(network.Link, network.Difference) error
 }
 
@@ -37,10 +40,17 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers: what Open returns serves the link until ctx ends, and is called once. persist is a value of
-// PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (serve func(ctx context.Context) error, err error)
+	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+}
+
+// Server is the DHCP server of one link.
+type Server interface {
+	// Serve answers until ctx ends, and is called once.
+	Serve(ctx context.Context) error
+	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
+	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
 
 // Store keeps files over restarts. A missing file is nil without an error.
@@ -67,17 +77,23 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
-	State    Store                                      // subnets.json, kept over reboots
+	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
+	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
+	State    Store                                      // subnets.json and prefixes.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
+	Routes6  func() ([]network.Route, error)            // lists the IPv6 routes
+	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
+	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
 
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
+	prefixes network.LocalPrefixes
 	machines network.Machines   // as of the latest look
 	host     *network.Host      // the same; nil: not read yet
 	broken   map[string]bool    // problems of machines that were reported
@@ -86,6 +102,7 @@ type Manager struct {
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
 	ended    chan struct{}      // a DHCP server has ended
+	routes   atomic.Bool        // have changed since they were looked at
 }
 
 // link is what is known of a link that exists.
@@ -93,9 +110,18 @@ type link struct {
 	network.Link
 	file   *network.File  // nil: not ours to configure
 	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
+	prefix netip.Prefix   // chosen for Address=::/N
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	router *router
+	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
+
+	since            time.Time // when the link was seen first, or went up or down at the other end
+	earlier          bool      // an earlier process looked after it
+	leased           bool      // the container has had a lease
+	noLease, overlap problem
+	flap             bool // the subnet was changed: containers are to notice
 
 	note  string        // reported last
 	err   error         // why the last attempt failed
@@ -107,7 +133,9 @@ type link struct {
 func (m *Manager) Start() {
 	m.links = map[int]*link{}
 	m.ended = make(chan struct{}, 1)
+	m.routes.Store(true)
 	m.loadSubnets()
+	m.loadPrefixes()
 	m.loadStatus()
 	m.Load()
 }
@@ -126,7 +154,7 @@ func (m *Manager) Load() {
 
 // Run looks after the links until ctx ends: whenever something is received from changes, and with .network files read
 // again for reload. alive is called after every look, and at least once in each interval. What was set up stays when ctx
-// ends; only the DHCP servers stop.
+// ends; only the DHCP servers and the router advertisements stop.
 func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, interval time.Duration, alive func()) {
 	defer m.stopServers()
 	next := m.Reconcile(ctx)
@@ -168,6 +196,11 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.forget(list)
 	m.readMachines()
+	for _, name := range m.Requests() {
+		if err := m.renumber(name, list); err != nil {
+			m.Report(Error, "renumber: "+err.Error())
+		}
+	}
 	m.host = nil
 	next = idle
 	for _, found := range list {
@@ -176,10 +209,9 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 		l := m.links[found.Index]
 		if l == nil {
-			l = &link{ours: m.previous[found.Index].addressesOf(found.Name)}
-			m.links[found.Index] = l
+			l = m.meet(found)
 		}
-		l.Link = found
+		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
 		} else if err := m.reconcile(ctx, l, list); err != nil {
@@ -193,6 +225,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	next = min(next, m.findProblems(list))
 	m.saveStatus()
 	return next
 }
@@ -221,6 +254,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopRouter(nil)
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -278,11 +312,16 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
 		return err
 	}
-	want := network.Desire(l.Link, &file.Config, l.subnet)
+	if err := m.choosePrefix(l, &file.Config, list); err != nil {
+		return err
+	}
+	want := network.Desire(l.Link, &file.Config, l.subnet, l.prefix)
+	m.dropIPv6(l, &file.Config.SendRA, &want)
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
+	difference.Flap, l.flap = l.flap, false
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
@@ -291,7 +330,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
-	if err := m.serve(ctx, l); err != nil {
+	if err := errors.Join(m.serve(ctx, l), m.advertise(ctx, l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -301,7 +340,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 // release takes back what was set on a link that is not ours to configure, or no longer.
 func (m *Manager) release(l *link, why string, flap bool) error {
 	l.stopServer()
-	l.file, l.state, l.subnet = nil, network.State{}, netip.Prefix{}
+	l.stopRouter(ra.ErrWithdrawn)
+	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
 	difference.Up, difference.Flap = false, flap
 	if !difference.Empty() {
@@ -314,41 +354,13 @@ func (m *Manager) release(l *link, why string, flap bool) error {
 	return nil
 }
 
-// chooseSubnet chooses the subnet for Address=0.0.0.0/N, once for the life of the link.
-func (m *Manager) chooseSubnet(l *link, c *network.Config, list []network.Link) error {
-	bits, wanted := c.FreeSubnet()
-	if !wanted || l.subnet.IsValid() && l.subnet.Bits() == bits {
-		return nil
-	}
-	used, err := m.Links.Routes(l.Index)
-	if err != nil {
-		return err
-	}
-	used = append(used, m.files.Prefixes()...)
-	for _, other := range list {
-		if other.Index != l.Index {
-			used = append(used, other.Addresses...)
-		}
-	}
-	for _, other := range m.links {
-		if other != l && other.subnet.IsValid() {
-			used = append(used, other.subnet)
-		}
-	}
-	subnet, changed, err := m.subnets.Choose(l.Name, bits, l.Addresses, used, m.Now())
-	if err != nil {
-		return err
-	}
-	if changed {
-		m.saveSubnets() // before anybody gets an address of it
-	}
-	l.subnet = subnet
-	return nil
-}
-
 // forward switches on forwarding on the host.
 func (m *Manager) forward(on network.Families, list []network.Link) error {
-	for _, s := range network.HostForwarding(on, list, m.Sysctls.Get) {
+	sysctls, err := network.HostForwarding(on, list, m.Routes6, m.Sysctls.Get)
+	if err != nil {
+		return err
+	}
+	for _, s := range sysctls {
 		if err := m.Sysctls.Set(s.Path, s.Value); err != nil {
 			return err
 		}
@@ -390,8 +402,14 @@ func (l *link) describe() string {
 	if l.server != nil {
 		parts = append(parts, "DHCP server")
 	}
+	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
+		parts = append(parts, "router advertisements")
+	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
+	}
+	if l.noIPv6 != "" {
+		parts = append(parts, l.noIPv6)
 	}
 	if len(parts) == 0 {
 		return "up"

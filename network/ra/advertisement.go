@@ -77,12 +77,16 @@ const maxMessage = 1280 - 40
 // Marshal returns the ICMPv6 message without a checksum. It fails when that is longer than a packet may be, or has values that its
 // fields cannot hold.
 func (a *Advertisement) Marshal() ([]byte, error) {
+	preference := a.Preference
+	if a.RouterLifetime == 0 {
+		preference = Medium // RFC 4191, section 2.2
+	}
 	message, err := ndp.MarshalMessage(&ndp.RouterAdvertisement{
 		CurrentHopLimit:           a.HopLimit,
 		ManagedConfiguration:      a.Managed,
 		OtherConfiguration:        a.Other,
 		MobileIPv6HomeAgent:       a.HomeAgent != nil,
-		RouterSelectionPreference: a.Preference,
+		RouterSelectionPreference: preference,
 		RouterLifetime:            a.RouterLifetime,
 		ReachableTime:             a.ReachableTime,
 		RetransmitTimer:           a.RetransTimer,
