@@ -25,11 +25,14 @@ import (
 func serve(p paths, log *logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	root := os.DirFS(p.root)
 	reload := make(chan struct{}, 1)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
+	foreign := newForeignFilters(root, log.report)
 	go func() {
 		for range hangup {
+			foreign.load()
 			poke(reload)
 		}
 	}()
@@ -51,7 +54,6 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 
-	root := os.DirFS(p.root)
 	changes := make(chan struct{}, 1)
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
@@ -64,12 +66,14 @@ func serve(p paths, log *logger) error {
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Requests: renumberRequests(p.requests()).take,
+		Serves:   foreign.serves,
 		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
+	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -14,14 +13,6 @@ import (
 // usableLinkLocal reports whether packets can come from addr, an IPv6 link-local address: duplicate address detection has ended well.
 func usableLinkLocal(m rtnetlink.AddressMessage, addr netip.Addr) bool {
 	return addr.Is6() && addr.IsLinkLocalUnicast() && m.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0
-}
-
-// hardwareAddr returns an Ethernet address, or zero for one of another kind.
-func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
-	if len(a) != len(network.HardwareAddr{}) {
-		return network.HardwareAddr{}
-	}
-	return network.HardwareAddr(a)
 }
 
 // Routes6 returns all IPv6 routes, of every table but that of the host's own addresses.

@@ -77,6 +77,14 @@ func (k *Links) List() ([]network.Link, error) {
 	return list, nil
 }
 
+// hardwareAddr returns an Ethernet address, or the zero address for one of another length.
+func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
+	if len(a) != len(network.HardwareAddr{}) {
+		return network.HardwareAddr{}
+	}
+	return network.HardwareAddr(a)
+}
+
 // addressOf returns the address of the host and the length of its prefix. IFA_LOCAL is the own address where IFA_ADDRESS
 // is the other end's (rtnetlink(7)).
 func addressOf(m rtnetlink.AddressMessage) (netip.Prefix, bool) {

@@ -86,6 +86,7 @@ type Manager struct {
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
 	Routes6  func() ([]network.Route, error)            // lists the IPv6 routes
 	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
+	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
 	Now      func() time.Time
@@ -116,6 +117,8 @@ type link struct {
 	server *server
 	router *router
 	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
+
+	containers dhcp.Containers // on a bridge
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -225,6 +228,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
 	return next

@@ -30,6 +30,7 @@ type host struct {
 	table     *network.Firewall
 	ports     []network.Set[network.Sender] // all that the table of bridges ever held
 	bridgeErr error
+	serves    bool
 	sysctls   map[string]string
 	files     fstest.MapFS
 	saved     map[string][]byte
@@ -135,6 +136,7 @@ func (h *host) start() *Manager {
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
 		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
 		Random: strings.NewReader("a global ID, and another one"),
+		Serves: func(any bool) { h.serves = any },
 		Now:    func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
