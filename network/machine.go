@@ -14,6 +14,9 @@ type Machine struct {
 	Zone    string        `json:"zone,omitempty"` // without "vz-"
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
+
+	ZoneAccess []string       `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
+	HostAccess *MachineAccess `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
 }
 
 // MachineLink is one pair of virtual Ethernet devices.

@@ -82,7 +82,6 @@ var pendingValues = map[string]string{
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",
 	"Network.NamespacePath": "/run/netns/a", "Network.Interface": "eth0", "Network.MACVLAN": "eth0:a", "Network.IPVLAN": "eth0 eth1",
 	"Network.Address": "10.0.0.2", "Network.MACAddress": "02:00:00:00:00:01", "Network.DNS": "10.0.0.1 fd00::1",
-	"Network.HostAccess": "no", "Network.ZoneAccess": "no",
 }
 
 func TestUnsupportedKeys(t *testing.T) {
