@@ -193,11 +193,12 @@ func decodeFilter(data []byte) []seccomp.Instruction {
 
 func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
-	p.Inside.PrivateNetwork = s.Network.Private
+	p.Inside.JoinedNetwork = s.Network.NamespacePath != ""
+	p.Inside.PrivateNetwork = s.Network.Private && !p.Inside.JoinedNetwork
 	if len(s.Network.Ports) > 0 {
 		return fmt.Errorf("%s: publishing ports is not supported yet", s.Network.Ports[0].Origin)
 	}
-	machine, err := describeMachine(s, host.MachineID)
+	machine, uppers, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
 	}
@@ -206,7 +207,8 @@ func decideNetwork(p *Plan, host *Host) error {
 	} else if mac != "" {
 		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
 	}
-	p.Machine = machine
+	p.Machine, p.uppers = machine, uppers
+	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
 	if len(machine.Links) > 0 && !host.HasNetworkd {
 		start := "start networkd-lite"
 		if p.Options.HasSystemd {

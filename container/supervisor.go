@@ -36,7 +36,8 @@ type Supervisor struct {
 	lateTrees   []kernel.Tree
 	channel     *kernel.Channel
 	program     *os.File
-	interfaces  []int // indices of the host's links to the container, for machined
+	network     *os.File // namespace that the container enters; nil: it has its own, or the host's
+	interfaces  []int    // indices of the host's links to the container, for machined
 }
 
 // NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
@@ -301,7 +302,7 @@ func (s *Supervisor) stub() *kernel.Stub {
 
 func (s *Supervisor) namespaces() kernel.Namespaces {
 	namespaces := kernel.Namespaces{
-		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
+		Network: s.plan.Inside.PrivateNetwork, Join: s.network, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
 	if s.plan.Users.Delegate > 0 { // to this very namespace
 		namespaces.Users = s.Reserved[len(s.Reserved)-1].File
@@ -317,7 +318,7 @@ func (s *Supervisor) stdio() [3]*os.File {
 func (s *Supervisor) passTrees() error {
 	files := []*os.File{s.root.File(), s.dev.File(), s.run.File(), s.shared.incoming.File(), s.shared.export.File()}
 	if !s.plan.Inside.PrivateNetwork && s.plan.Inside.UserNamespace {
-		sys, err := kernel.CloneTree("/sys", false)
+		sys, err := s.hostSys()
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func TestOutcome(t *testing.T) {
 				obtain(t, s, now, mac(n))
 			}
 			discover(s)
-		}, "its DHCP request was refused: no free address in the pool"},
+		}, "its DHCP request was refused: no free address in the pool of 14; a larger subnet or PoolSize= has more"},
 		{"unknown to us", func(s *Server) {
 			s.Reply(ask(dhcpv4.MessageTypeRequest, mac(1), wants("10.0.0.8")), now)
 		}, "its DHCP requests need no answer"},

@@ -15,8 +15,16 @@ type Machine struct {
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
 
-	ZoneAccess []string       `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
-	HostAccess *MachineAccess `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
+	ZoneAccess []string           `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
+	HostAccess *MachineAccess     `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
+	Interfaces []MachineInterface `json:"interfaces,omitempty"` // of the host, which the container has for the time being
+}
+
+// MachineInterface is an interface of the host that is moved into the container, and back when that has ended.
+type MachineInterface struct {
+	Host      string `json:"host"`            // its name on the host, before and after
+	Container string `json:"container"`       // in the container, which may change it
+	Index     int    `json:"index,omitempty"` // in the container; 0: not moved yet
 }
 
 // MachineLink is one pair of virtual Ethernet devices.

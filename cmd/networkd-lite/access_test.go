@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// addToZone makes a zone with one container in it, which has the given address, and a server there.
-func (w *world) addToZone(zone string, more ...string) (n *namespace, address string) {
+// addZoneWithServer makes a zone with one container in it, which has the given address, and a server there.
+func (w *world) addZoneWithServer(zone string, more ...string) (n *namespace, address string) {
 	w.t.Helper()
 	port, bridge := "vb-"+zone, "vz-"+zone
 	w.runsMachine(zone, port, bridge, more...)
@@ -34,8 +34,8 @@ func (n *namespace) expect(reached bool, who, server string) {
 func TestZoneAccess(t *testing.T) {
 	w := newWorld(t)
 	w.startDaemon()
-	app, appServer := w.addToZone("app")
-	db, dbServer := w.addToZone("db")
+	app, appServer := w.addZoneWithServer("app")
+	db, dbServer := w.addZoneWithServer("db")
 	w.runsMachine("web", "ve-web", "")
 	web := w.addContainer("web")
 	address, _, _ := strings.Cut(web.dhcp(), "/")
@@ -91,7 +91,7 @@ func TestHostAccess(t *testing.T) {
 	lease, _, _ := strings.Cut(web.dhcp(), "/")
 	db := w.addContainer("db")
 	db.dhcp()
-	zone, _ := w.addToZone("zone", `,"hostAccess":{"ports":[]}`)
+	zone, _ := w.addZoneWithServer("zone", `,"hostAccess":{"ports":[]}`)
 	golden(t, "table-access", w.table())
 
 	for _, host := range []string{"203.0.113.1", "192.168.177.49"} { // the uplink's address, the link's

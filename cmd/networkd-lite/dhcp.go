@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -22,6 +23,9 @@ type dhcpServers struct {
 
 // Open is part of [manager.DHCP].
 func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (manager.Server, error) {
+	if config.MaxLeases != 1 { // a point-to-point link has no third host
+		config.Probe = func(address netip.Addr) (dhcp.HardwareAddr, error) { return packet.Probe(l.Index, address) }
+	}
 	server, err := dhcp.New(config)
 	if err != nil {
 		return nil, err
@@ -34,6 +38,10 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (m
 	if err != nil {
 		closeJournal()
 		return nil, err
+	}
+	if conn.Beside() {
+		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
+			"where the host's firewall does not see the requests")
 	}
 	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()

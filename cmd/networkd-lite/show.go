@@ -85,11 +85,12 @@ func (s status) rows() [][]string {
 type leases []lease
 
 type lease struct {
-	Link     string    `json:"link"`
-	Address  string    `json:"address"`
-	Hardware string    `json:"hardware"`
-	HostName string    `json:"hostName,omitempty"` // as the container calls itself
-	Expires  time.Time `json:"expires"`
+	Link      string    `json:"link"`
+	Address   string    `json:"address"`
+	Hardware  string    `json:"hardware"`
+	Container string    `json:"container,omitempty"`
+	HostName  string    `json:"hostName,omitempty"` // as the container calls itself
+	Expires   time.Time `json:"expires"`
 }
 
 func readLeases(p paths) (table, error) {
@@ -115,15 +116,15 @@ func readLeases(p paths) (table, error) {
 func (l *leases) add(link string, all []dhcp.Lease, now time.Time) {
 	for _, found := range all {
 		if found.Expires.After(now) {
-			*l = append(*l, lease{link, found.Address.String(), found.Hardware.String(), found.HostName, found.Expires})
+			*l = append(*l, lease{link, found.Address.String(), found.Hardware.String(), found.Container(), found.HostName, found.Expires})
 		}
 	}
 }
 
 func (l leases) rows() [][]string {
-	rows := [][]string{{"LINK", "ADDRESS", "HARDWARE", "HOSTNAME", "EXPIRES"}}
+	rows := [][]string{{"LINK", "ADDRESS", "HARDWARE", "CONTAINER", "HOSTNAME", "EXPIRES"}}
 	for _, one := range l {
-		rows = append(rows, []string{one.Link, one.Address, one.Hardware, one.HostName, one.Expires.Format(time.DateTime)})
+		rows = append(rows, []string{one.Link, one.Address, one.Hardware, one.Container, one.HostName, one.Expires.Format(time.DateTime)})
 	}
 	return rows
 }

@@ -108,6 +108,8 @@ type link struct {
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
 
+	containers dhcp.Containers // on a bridge
+
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
 	leased           bool      // the container has had a lease
