@@ -84,7 +84,7 @@ func TestHostAccess(t *testing.T) {
 	w.hostServer("0.0.0.0:2222")
 	w.hostServer("0.0.0.0:3333")
 	w.startDaemon()
-	const some = `,"hostAccess":{"ports":[{"protocol":"tcp","first":3330,"last":3340},{"protocol":"udp","first":2222,"last":2222}]}`
+	const some = `,"hostAccess":{"ports":[{"protocol":"tcp","first":3330,"last":3340}]}`
 	w.runsMachine("web", "ve-web", "", some)
 	w.waitFor(`"ve-web" . `+ownMAC, "nft", "list", "set", "inet", "nspawnkit", "limited") // before there is a link
 	web := w.addContainer("web")
