@@ -18,6 +18,7 @@ const journalSuffix = ".leases"
 // dhcpServers serves links with DHCP and keeps the leases in files.
 type dhcpServers struct {
 	paths
+	leases *leaseTable
 	report func(manager.Priority, string)
 }
 
@@ -45,6 +46,7 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (m
 	}
 	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()
+		defer d.leases.add(l.Name, server)()
 		return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
 	}}, nil
 }

@@ -28,7 +28,7 @@ func (w *world) addIPv6() (host string) {
 // advertise makes the namespace a router on a link of its own.
 func (n *namespace) advertise(link string, a *ra.Advertisement) {
 	n.t.Helper()
-	source := netip.MustParseAddr(n.address(link, "fe80::"))
+	source := netip.MustParseAddr(n.address6(link, "fe80::"))
 	n.inside(func() error {
 		found, err := net.InterfaceByName(link)
 		if err != nil {
@@ -69,8 +69,8 @@ func (w *world) globalAddress(link, prefix string) (address string) {
 	return waitForAddress(w.t, link, prefix, w.command)
 }
 
-// address waits for an address in the namespace.
-func (n *namespace) address(link, prefix string) string {
+// address6 waits for an IPv6 address in the namespace.
+func (n *namespace) address6(link, prefix string) string {
 	n.t.Helper()
 	return waitForAddress(n.t, link, prefix, n.command)
 }
@@ -117,7 +117,7 @@ func TestIPv6(t *testing.T) {
 	w.addContainer("other")
 	web := w.addContainer("web")
 	web.command("ip", "link", "set", "host0", "up")
-	address := web.address("host0", webPrefix)
+	address := web.address6("host0", webPrefix)
 	web.waitForRoute(true)
 	web.command("ping", "-6", "-c1", "-W5", webPrefix+":1")
 	if got := web.seenAs(outside6); got != host {
@@ -145,7 +145,7 @@ func TestIPv6(t *testing.T) {
 	w.command("ip", "link", "delete", "ve-web")
 	web.addLink("ve-web")
 	web.command("ip", "link", "set", "host0", "up")
-	if again := web.address("host0", webPrefix); again != address {
+	if again := web.address6("host0", webPrefix); again != address {
 		t.Errorf("address %s after a restart, %s before", again, address)
 	}
 }
@@ -156,7 +156,7 @@ func TestIPv6Withdrawn(t *testing.T) {
 	w.startDaemon()
 	web := w.addContainer("web")
 	web.command("ip", "link", "set", "host0", "up")
-	web.address("host0", webPrefix)
+	web.address6("host0", webPrefix)
 	web.waitForRoute(true)
 	w.write("etc/systemd/network/80-container-ve.network.d/a.conf", "[Network]\nIPv6SendRA=no\n")
 	w.daemon.command.Process.Signal(syscall.SIGHUP)
@@ -182,8 +182,8 @@ func TestIPv6Zone(t *testing.T) {
 		containers = append(containers, n)
 	}
 	const prefix = "fd6e:7370:6177:"
-	address := containers[0].address("host0", prefix)
-	other := containers[1].address("host0", prefix)
+	address := containers[0].address6("host0", prefix)
+	other := containers[1].address6("host0", prefix)
 	containers[0].echoServer("[" + address + "]:8080")
 	if got := containers[1].seenAs("[" + address + "]:8080"); got != other {
 		t.Errorf("seen in the zone as %s, want %s", got, other)

@@ -77,6 +77,7 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
+	DNS      DNS // nil: containers get no names
 	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
 	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
 	State    Store                                      // subnets.json and prefixes.json, kept over reboots
@@ -102,8 +103,9 @@ type Manager struct {
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+	naming   nameState
 }
 
 // link is what is known of a link that exists.
@@ -117,6 +119,8 @@ type link struct {
 	server *server
 	router *router
 	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
 	containers dhcp.Containers // on a bridge
 
@@ -148,6 +152,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.naming.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -204,7 +209,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			m.Report(Error, "renumber: "+err.Error())
 		}
 	}
-	m.host = nil
+	m.host, m.naming.retry = nil, false
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -228,6 +233,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
@@ -259,6 +266,7 @@ func (m *Manager) forget(list []network.Link) {
 		}
 		l.stopServer()
 		l.stopRouter(nil)
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -303,13 +311,19 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
@@ -334,6 +348,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := errors.Join(m.serve(ctx, l), m.advertise(ctx, l)); err != nil {
 		return err
 	}
@@ -379,7 +394,7 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard = m.guard()
+	m.guard(&want)
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

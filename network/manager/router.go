@@ -36,6 +36,7 @@ func (m *Manager) advertise(ctx context.Context, l *link) error {
 	}
 	host := m.hostNow()
 	says := s.Advertisement(l.Link, l.prefix, host.Uplink6)
+	l.advertiseNames(says, s)
 	if l.router != nil && l.router.from == l.LinkLocal && reflect.DeepEqual(l.router.says, says) {
 		return nil
 	}
@@ -56,6 +57,24 @@ func (m *Manager) advertise(ctx context.Context, l *link) error {
 		}
 	}()
 	return nil
+}
+
+// advertiseNames has containers use the DNS server of the link, unless the file names others. Until it has an IPv6 address they are told of
+// none: what they heard once they would go on using.
+func (l *link) advertiseNames(a *ra.Advertisement, s *network.IPv6SendRA) {
+	if len(l.names) == 0 || !s.EmitDNS || len(s.DNS) > 0 || s.Uplink != ":auto" {
+		return
+	}
+	a.DNS = nil
+	for _, own := range append(slices.Clone(l.state.Addresses), netip.PrefixFrom(l.LinkLocal, 64)) {
+		if own.Addr().Is6() && l.servesNames(own.Addr()) {
+			a.DNS = []netip.Addr{own.Addr()}
+			break
+		}
+	}
+	if s.EmitDomains && len(s.Domains) == 0 {
+		a.Domains = append(slices.Clone(a.Domains), l.suffix)
+	}
 }
 
 // routerError returns why router advertisements have ended by themselves, once.
