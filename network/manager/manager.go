@@ -38,15 +38,16 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
+// and at most once, when the server has to give up; it is closed nevertheless.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+	Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error)
 }
 
-// Server is the DHCP server of one link.
+// Server is a DHCP server that serves one link. It must not need a goroutine of its own: a host has hundreds.
 type Server interface {
-	// Serve answers until ctx ends, and is called once.
-	Serve(ctx context.Context) error
+	// Close ends it; afterwards its lease journal is complete.
+	Close()
 	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
@@ -206,7 +207,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
-		} else if err := m.reconcile(ctx, l, list); err != nil {
+		} else if err := m.reconcile(l, list); err != nil {
 			next = min(next, m.failed(l, err))
 		} else {
 			l.err, l.wait = nil, 0
@@ -285,7 +286,7 @@ func (m *Manager) warn(problems ...settings.Problem) {
 }
 
 // reconcile gives one link the state it is to have.
-func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) error {
+func (m *Manager) reconcile(l *link, list []network.Link) error {
 	if err := l.serverError(); err != nil {
 		return err
 	}
@@ -318,7 +319,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
-	if err := m.serve(ctx, l); err != nil {
+	if err := m.serve(l); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
