@@ -59,7 +59,8 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer poller.Close()
-	servers, err := openDHCP(p, poller, log.report)
+	leases := &leaseTable{}
+	servers, err := openDHCP(p, poller, leases, log.report)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func serve(p paths, log *logger) error {
 	}}
 	m := &manager.Manager{
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  servers,
+		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },

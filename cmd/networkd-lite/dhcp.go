@@ -22,15 +22,16 @@ const journalWriters = 8
 // dhcpServers serves links with DHCP and keeps the leases in files.
 type dhcpServers struct {
 	paths
+	leases  *leaseTable
 	sockets *packet.Sockets
 	writers dhcp.Writers
 	report  func(manager.Priority, string)
 }
 
 // openDHCP prepares the servers of all links.
-func openDHCP(p paths, poller *poll.Poller, report func(manager.Priority, string)) (dhcpServers, error) {
+func openDHCP(p paths, poller *poll.Poller, leases *leaseTable, report func(manager.Priority, string)) (dhcpServers, error) {
 	sockets, err := packet.Open(poller)
-	return dhcpServers{paths: p, sockets: sockets, writers: make(dhcp.Writers, journalWriters), report: report}, err
+	return dhcpServers{paths: p, leases: leases, sockets: sockets, writers: make(dhcp.Writers, journalWriters), report: report}, err
 }
 
 // Open is part of [manager.DHCP].
@@ -50,12 +51,16 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string, fa
 	if err != nil {
 		return nil, err
 	}
+	if conn.Beside() {
+		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
+			"where the host's firewall does not see the requests")
+	}
 	responder := dhcp.NewResponder(conn, server, journal, d.writers, func(err error) { d.report(manager.Warning, err.Error()) })
 	if err := conn.Receive(responder.Receive, failed); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return &dhcpServer{server, responder, conn}, nil
+	return &dhcpServer{server, responder, conn, d.leases.add(l.Name, server)}, nil
 }
 
 // dhcpServer is the [manager.Server] of one link.
@@ -63,12 +68,14 @@ type dhcpServer struct {
 	*dhcp.Server
 	responder *dhcp.Responder
 	conn      *packet.Conn
+	forget    func() // takes the leases out of the table
 }
 
 // Close is part of [manager.Server].
 func (s *dhcpServer) Close() {
 	s.conn.Stop()
 	s.responder.Close()
+	s.forget()
 	s.conn.Close()
 }
 

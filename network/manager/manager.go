@@ -76,6 +76,7 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
+	DNS      DNS                                        // nil: containers get no names
 	State    Store                                      // subnets.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -96,8 +97,9 @@ type Manager struct {
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+	naming   nameState
 }
 
 // link is what is known of a link that exists.
@@ -108,6 +110,8 @@ type link struct {
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
 	containers dhcp.Containers // on a bridge
 
@@ -138,6 +142,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.naming.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -194,7 +199,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			m.Report(Error, "renumber: "+err.Error())
 		}
 	}
-	m.host = nil
+	m.host, m.naming.retry = nil, false
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -207,7 +212,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
-		} else if err := m.reconcile(l, list); err != nil {
+		} else if err := m.reconcile(ctx, l, list); err != nil {
 			next = min(next, m.failed(l, err))
 		} else {
 			l.err, l.wait = nil, 0
@@ -218,6 +223,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
@@ -248,6 +255,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -286,19 +294,25 @@ func (m *Manager) warn(problems ...settings.Problem) {
 }
 
 // reconcile gives one link the state it is to have.
-func (m *Manager) reconcile(l *link, list []network.Link) error {
+func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) error {
 	if err := l.serverError(); err != nil {
 		return err
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
@@ -319,6 +333,7 @@ func (m *Manager) reconcile(l *link, list []network.Link) error {
 		}
 	}
 	l.ours = want.Addresses
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := m.serve(l); err != nil {
 		return err
 	}

@@ -3,7 +3,7 @@
 // Requests come through a UDP socket on port 67 that is bound to the link, so that servers on other links of the host (dnsmasq,
 // networkd) keep theirs, and so that the host's packet filter has its say. Replies to clients that have an address, and to relay
 // agents, leave through the same socket. Clients without an address cannot answer ARP: their replies leave as frames through a packet
-// socket, as broadcasts do.
+// socket, as broadcasts do. Where another program keeps port 67 of all links for itself, the link is served beside it, see beside.
 package packet
 
 import (
@@ -42,7 +42,7 @@ func Open(poller *poll.Poller) (*Sockets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DHCP sockets: %w", err)
 	}
-	return &Sockets{poller: poller, frames: frames, buffer: make([]byte, maxRequest)}, nil
+	return &Sockets{poller: poller, frames: frames, buffer: make([]byte, maxHeader+maxRequest)}, nil
 }
 
 // Close closes what the links share.
@@ -54,44 +54,63 @@ type Conn struct {
 	name    string
 	address netip.Addr
 	ifindex int
-	udp     int
+	socket  int     // that requests come through
+	beside  *beside // nil, or what uses it in place of the UDP socket
 }
 
-// Listen opens the UDP socket of the link with that index in the network namespace of the calling thread. name is for error messages;
+// Listen opens the socket of the link with that index in the network namespace of the calling thread. name is for error messages;
 // serverAddr is the address that replies come from, which the link must have. It needs CAP_NET_ADMIN and, for the port,
 // CAP_NET_BIND_SERVICE. The caller closes.
 func (s *Sockets) Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
 	if !serverAddr.Is4() {
 		return nil, fmt.Errorf("DHCP sockets of %s: %v is not an IPv4 address", name, serverAddr)
 	}
-	udp, err := listenUDP(ifindex)
-	if errors.Is(err, unix.EADDRINUSE) {
-		err = fmt.Errorf("another DHCP server has port 67 of this or of all links: %w", err)
-	}
+	c := &Conn{Sockets: s, name: name, address: serverAddr, ifindex: ifindex}
+	err := c.open()
 	if err != nil {
 		return nil, fmt.Errorf("DHCP sockets of %s: %w", name, err)
 	}
-	return &Conn{Sockets: s, name: name, address: serverAddr, ifindex: ifindex, udp: udp}, nil
+	return c, nil
 }
+
+// open opens the sockets.
+func (c *Conn) open() (err error) {
+	c.socket, err = listenUDP(c.ifindex)
+	if errors.Is(err, unix.EADDRINUSE) {
+		c.beside, err = openBeside(c.ifindex, c.address)
+		if err == nil {
+			c.socket = c.beside.packets
+		}
+	}
+	return err
+}
+
+// Beside reports whether another program keeps port 67 for itself, so that requests are read from the link, where the host's packet
+// filter has no say.
+func (c *Conn) Beside() bool { return c.beside != nil }
 
 // Receive has receive called with each request until Stop; the bytes are valid during the call only. When the socket fails, failed is
 // called once instead. Both are called by the poller: they must not wait.
 func (c *Conn) Receive(receive func(request []byte), failed func(error)) error {
 	broken := false
-	return c.poller.Add(c.udp, func() {
+	return c.poller.Add(c.socket, func() {
 		for range maxTurn {
 			if broken {
 				return // it waits for Stop
 			}
-			n, err := unix.Read(c.udp, c.buffer) // what does not fit is cut off
+			n, err := unix.Read(c.socket, c.buffer) // what does not fit is cut off
 			switch {
 			case err == unix.EAGAIN || err == unix.EINTR:
 				return
 			case err != nil:
 				broken = true
 				failed(fmt.Errorf("receive DHCP requests of %s: %w", c.name, err))
-			default:
+			case c.beside == nil:
 				receive(c.buffer[:n])
+			default:
+				if request, ok := c.beside.request(c.buffer[:n]); ok {
+					receive(request)
+				}
 			}
 		}
 	})
@@ -99,21 +118,28 @@ func (c *Conn) Receive(receive func(request []byte), failed func(error)) error {
 
 // Send is part of [dhcp.Conn].
 func (c *Conn) Send(reply []byte, to dhcp.Destination) error {
-	if to.Hardware != (dhcp.HardwareAddr{}) {
+	switch {
+	case to.Hardware != (dhcp.HardwareAddr{}):
 		return c.frames.send(c.ifindex, c.datagram(reply, to), to.Hardware)
-	}
-	if to.Address.Addr() == limitedBroadcast() {
+	case to.Address.Addr() == limitedBroadcast():
 		return c.frames.send(c.ifindex, c.datagram(reply, to), broadcast())
+	case c.beside != nil:
+		return c.beside.send(c.datagram(reply, to), to)
 	}
 	address := &unix.SockaddrInet4{Port: int(to.Address.Port()), Addr: to.Address.Addr().As4()}
-	return unix.Sendmsg(c.udp, reply, c.source(), address, 0)
+	return unix.Sendmsg(c.socket, reply, c.source(), address, 0)
 }
 
 // Stop ends the calls of receive: none runs when it returns.
-func (c *Conn) Stop() error { return c.poller.Remove(c.udp) }
+func (c *Conn) Stop() error { return c.poller.Remove(c.socket) }
 
-// Close closes the socket, after Stop. Send must not be called any more.
-func (c *Conn) Close() error { return unix.Close(c.udp) }
+// Close closes the sockets, after Stop. Send must not be called any more.
+func (c *Conn) Close() error {
+	if c.beside != nil {
+		return c.beside.close()
+	}
+	return unix.Close(c.socket)
+}
 
 // source is the control message that makes a datagram leave from the server's address (ip(7), IP_PKTINFO): a link may have several.
 func (c *Conn) source() []byte {
