@@ -374,7 +374,7 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard = m.guard()
+	m.guard(&want)
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

@@ -62,7 +62,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
-	table.Guard = h.table.Guard
+	table.Guard, table.Access = h.table.Guard, h.table.Access
 	h.table = &table
 	return nil
 }
