@@ -40,15 +40,16 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
+// and at most once, when the server has to give up; it is closed nevertheless.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+	Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error)
 }
 
-// Server is the DHCP server of one link.
+// Server is a DHCP server that serves one link. It must not need a goroutine of its own: a host has hundreds.
 type Server interface {
-	// Serve answers until ctx ends, and is called once.
-	Serve(ctx context.Context) error
+	// Close ends it; afterwards its lease journal is complete.
+	Close()
 	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
@@ -349,7 +350,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(ctx, l), m.advertise(ctx, l)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(ctx, l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
