@@ -58,7 +58,7 @@ func serve(p paths, log *logger) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
 	m := &manager.Manager{
-		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP:  dhcpServers{p, log.report},
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
