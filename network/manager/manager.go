@@ -38,15 +38,16 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
+// and at most once, when the server has to give up; it is closed nevertheless.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+	Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error)
 }
 
-// Server is the DHCP server of one link.
+// Server is a DHCP server that serves one link. It must not need a goroutine of its own: a host has hundreds.
 type Server interface {
-	// Serve answers until ctx ends, and is called once.
-	Serve(ctx context.Context) error
+	// Close ends it; afterwards its lease journal is complete.
+	Close()
 	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
@@ -76,6 +77,7 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
+	DNS      DNS                                        // nil: containers get no names
 	State    Store                                      // subnets.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -96,8 +98,9 @@ type Manager struct {
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+	naming   nameState
 }
 
 // link is what is known of a link that exists.
@@ -108,6 +111,8 @@ type link struct {
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
 	containers dhcp.Containers      // on a bridge
 	device     network.LinkSettings // as set last
@@ -139,6 +144,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.naming.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -195,7 +201,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			m.Report(Error, "renumber: "+err.Error())
 		}
 	}
-	m.host = nil
+	m.host, m.naming.retry = nil, false
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -219,6 +225,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
@@ -249,6 +257,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -293,13 +302,19 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
@@ -327,7 +342,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
-	if err := m.serve(ctx, l); err != nil {
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
+	if err := m.serve(l); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -367,7 +383,7 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard = m.guard()
+	m.guard(&want)
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

@@ -36,7 +36,7 @@ type host struct {
 	applyErr  error
 	devices   []string // what was configured
 	openErr   error
-	serverErr chan error  // ends a server
+	failed    func(error) // makes the latest server give up
 	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
 	now       time.Time
 }
@@ -63,7 +63,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
-	table.Guard = h.table.Guard
+	table.Guard, table.Access = h.table.Guard, h.table.Access
 	h.table = &table
 	return nil
 }
@@ -100,33 +100,29 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 	return network.ErrNoLink
 }
 
-func (h *host) Open(l network.Link, c dhcp.Config, persist string) (Server, error) {
-	return &server4{h, func(ctx context.Context) error {
-		h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
-		select {
-		case <-ctx.Done():
-			h.serving <- "-" + l.Name
-			return nil
-		case err := <-h.serverErr:
-			return err
-		}
-	}}, h.openErr
+func (h *host) Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error) {
+	if h.openErr != nil {
+		return nil, h.openErr
+	}
+	h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
+	h.failed = failed
+	return &server4{h, l.Name}, nil
 }
 
 // server4 is a DHCP server whose clients all fare as the host says.
 type server4 struct {
-	host  *host
-	serve func(context.Context) error
+	host *host
+	link string
 }
 
-func (s *server4) Serve(ctx context.Context) error        { return s.serve(ctx) }
+func (s *server4) Close()                                 { s.host.serving <- "-" + s.link }
 func (s *server4) Outcome(dhcp.HardwareAddr) dhcp.Outcome { return s.host.outcome }
 
 const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPServer=yes\nIPMasquerade=both\n"
 
 func newHost(t *testing.T) *host {
 	return &host{
-		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100), serverErr: make(chan error),
+		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
 		files: fstest.MapFS{"usr/lib/nspawnkit/network/80-ve.network": {Data: []byte(shipped)}}, now: time.Unix(1e9, 0),
 	}
 }
@@ -301,9 +297,9 @@ func TestFailures(t *testing.T) {
 	h.openErr = nil
 	h.now = h.now.Add(2 * time.Minute)
 	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
-	h.serverErr <- errors.New("receive: no")
+	h.failed(errors.New("receive: no"))
 	<-m.ended
-	h.look(m, "<3>ve-bad: DHCP server: receive: no")
+	h.look(m, "<3>ve-bad: DHCP server: receive: no", "-ve-bad")
 	h.now = h.now.Add(2 * time.Minute)
 	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
 
