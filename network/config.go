@@ -19,6 +19,11 @@ type Config struct {
 	Server      DHCPServer // [DHCPServer]
 	SendRA      IPv6SendRA // IPv6SendRA= and [IPv6SendRA]
 
+	Link      LinkSettings // [Link] and [Bridge]
+	Sysctls   []linkSysctl // other kernel parameters of the link
+	Unmanaged bool         // Unmanaged=: the link is left alone
+	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
+
 	linkLocalSet, keepMaster bool
 }
 

@@ -45,6 +45,9 @@ func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
 	if on := c.Forwarding6.or(s.Forwarding.IPv6 || c.SendRA.Enabled); c.Forwarding6 != Unset || on {
 		s.Sysctls = append(s.Sysctls, Sysctl{ipv6 + "forwarding", digit(on)})
 	}
+	for _, sysctl := range c.Sysctls {
+		s.Sysctls = append(s.Sysctls, sysctl.of(l.Name))
+	}
 	return s
 }
 

@@ -71,7 +71,7 @@ func serve(p paths, log *logger) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
 	m := &manager.Manager{
-		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
 		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),

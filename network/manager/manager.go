@@ -74,6 +74,7 @@ const (
 // Manager configures the links of containers. Its methods are for one goroutine.
 type Manager struct {
 	Links    Links
+	Devices  Devices
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -123,7 +124,8 @@ type link struct {
 	names  map[netip.Addr]*nameServer
 	suffix string // of the names
 
-	containers dhcp.Containers // on a bridge
+	containers dhcp.Containers      // on a bridge
+	device     network.LinkSettings // as set last
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -328,6 +330,9 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
+	if file.Config.Unmanaged {
+		return m.release(l, "left alone by Unmanaged=yes", false)
+	}
 	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
 		return err
 	}
@@ -339,8 +344,12 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}
+	if err := m.configure(l, file.Config.Link); err != nil {
+		return err
+	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
 	difference.Flap, l.flap = l.flap, false
+	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
