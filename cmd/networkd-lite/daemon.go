@@ -60,6 +60,7 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer poller.Close()
+	tidy := limitMemory()
 	leases := &leaseTable{}
 	servers, err := openDHCP(p, poller, leases, log.report)
 	if err != nil {
@@ -81,7 +82,7 @@ func serve(p paths, log *logger) error {
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Requests: renumberRequests(p.requests()).take,
-		Serves:   foreign.serves,
+		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
