@@ -42,6 +42,7 @@ type dnsServers struct {
 	leases    *leaseTable
 	forwarder *dns.Forwarder
 	report    func(manager.Priority, string)
+	host      *hostNames
 	directory atomic.Pointer[names.Directory]
 	said      atomic.Int64 // when a problem was reported last, Unix time
 }
@@ -59,6 +60,7 @@ func (d *dnsServers) problem(err error) {
 // newDNSServers returns what asks the servers of the host's resolv.conf.
 func newDNSServers(root fs.FS, leases *leaseTable, report func(manager.Priority, string)) *dnsServers {
 	d := &dnsServers{leases: leases, report: report}
+	d.host = newHostNames(d)
 	d.Update(nil, nil)
 	resolvers := &network.Resolvers{Root: root, Now: time.Now}
 	d.forwarder = dns.NewForwarder(func() []netip.AddrPort { return resolvers.Servers(d.isOurs) }, maxForwarded)
@@ -75,7 +77,7 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 		return nil, err
 	}
 	server := &dns.Server{
-		Zone:      func() *dns.Zone { return d.directory.Load().Zone(l.Name) },
+		Zone:      func(client netip.Addr) *dns.Zone { return d.directory.Load().Zone(l.Name, client) },
 		Forwarder: d.forwarder,
 		Report:    d.problem,
 	}
@@ -86,5 +88,6 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 func (d *dnsServers) Update(machines network.Machines, links []names.Link) []string {
 	directory := names.New(machines, links, d.leases.of, time.Now)
 	d.directory.Store(directory)
+	d.host.update(links)
 	return directory.Conflicts
 }

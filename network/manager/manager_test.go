@@ -21,6 +21,8 @@ type host struct {
 	t         *testing.T
 	links     []network.Link
 	routes    []network.Route
+	routes6   []network.Route
+	advertise []string     // what routers do and say
 	flapped   []string     // links that lost their carrier for a moment
 	outcome   dhcp.Outcome // of every client
 	requests  []string     // to renumber a link
@@ -34,6 +36,7 @@ type host struct {
 	saved     map[string][]byte
 	log       []string
 	applyErr  error
+	devices   []string // what was configured
 	openErr   error
 	failed    func(error) // makes the latest server give up
 	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
@@ -70,6 +73,11 @@ func (h *host) Update(add, remove network.Firewall) error {
 func (h *host) ReplaceBridge(ports network.Set[network.Sender]) error {
 	h.ports = append(h.ports, ports)
 	return h.bridgeErr
+}
+
+func (h *host) Configure(l network.Link, want, had network.LinkSettings) error {
+	h.devices = append(h.devices, fmt.Sprintf("%s mtu %d, was %d", l.Name, want.MTUBytes, had.MTUBytes))
+	return h.applyErr
 }
 
 func (h *host) Apply(l network.Link, d network.Difference) error {
@@ -124,12 +132,14 @@ func newHost(t *testing.T) *host {
 // start begins the life of a daemon on the host.
 func (h *host) start() *Manager {
 	m := &Manager{
-		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Links: h, Devices: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
-		Serves:   func(any bool) { h.serves = any },
-		Now:      func() time.Time { return h.now },
+		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
+		Random: strings.NewReader("a global ID, and another one"),
+		Serves: func(any bool) { h.serves = any },
+		Now:    func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
 	m.Start()
@@ -369,4 +379,40 @@ func TestBrokenMachine(t *testing.T) {
 	h.look(m, "")
 	h.files["run/nspawnkit/machines/web.json"] = file
 	h.look(m, problem)
+}
+
+// What a file says about the device is set once for each change of the file.
+func TestDevice(t *testing.T) {
+	h, m := running(t)
+	if len(h.devices) > 0 {
+		t.Errorf("configured %q", h.devices)
+	}
+	const dropIn = "etc/systemd/network/80-ve.network.d/a.conf"
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nMTUBytes=1400\n")}
+	m.Load()
+	h.look(m, "")
+	h.look(m, "")
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nMTUBytes=1300\n")}
+	m.Load()
+	h.look(m, "")
+	if got := strings.Join(h.devices, "; "); got != "ve-web mtu 1400, was 0; ve-web mtu 1300, was 1400" {
+		t.Errorf("configured %q", got)
+	}
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nUnmanaged=yes\n")}
+	m.Load()
+	h.look(m, "<6>ve-web: left alone by Unmanaged=yes", "-ve-web")
+	if len(h.links[1].Addresses) > 0 {
+		t.Errorf("addresses %v left", h.links[1].Addresses)
+	}
+}
+
+// ActivationPolicy=manual leaves a link that is down to somebody else.
+func TestActivationPolicy(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-web\n[Link]\nActivationPolicy=manual\n[Network]\nAddress=10.0.0.1/24\n")}
+	h.add(3, "ve-web", "veth")
+	h.look(h.start(), "<6>ve-web: 10.0.0.1/24")
+	if h.links[0].Up {
+		t.Error("brought up")
+	}
 }

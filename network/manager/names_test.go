@@ -85,7 +85,7 @@ func TestNamesLife(t *testing.T) {
 	h, m, n := withNames(t)
 	h.look(m, forwarding+configured, serving)
 	n.did(t, "+ve-web 192.168.177.49")
-	if got := fmt.Sprint(n.links); !strings.Contains(got, "[192.168.177.49/28]") || !strings.HasSuffix(got, "nspawn.internal}]") {
+	if got := fmt.Sprint(n.links); !strings.Contains(got, "[192.168.177.49/28]") || !strings.HasSuffix(got, " nspawn.internal 192.168.177.49}]") {
 		t.Errorf("told %s", got)
 	}
 	if got := offered(m); got != "[192.168.177.49] nspawn.internal [nspawn.internal]" {

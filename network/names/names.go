@@ -23,6 +23,9 @@ import (
 type Link struct {
 	network.Link
 	Suffix string // domain of the names, in lower case
+	// Resolver is the address at which the host's own resolver may ask; zero: none, as no server runs there or the link is
+	// systemd-networkd's, which would take the setting back.
+	Resolver netip.Addr
 }
 
 // Suffix returns the domain of the names on the links of a .network file.
@@ -39,9 +42,9 @@ type Directory struct {
 	leases func(link string) iter.Seq[dhcp.Lease]
 	now    func() time.Time
 
-	byName map[string][]place
-	byLink map[string][]place
-	zones  map[string]*dns.Zone // by link
+	byName           map[string][]place
+	byLink           map[string][]place
+	zones, hostZones map[string]*dns.Zone // by link
 
 	// Conflicts says which containers cannot be found by their name, and why.
 	Conflicts []string
@@ -57,7 +60,7 @@ type place struct {
 // New makes a directory of the containers on links. leases lists what a DHCP server has given out on a link; it may be called from several
 // goroutines.
 func New(machines network.Machines, links []Link, leases func(link string) iter.Seq[dhcp.Lease], now func() time.Time) *Directory {
-	d := &Directory{links: links, leases: leases, now: now, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}}
+	d := &Directory{links: links, leases: leases, now: now, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}, hostZones: map[string]*dns.Zone{}}
 	owner := map[string]string{}
 	for i := range machines {
 		d.addMachine(&machines[i], owner)
@@ -70,6 +73,7 @@ func New(machines network.Machines, links []Link, leases func(link string) iter.
 	subnets := d.subnets()
 	for i := range links {
 		d.zones[links[i].Name] = d.zone(&links[i], subnets)
+		d.hostZones[links[i].Name] = d.hostZone(&links[i], subnets)
 	}
 	return d
 }

@@ -88,7 +88,7 @@ func TestZone(t *testing.T) {
 		"vz-other": {"o1": "[10.2.0.11]", "a1": "", "both": ""},
 		"vz-none":  {"o1": "[10.2.0.11]"},
 	} {
-		z := d.Zone(on)
+		z := d.Zone(on, netip.Addr{})
 		for name, want := range names {
 			got := ""
 			if addresses, exists := z.Hosts.Addresses(name); exists {
@@ -100,15 +100,19 @@ func TestZone(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]string{"10.0.0.5": "web", "10.0.1.5": "both", "10.0.0.9": "", "10.1.0.11": "", "10.1.0.99": ""} {
-		if got, _ := d.Zone("ve-web").Hosts.Name(netip.MustParseAddr(address)); got != want {
+		if got, _ := d.Zone("ve-web", netip.Addr{}).Hosts.Name(netip.MustParseAddr(address)); got != want {
 			t.Errorf("name of %s: %q, want %q", address, got, want)
 		}
 	}
-	z := d.Zone("vz-app")
+	z := d.Zone("vz-app", netip.Addr{})
 	if fmt.Sprint(z.Self, z.Clients) != "[10.1.0.1] [10.1.0.0/24 fe80::/64]" || len(z.Subnets) != 10 {
 		t.Errorf("self %v, clients %v, subnets %v", z.Self, z.Clients, z.Subnets)
 	}
-	if d.Zone("eth0").MayAsk(netip.MustParseAddr("10.0.0.5")) {
+	host := d.Zone("vz-app", netip.MustParseAddr("10.1.0.1"))
+	if _, exists := host.Hosts.Addresses("web"); !exists || !host.Closed || z.Closed {
+		t.Error("the host does not know everything")
+	}
+	if d.Zone("eth0", netip.Addr{}).MayAsk(netip.MustParseAddr("10.0.0.5")) {
 		t.Error("clients of a link that is not served")
 	}
 	if !d.Serves(netip.MustParseAddr("10.2.0.1")) || d.Serves(netip.MustParseAddr("10.2.0.11")) {
