@@ -110,7 +110,10 @@ type Manager struct {
 
 	routeList []network.Route // as of the latest look; nil: not read yet
 	unsaved   bool            // subnets were chosen
-	naming    nameState
+
+	routeList6      []network.Route // the same of IPv6
+	unsavedPrefixes bool
+	naming          nameState
 }
 
 // link is what is known of a link that exists.
@@ -223,7 +226,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.routeList = nil
+	m.routeList, m.routeList6 = nil, nil
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -356,6 +359,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.choosePrefix(l, &file.Config, list); err != nil {
 		return err
 	}
+	m.saveChosen() // when it could not be chosen before
 	want := network.Desire(l.Link, &file.Config, l.subnet, l.prefix)
 	m.dropIPv6(l, &file.Config.SendRA, &want)
 	if err := m.forward(want.Forwarding, list); err != nil {

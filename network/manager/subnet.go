@@ -42,7 +42,7 @@ func (m *Manager) choose(l *link, bits int, carried, used []netip.Prefix) error 
 	return nil
 }
 
-// chooseSubnets chooses the subnets of all links that are to have one, and writes them down together, before anybody gets an address of
+// chooseSubnets chooses the subnets and IPv6 prefixes of all links that are to have one, and writes them down together, before anybody gets an address of
 // them. Where that fails reconcile says why.
 func (m *Manager) chooseSubnets(list []network.Link) {
 	for _, found := range list {
@@ -52,11 +52,21 @@ func (m *Manager) chooseSubnets(list []network.Link) {
 		}
 		if file, _ := m.files.Find(l.Link); file != nil {
 			m.chooseSubnet(l, &file.Config, list)
+			m.choosePrefix(l, &file.Config, list)
 		}
 	}
+	m.saveChosen()
+}
+
+// saveChosen writes down what was chosen since it was called last.
+func (m *Manager) saveChosen() {
 	if m.unsaved {
 		m.unsaved = false
 		m.saveSubnets()
+	}
+	if m.unsavedPrefixes {
+		m.unsavedPrefixes = false
+		m.savePrefixes()
 	}
 }
 
