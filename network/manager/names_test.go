@@ -95,6 +95,9 @@ func TestNamesLife(t *testing.T) {
 	h.links[0].Addresses = append(h.links[0].Addresses, netip.MustParsePrefix("fe80::1/64"))
 	h.look(m, "")
 	n.did(t, "+ve-web fe80::1")
+	if got := fmt.Sprint(m.Status().Links[0].DNSServer); got != "[192.168.177.49 fe80::1]" {
+		t.Errorf("status %s", got)
+	}
 	n.fail <- fmt.Errorf("receive: network is down")
 	<-m.ended
 	h.log = nil
