@@ -39,12 +39,13 @@ func (t *leaseTable) of(link string) iter.Seq[dhcp.Lease] {
 
 // dnsServers serves links with DNS.
 type dnsServers struct {
-	leases    *leaseTable
-	forwarder *dns.Forwarder
-	report    func(manager.Priority, string)
-	host      *hostNames
-	directory atomic.Pointer[names.Directory]
-	said      atomic.Int64 // when a problem was reported last, Unix time
+	leases     *leaseTable
+	forwarder  *dns.Forwarder
+	report     func(manager.Priority, string)
+	host       *hostNames
+	neighbours neighbourTable
+	directory  atomic.Pointer[names.Directory]
+	said       atomic.Int64 // when a problem was reported last, Unix time
 }
 
 // quiet is how many seconds pass between two reports of problems, which every query may have while the host's servers do not answer.
@@ -86,7 +87,7 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 
 // Update is part of [manager.DNS].
 func (d *dnsServers) Update(machines network.Machines, links []names.Link) []string {
-	directory := names.New(machines, links, d.leases.of, time.Now)
+	directory := names.New(machines, links, names.Source{Leases: d.leases.of, Neighbours: d.neighbours.of, Now: time.Now})
 	d.directory.Store(directory)
 	d.host.update(links)
 	return directory.Conflicts
