@@ -42,8 +42,8 @@ func (m *Manager) choose(l *link, bits int, carried, used []netip.Prefix) error 
 	return nil
 }
 
-// chooseSubnets chooses the subnets and IPv6 prefixes of all links that are to have one, and writes them down together, before anybody gets an address of
-// them. Where that fails reconcile says why.
+// chooseSubnets chooses the subnets and IPv6 prefixes of all links that are to have one, and writes them down together, before anybody
+// gets an address of them. Where that fails reconcile says why.
 func (m *Manager) chooseSubnets(list []network.Link) {
 	for _, found := range list {
 		l := m.links[found.Index]
