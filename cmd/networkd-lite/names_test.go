@@ -163,6 +163,25 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// The C library finds a container by its name alone, with the server and the domains that DHCP has told of.
+func TestNamesInLibrary(t *testing.T) {
+	w, web, db, _ := withNames(t)
+	w.write("script", "#!/bin/sh\n[ \"$1\" = bound ] && echo \"SEARCH=$search DOMAIN=$domain DNS=$dns\" || true\n")
+	script := w.root + "/script"
+	w.command("chmod", "755", script)
+	told := web.command("busybox", "udhcpc", "-i", "host0", "-f", "-q", "-n", "-O", "search", "-s", script)
+	if !strings.Contains(told, "SEARCH=nspawn.internal DOMAIN=nspawn.internal DNS=192.168.177.49\n") {
+		t.Errorf("told: %s", told)
+	}
+	w.write("container.conf", "nameserver 192.168.177.49\nsearch nspawn.internal\n")
+	w.write("nsswitch.conf", "hosts: dns\n")
+	got := web.command("unshare", "--mount", "sh", "-c", "mount --bind "+w.root+"/container.conf /etc/resolv.conf && mount --bind "+w.root+
+		"/nsswitch.conf /etc/nsswitch.conf && getent ahostsv4 db && getent hosts "+db.address())
+	if !strings.Contains(got, db.address()+" ") || strings.Count(got, "db.nspawn.internal") != 2 {
+		t.Errorf("getent: %s", got)
+	}
+}
+
 // What is not known here comes from the host's server, also when that changes.
 func TestNamesForwarded(t *testing.T) {
 	w, web, _, asked := withNames(t)
