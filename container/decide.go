@@ -194,9 +194,6 @@ func decodeFilter(data []byte) []seccomp.Instruction {
 func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.PrivateNetwork = s.Network.Private
-	if len(s.Network.Ports) > 0 {
-		return fmt.Errorf("%s: publishing ports is not supported yet", s.Network.Ports[0].Origin)
-	}
 	machine, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
@@ -207,14 +204,26 @@ func decideNetwork(p *Plan, host *Host) error {
 		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
 	}
 	p.Machine = machine
-	if len(machine.Links) > 0 && !host.HasNetworkd {
-		start := "start networkd-lite"
-		if p.Options.HasSystemd {
-			start = "systemctl " + start
-		}
+	p.warnOfNetwork(host)
+	return nil
+}
+
+// warnOfNetwork says what nobody does for the container's links.
+func (p *Plan) warnOfNetwork(host *Host) {
+	start := "start networkd-lite"
+	if p.Options.HasSystemd {
+		start = "systemctl " + start
+	}
+	ports := p.Settings.Network.Ports
+	switch {
+	case len(ports) > 0 && len(p.Machine.Links) == 0:
+		p.warn("%s: Port= needs a virtual Ethernet link, none of the container's links leads to the host", ports[0].Origin)
+	case len(ports) > 0 && !host.HasNetworkdLite:
+		p.warn("%s: networkd-lite does not run, so no ports are published: %s", ports[0].Origin, start)
+	}
+	if len(p.Machine.Links) > 0 && !host.HasNetworkd {
 		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
 	}
-	return nil
 }
 
 // decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.

@@ -176,7 +176,28 @@ func (s *Supervisor) writeMachine() error {
 		return err
 	}
 	s.Links = &s.plan.Machine
-	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
+	if err := writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	return s.claimPorts()
+}
+
+// claimPorts refuses a port that another container has published. All have written down what they want before they look, so that
+// of two that start at once one sees the other.
+func (s *Supervisor) claimPorts() error {
+	if len(s.plan.Machine.Ports) == 0 {
+		return nil
+	}
+	machines, _ := (&network.MachineFiles{Root: os.DirFS("/")}).Read() // networkd-lite reports what is wrong with them
+	machines = slices.DeleteFunc(machines, func(m network.Machine) bool {
+		return m.Name != s.plan.Machine.Name && !kernel.LockHeld(nameLock(m.Name)) // killed, with its file left behind
+	})
+	for _, conflict := range machines.PortConflicts() {
+		if conflict.Machine == s.plan.Machine.Name {
+			return errors.New(conflict.String())
+		}
+	}
+	return nil
 }
 
 func machineFile(machine string) string {

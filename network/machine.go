@@ -1,5 +1,10 @@
 package network
 
+import (
+	"net/netip"
+	"time"
+)
+
 // MachinesDirectory holds one NAME.json for each running container with a private network.
 const MachinesDirectory = "/" + machinesPath
 
@@ -14,6 +19,9 @@ type Machine struct {
 	Zone    string        `json:"zone,omitempty"` // without "vz-"
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
+
+	// Since is when the file was written: of two containers that want one port the earlier has it.
+	Since time.Time `json:"-"`
 }
 
 // MachineLink is one pair of virtual Ethernet devices.
@@ -28,7 +36,10 @@ type MachineLink struct {
 
 // MachinePort is one Port= line.
 type MachinePort struct {
-	Protocol  string `json:"protocol"` // "tcp" or "udp"
-	Host      uint16 `json:"host"`
-	Container uint16 `json:"container"`
+	Protocol  string     `json:"protocol"`         // "tcp", "udp" or "sctp"
+	Address   netip.Addr `json:"address,omitzero"` // of the host; zero: all of IPv4 and IPv6
+	Host      uint16     `json:"host"`             // the first
+	Container uint16     `json:"container"`        // the first
+	Count     uint16     `json:"count,omitempty"`  // number of ports; 0 is 1
+	Origin    string     `json:"origin,omitempty"` // where it is set, for messages: "web.nspawn:3"
 }

@@ -84,6 +84,7 @@ func (f *MachineFiles) readFile(name string) (file machineFile, found bool) {
 	file = machineFile{info: info, err: err}
 	if err == nil {
 		file.machine, file.err = parseMachine(name, data)
+		file.machine.Since = info.ModTime()
 	}
 	return file, true
 }
@@ -106,6 +107,11 @@ func parseMachine(name string, data []byte) (Machine, error) {
 	}
 	for _, l := range m.Links {
 		if err := ValidInterfaceName(l.Host); err != nil {
+			return m, err
+		}
+	}
+	for _, p := range m.Ports {
+		if err := p.check(); err != nil {
 			return m, err
 		}
 	}
