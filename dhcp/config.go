@@ -1,10 +1,7 @@
 package dhcp
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"time"
 
@@ -49,8 +46,16 @@ type Config struct {
 	Domain   string
 	Timezone string // "Europe/Berlin"
 
-	SendOption  dhcpv4.Options // further options as raw bytes
-	RapidCommit bool           // RFC 4039
+	BootServerAddress netip.Addr // siaddr; zero: none
+	BootServerName    string     // option 66
+	BootFilename      string     // option 67
+
+	// IPv6OnlyPreferred is sent to clients that ask for it: how long they do without IPv4 (RFC 8925), in whole seconds; 0: not sent.
+	IPv6OnlyPreferred time.Duration
+
+	SendOption       dhcpv4.Options // further options as raw bytes; they win over those of the fields above
+	SendVendorOption dhcpv4.Options // within option 43 (RFC 2132, section 8.4)
+	RapidCommit      bool           // RFC 4039
 
 	StaticLeases []StaticLease
 
@@ -123,7 +128,7 @@ func (c Config) checkStaticLeases() error {
 			return fmt.Errorf("static lease of %v: %v cannot be given to a client of %v", lease.MACAddress, lease.Address, c.ServerAddress)
 		case hardware[lease.MACAddress] || addresses[lease.Address]:
 			return fmt.Errorf("static lease of %v: another one has the same hardware address or address %v", lease.MACAddress, lease.Address)
-		case lease.Hostname != "" && !validHostName(lease.Hostname):
+		case lease.Hostname != "" && !validDomainName(lease.Hostname):
 			return fmt.Errorf("static lease of %v: %q is not a host name", lease.MACAddress, lease.Hostname)
 		}
 		hardware[lease.MACAddress], addresses[lease.Address] = true, true
@@ -138,66 +143,4 @@ func (c Config) assignable(address netip.Addr) bool {
 	}
 	host := number(address) &^ (^uint32(0) << (32 - c.ServerAddress.Bits()))
 	return host != 0 && host != 1<<(32-c.ServerAddress.Bits())-1
-}
-
-// replyOptions encodes the options that are the same in each reply with a configuration.
-func (c Config) replyOptions() (dhcpv4.Options, error) {
-	options := maps.Clone(c.SendOption)
-	if options == nil {
-		options = dhcpv4.Options{}
-	}
-	mask := binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-c.ServerAddress.Bits()))
-	options[dhcpv4.OptionSubnetMask.Code()] = mask
-	var routers []netip.Addr
-	if c.Router.IsValid() {
-		routers = []netip.Addr{c.Router}
-	}
-	for _, servers := range []struct {
-		code      dhcpv4.OptionCode
-		prefix    []byte
-		addresses []netip.Addr
-	}{
-		{dhcpv4.OptionRouter, nil, routers},
-		{dhcpv4.OptionDomainNameServer, nil, c.DNS},
-		{dhcpv4.OptionNTPServers, nil, c.NTP},
-		{dhcpv4.OptionSIPServers, []byte{1}, c.SIP}, // RFC 3361, section 3.2: addresses follow
-		{dhcpv4.OptionPostOfficeProtocolServer, nil, c.POP3},
-		{dhcpv4.OptionSimpleMailTransportProtocolServer, nil, c.SMTP},
-		{dhcpv4.OptionLPRServer, nil, c.LPR},
-	} {
-		if len(servers.addresses) == 0 {
-			continue
-		}
-		value := servers.prefix
-		for _, address := range servers.addresses {
-			if !address.Is4() {
-				return nil, fmt.Errorf("%v: %v is not an IPv4 address", servers.code, address)
-			}
-			value = append(value, address.AsSlice()...)
-		}
-		options[servers.code.Code()] = value
-	}
-	if c.Domain != "" {
-		options[dhcpv4.OptionDomainName.Code()] = []byte(c.Domain)
-	}
-	if c.Timezone != "" {
-		options[dhcpv4.OptionReferenceToTZDatabase.Code()] = []byte(c.Timezone)
-	}
-	return options, checkOptions(options)
-}
-
-func checkOptions(options dhcpv4.Options) error {
-	total := 0
-	for code, value := range options {
-		switch code {
-		case dhcpv4.OptionPad.Code(), dhcpv4.OptionEnd.Code(), dhcpv4.OptionDHCPMessageType.Code(), dhcpv4.OptionServerIdentifier.Code(),
-			dhcpv4.OptionIPAddressLeaseTime.Code(), dhcpv4.OptionClientIdentifier.Code(), dhcpv4.OptionRelayAgentInformation.Code():
-			return fmt.Errorf("DHCP option %d is the server's own", code)
-		}
-		total += 2 + len(value)
-	}
-	if total > maxOptionBytes {
-		return errors.New("the configured DHCP options do not fit in a reply")
-	}
-	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-// File is a [Store] in the file system, at the path it names. The directory must exist.
+// File is a [Store] in the file system, at the path it names. A missing directory is made when something is written: a disk that
+// refuses today may take it tomorrow.
 type File struct {
 	path string
 	file *os.File // for appending; nil until needed, and after Replace
@@ -24,6 +25,9 @@ func (f *File) Open() (io.ReadCloser, error) { return os.Open(f.path) }
 // Append is part of [Store]. A new file's name is on disk, too, when it returns.
 func (f *File) Append(lines []byte) error {
 	if f.file == nil {
+		if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+			return err
+		}
 		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
 			return err
@@ -41,6 +45,9 @@ func (f *File) Append(lines []byte) error {
 
 // Replace is part of [Store]: a new file takes the name over once it is on disk.
 func (f *File) Replace(write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return err
+	}
 	temporary := f.path + ".new"
 	if err := writeFile(temporary, write); err != nil {
 		return errors.Join(err, os.Remove(temporary))

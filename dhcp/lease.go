@@ -29,9 +29,14 @@ func (h HardwareAddr) String() string { return net.HardwareAddr(h[:]).String() }
 // maxHostName is Linux's HOST_NAME_MAX.
 const maxHostName = 64
 
-// validHostName follows RFC 1123, section 2.1: labels of letters, digits and inner hyphens, separated by dots.
-func validHostName(name string) bool {
-	if len(name) > maxHostName {
+// maxDomainName is how long a domain name may be in text (RFC 1035, section 2.3.4).
+const maxDomainName = 253
+
+func validHostName(name string) bool { return len(name) <= maxHostName && validDomainName(name) }
+
+// validDomainName follows RFC 1123, section 2.1: labels of letters, digits and inner hyphens, separated by dots.
+func validDomainName(name string) bool {
+	if len(name) > maxDomainName {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {

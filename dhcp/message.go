@@ -67,6 +67,10 @@ func (e *exchange) message(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 func (e *exchange) configured(kind dhcpv4.MessageType, address netip.Addr) *dhcpv4.DHCPv4 {
 	reply := e.message(kind)
 	maps.Copy(reply.Options, e.server.options)
+	e.ipv6OnlyPreferred(reply.Options)
+	if boot := e.server.config.BootServerAddress; boot.IsValid() {
+		reply.ServerIPAddr = boot.AsSlice()
+	}
 	if kind == dhcpv4.MessageTypeAck && (e.ciaddr == address || !address.IsValid()) {
 		reply.ClientIPAddr = e.request.ClientIPAddr // RENEWING, REBINDING, DHCPINFORM
 	}

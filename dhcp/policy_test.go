@@ -202,6 +202,30 @@ func TestStaticLeases(t *testing.T) {
 	}
 }
 
+// What PXE clients and those of RFC 8925 are told, byte for byte.
+func TestBootAndVendorOptions(t *testing.T) {
+	config := vethConfig()
+	config.BootServerAddress, config.BootServerName, config.BootFilename = netip.MustParseAddr("192.0.2.69"), "boot.example", "http://x/y"
+	config.IPv6OnlyPreferred = 30 * time.Minute
+	config.SendOption = dhcpv4.Options{3: {10, 0, 0, 9}}
+	config.SendVendorOption = dhcpv4.Options{2: []byte("b"), 1: {0, 1}}
+	server := newServer(t, config)
+	offer, err := server.Reply(ask(dhcpv4.MessageTypeDiscover, mac(1)), start())
+	if err != nil || offer.ServerIPAddr.String() != "192.0.2.69" || offer.Options.Has(dhcpv4.OptionIPv6OnlyPreferred) {
+		t.Errorf("%v, %v", offer, err)
+	}
+	for code, want := range map[uint8]string{66: "boot.example", 67: "http://x/y", 3: "\x0a\x00\x00\x09", 43: "\x01\x02\x00\x01\x02\x01b"} {
+		if got := string(offer.Options[code]); got != want {
+			t.Errorf("option %d is %q, want %q", code, got, want)
+		}
+	}
+	ipv6Only := dhcpv4.WithRequestedOptions(dhcpv4.OptionSubnetMask, dhcpv4.OptionIPv6OnlyPreferred)
+	offer, _ = server.Reply(ask(dhcpv4.MessageTypeDiscover, mac(2), ipv6Only), start())
+	if got := string(offer.Options[108]); got != "\x00\x00\x07\x08" {
+		t.Errorf("option 108 is %q", got)
+	}
+}
+
 // Clocks that are set do not strand addresses.
 func TestClockSetBack(t *testing.T) {
 	server := newServer(t, vethConfig())

@@ -3,7 +3,6 @@ package network
 import (
 	"net/netip"
 	"slices"
-	"time"
 )
 
 // Config is what a .network file says about the links it matches.
@@ -43,40 +42,8 @@ func (t Tristate) or(otherwise bool) bool {
 	return t == Yes
 }
 
-// DHCPServer is the [DHCPServer] section.
-type DHCPServer struct {
-	ServerAddress netip.Prefix // zero: the first static IPv4 address
-	PoolOffset    uint32       // from the network address; 0: after the network address
-	PoolSize      uint32       // number of addresses; 0: the rest of the subnet
-	DefaultLease  time.Duration
-	MaxLease      time.Duration
-
-	EmitDNS       bool
-	DNS           []netip.Addr // none: those of the host's uplink
-	DNSServerSelf bool         // "_server_address" among the values of DNS=
-	EmitRouter    bool
-	Router        netip.Addr // zero: the server itself
-	EmitTimezone  bool
-	Timezone      string // empty: the host's
-	RapidCommit   bool   // RFC 4039
-
-	PersistLeases string // "yes", "runtime", "no"
-}
-
 // defaults are those of systemd.network(5).
-func defaults() Config {
-	return Config{
-		Server: DHCPServer{
-			DefaultLease:  time.Hour,
-			MaxLease:      12 * time.Hour,
-			EmitDNS:       true,
-			EmitRouter:    true,
-			EmitTimezone:  true,
-			RapidCommit:   true,
-			PersistLeases: "yes",
-		},
-	}
-}
+func defaults() Config { return Config{Server: defaultDHCPServer()} }
 
 // finish fills in what depends on more than one key.
 func (f *File) finish() {
@@ -87,6 +54,7 @@ func (f *File) finish() {
 	if a := c.Server.ServerAddress; a.IsValid() && !slices.Contains(c.Addresses, a) {
 		c.Addresses = append(c.Addresses, a) // ServerAddress= implies Address=
 	}
+	f.finishStaticLeases()
 }
 
 // forwards reports for which families packets of the link are forwarded.
@@ -106,11 +74,12 @@ func (c *Config) FreeSubnet() (bits int, wanted bool) {
 
 // Address returns which of the addresses of a link the server has: ServerAddress=, or the first of IPv4.
 func (s *DHCPServer) Address(addresses []netip.Prefix) (server netip.Prefix, ok bool) {
-	if s.ServerAddress.IsValid() {
+	free := s.ServerAddress.IsValid() && s.ServerAddress.Addr().IsUnspecified()
+	if s.ServerAddress.IsValid() && !free {
 		return s.ServerAddress, true
 	}
 	for _, a := range addresses {
-		if a.Addr().Is4() {
+		if a.Addr().Is4() && (!free || a.Bits() == s.ServerAddress.Bits()) {
 			return a, true
 		}
 	}

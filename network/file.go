@@ -34,6 +34,8 @@ type File struct {
 	Match    Match
 	Config   Config
 	Problems []settings.Problem // lines that are not in effect
+
+	section section // of the line that is being read
 }
 
 // Files are the .network files of a host in the order in which they are tried.
@@ -89,6 +91,7 @@ func readFile(root fs.FS, searchPath []string, name, main string) (*File, *setti
 		}
 	}
 	file.finish()
+	file.section = section{}
 	return file, nil
 }
 
@@ -139,6 +142,7 @@ func (f *File) assign(s settings.Statement) {
 	if strings.HasPrefix(s.Section, "X-") {
 		return // systemd.syntax(7): for other programs
 	}
+	f.section = sectionOf(s)
 	err := f.set(s.Section, s.Key, s.Value)
 	if err == nil {
 		return

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -56,16 +57,36 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// describe writes out what was read.
+// describe writes out what was read, where it is not the default.
 func describe(files Files) string {
 	var b strings.Builder
 	for _, f := range files {
-		fmt.Fprintf(&b, "%s\n  match %q\n  config %+v\n", f.Path, [...]Patterns{f.Match.Name, f.Match.Kind, f.Match.Driver, f.Match.Type}, f.Config)
+		fmt.Fprintln(&b, f.Path)
+		describeFields(&b, "Match", reflect.ValueOf(f.Match), reflect.ValueOf(Match{}))
+		describeFields(&b, "Config", reflect.ValueOf(f.Config), reflect.ValueOf(defaults()))
 		for _, p := range f.Problems {
 			fmt.Fprintf(&b, "  %v\n", p)
 		}
 	}
 	return b.String()
+}
+
+// describeFields writes a line for each field that differs from the default.
+func describeFields(b *strings.Builder, name string, v, standard reflect.Value) {
+	text := func(v reflect.Value) string { return fmt.Sprintf("%+v", v) }
+	switch {
+	case v.Kind() == reflect.Struct && v.Type().PkgPath() == standard.Type().PkgPath() && strings.HasSuffix(v.Type().PkgPath(), "/network"):
+		for i := range v.NumField() {
+			describeFields(b, name+"."+v.Type().Field(i).Name, v.Field(i), standard.Field(i))
+		}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Pointer:
+		for i := range v.Len() {
+			fmt.Fprintf(b, "  %s[%d] %+v\n", name, i, v.Index(i).Elem())
+		}
+	case v.Kind() == reflect.Pointer: // the first condition that cannot be tested: among the problems
+	case text(v) != text(standard):
+		fmt.Fprintf(b, "  %s %s\n", name, text(v))
+	}
 }
 
 func compare(t *testing.T, golden, got string) {
@@ -99,6 +120,11 @@ func TestSearchPath(t *testing.T) {
 		"usr/lib/systemd/network/10-d.network.d/a.conf":        file("[Network]\nAddress=10.0.0.1/24\n"),
 		"etc/systemd/network/10-d.network.d/b.conf":            file("[Network]\nAddress=10.0.0.3/24\n"),
 		"etc/systemd/network/10-d.network.d/ignored":           file("[Network]\nAddress=10.0.0.4/24\n"),
+		"usr/lib/systemd/network/10-d.network.d/c.conf":        file("[Network]\nAddress=10.0.0.5/24\n"),
+		"run/systemd/network/10-d.network.d/c.conf":            file(""), // masks
+		"usr/lib/systemd/network/10-d.network.d/d.conf":        file("[Network]\nAddress=10.0.0.6/24\n"),
+		"usr/lib/nspawnkit/network/10-d.network.d/d.conf":      {Mode: fs.ModeDevice | fs.ModeCharDevice}, // a link to /dev/null masks
+		"usr/local/lib/systemd/network/10-d.network.d/e.conf":  file("[Network]\nAddress=10.0.0.7/24\n"),
 		"etc/systemd/network/eth0.link":                        file("[Match]\n"),
 		"etc/systemd/network/90-bad.network":                   file("[Match] x\n"),
 		"etc/systemd/network/91-pipe.network":                  {Mode: fs.ModeNamedPipe},
@@ -112,7 +138,7 @@ func TestSearchPath(t *testing.T) {
 	for _, p := range problems {
 		got = append(got, p.String())
 	}
-	want := `/usr/lib/systemd/network/10-d.network[first][10.0.0.1/24 10.0.0.3/24]
+	want := `/usr/lib/systemd/network/10-d.network[first][10.0.0.1/24 10.0.0.3/24 10.0.0.7/24]
 /etc/systemd/network/20-a.network[etc][]
 /usr/lib/nspawnkit/network/80-b.network[ours][]
 /etc/systemd/network/90-bad.network: warning: file not read: line 1: text after the section name

@@ -8,14 +8,18 @@ import (
 
 // Host is what a DHCP server passes on of the host's own configuration.
 type Host struct {
-	DNS      []netip.Addr // the uplink's servers, IPv4 only
+	DNS      []netip.Addr // the servers of resolv.conf(5), IPv4 only
+	NTP      []netip.Addr // the servers of timesyncd.conf(5), IPv4 only
 	Timezone string       // "Europe/Berlin"; empty: unknown
+	Domain   string       // of the host's fully qualified name; empty: it has none
+
+	uplinks *uplinks
 }
 
 // ReadHost finds out what the host uses itself: the servers that systemd-resolved got from its links, or else those of
 // /etc/resolv.conf, and where /etc/localtime points to.
 func ReadHost(root fs.FS) Host {
-	var h Host
+	h := Host{NTP: timeServers(root), uplinks: &uplinks{root: root, read: map[string]Uplink{}}}
 	for _, path := range []string{"run/systemd/resolve/resolv.conf", "etc/resolv.conf"} {
 		data, err := fs.ReadFile(root, path)
 		if h.DNS = Nameservers(data); err == nil && len(h.DNS) > 0 {
@@ -25,6 +29,11 @@ func ReadHost(root fs.FS) Host {
 	if target, err := fs.ReadLink(root, "etc/localtime"); err == nil {
 		if _, zone, found := strings.Cut(target, "/zoneinfo/"); found && ValidTimezone(zone) {
 			h.Timezone = zone
+		}
+	}
+	if name, err := fs.ReadFile(root, "proc/sys/kernel/hostname"); err == nil {
+		if _, domain, _ := strings.Cut(strings.TrimSpace(string(name)), "."); validDomain(domain) {
+			h.Domain = domain
 		}
 	}
 	return h

@@ -3,11 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"strconv"
-	"strings"
-	"time"
 
 	"nspawnkit/settings"
 )
@@ -42,28 +38,15 @@ var keys = [...]key{
 	{"Network", "DHCP", onlyNo},
 	{"Network", "LLDP", onlyNo},
 	{"Network", "EmitLLDP", onlyNo},
-
-	{"DHCPServer", "ServerAddress", setServerAddress},
-	{"DHCPServer", "PoolOffset", func(f *File, v string) error { return setCount(&f.Config.Server.PoolOffset, v) }},
-	{"DHCPServer", "PoolSize", func(f *File, v string) error { return setCount(&f.Config.Server.PoolSize, v) }},
-	{"DHCPServer", "DefaultLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.DefaultLease, v) }},
-	{"DHCPServer", "MaxLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.MaxLease, v) }},
-	{"DHCPServer", "EmitDNS", func(f *File, v string) error { return setBool(&f.Config.Server.EmitDNS, v) }},
-	{"DHCPServer", "DNS", setDNS},
-	{"DHCPServer", "EmitRouter", func(f *File, v string) error { return setBool(&f.Config.Server.EmitRouter, v) }},
-	{"DHCPServer", "Router", func(f *File, v string) error { return setIPv4(&f.Config.Server.Router, v) }},
-	{"DHCPServer", "EmitTimezone", func(f *File, v string) error { return setBool(&f.Config.Server.EmitTimezone, v) }},
-	{"DHCPServer", "Timezone", setTimezone},
-	{"DHCPServer", "EmitNTP", onlyNo},
-	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
-	{"DHCPServer", "PersistLeases", setPersistLeases},
 }
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for i := range keys {
-		if k := &keys[i]; k.section == section && k.name == name {
-			return k.set(f, value)
+	for _, table := range [...][]key{keys[:], dhcpServerKeys[:]} {
+		for i := range table {
+			if k := &table[i]; k.section == section && k.name == name {
+				return k.set(f, value)
+			}
 		}
 	}
 	return errors.New("networkd-lite does not support this key")
@@ -75,6 +58,14 @@ func onlyNo(_ *File, value string) error {
 		return nil
 	}
 	return errors.New("networkd-lite supports only \"no\"")
+}
+
+// onlyYes is for keys of what networkd-lite always does.
+func onlyYes(_ *File, value string) error {
+	if on, err := settings.ParseBool(value); err == nil && on {
+		return nil
+	}
+	return errors.New("networkd-lite supports only \"yes\"")
 }
 
 func setBool(into *bool, value string) error {
@@ -209,102 +200,4 @@ func parseAddress(value string) (netip.Prefix, error) {
 		return prefix, errors.New("not the address of a host")
 	}
 	return prefix, nil
-}
-
-// setServerAddress takes ServerAddress=, which implies the same Address=.
-func setServerAddress(f *File, value string) error {
-	prefix, err := parseAddress(value)
-	switch {
-	case err != nil:
-		return err
-	case !prefix.Addr().Is4():
-		return errors.New("not an IPv4 address")
-	case prefix.Addr().IsUnspecified():
-		return errors.New("give the free subnet as Address=")
-	}
-	f.Config.Server.ServerAddress = prefix
-	return nil
-}
-
-func setCount(into *uint32, value string) error {
-	n, err := strconv.ParseUint(value, 10, 32)
-	if err != nil {
-		return errors.New("not a number")
-	}
-	*into = uint32(n)
-	return nil
-}
-
-// setLeaseTime takes a time span. DHCP counts in seconds of 32 bits, all ones meaning for ever (RFC 2131, section 3.3).
-func setLeaseTime(into *time.Duration, value string) error {
-	span, err := settings.ParseTimeSpan(value)
-	switch {
-	case err != nil:
-		return err
-	case span < time.Second:
-		return errors.New("shorter than a second")
-	}
-	*into = min(span.Truncate(time.Second), (1<<32-1)*time.Second)
-	return nil
-}
-
-// setDNS takes the DNS= of [DHCPServer]: IPv4 addresses and "_server_address".
-func setDNS(f *File, value string) error {
-	s := &f.Config.Server
-	if value == "" {
-		s.DNS, s.DNSServerSelf = nil, false
-		return nil
-	}
-	for word := range strings.FieldsSeq(value) {
-		if word == "_server_address" {
-			s.DNSServerSelf = true
-			continue
-		}
-		var addr netip.Addr
-		if err := setIPv4(&addr, word); err != nil {
-			return err
-		}
-		s.DNS = append(s.DNS, addr)
-	}
-	return nil
-}
-
-func setIPv4(into *netip.Addr, value string) error {
-	addr, err := netip.ParseAddr(value)
-	if err != nil || !addr.Is4() {
-		return errors.New("not an IPv4 address")
-	}
-	*into = addr
-	return nil
-}
-
-func setPersistLeases(f *File, value string) error {
-	s := &f.Config.Server
-	if value == "runtime" {
-		s.PersistLeases = value
-		return nil
-	}
-	var persist bool
-	if err := setBool(&persist, value); err != nil {
-		return err
-	}
-	s.PersistLeases = map[bool]string{true: "yes", false: "no"}[persist]
-	return nil
-}
-
-// setTimezone takes the name of a file below /usr/share/zoneinfo.
-func setTimezone(f *File, value string) error {
-	if !ValidTimezone(value) {
-		return errors.New("not the name of a time zone")
-	}
-	f.Config.Server.Timezone = value
-	return nil
-}
-
-// ValidTimezone reports whether name can be one of the tz database: relative, without "..", printable.
-func ValidTimezone(name string) bool {
-	if len(name) > 64 || !fs.ValidPath(name) || name == "." {
-		return false
-	}
-	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }

@@ -109,6 +109,12 @@ func parseMachine(name string, data []byte) (Machine, error) {
 		if err := ValidInterfaceName(l.Host); err != nil {
 			return m, err
 		}
+		if l.ContainerMAC == "" {
+			continue
+		}
+		if _, err := ParseHardwareAddr(l.ContainerMAC); err != nil {
+			return m, fmt.Errorf("%s: %w", l.Host, err)
+		}
 	}
 	for _, p := range m.Ports {
 		if err := p.check(); err != nil {

@@ -117,9 +117,10 @@ func HostForwarding(on Families, links []Link, get func(path string) (string, er
 	return append(list, all...)
 }
 
-// Firewall is what the nft table is to hold: names of links, sorted.
+// Firewall is what the nft tables are to hold. Names of links are sorted.
 type Firewall struct {
 	Masquerade4, Masquerade6 []string
+	Guard                    Guard
 }
 
 // Add adds a link to the sets of its families.
@@ -142,12 +143,15 @@ func insert(list []string, s string) []string {
 
 // Equal reports whether both hold the same elements.
 func (f Firewall) Equal(other Firewall) bool {
-	return slices.Equal(f.Masquerade4, other.Masquerade4) && slices.Equal(f.Masquerade6, other.Masquerade6)
+	return slices.Equal(f.Masquerade4, other.Masquerade4) && slices.Equal(f.Masquerade6, other.Masquerade6) &&
+		f.Guard.Equal(other.Guard)
 }
 
 // Missing returns what f holds and other does not.
 func (f Firewall) Missing(other Firewall) Firewall {
-	return Firewall{without(f.Masquerade4, other.Masquerade4), without(f.Masquerade6, other.Masquerade6)}
+	return Firewall{
+		without(f.Masquerade4, other.Masquerade4), without(f.Masquerade6, other.Masquerade6), f.Guard.Missing(other.Guard),
+	}
 }
 
 func without(list, remove []string) []string {

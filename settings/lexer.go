@@ -31,14 +31,16 @@ const lineEnds = "\n\r\x00"
 type Statement struct {
 	Origin              Origin
 	Section, Key, Value string
+	SectionLine         int // of the "[SECTION]" header: tells sections of one name apart
 }
 
 // lexer splits a file into statements as systemd.syntax(7) has it.
 type lexer struct {
-	file       string
-	section    string // "" before the first section header
-	statements []Statement
-	problems   []Problem
+	file        string
+	section     string // "" before the first section header
+	sectionLine int    // its line
+	statements  []Statement
+	problems    []Problem
 }
 
 // Statements reads a file in the format of systemd.syntax(7) as systemd's own programs do: order kept, continuations
@@ -133,7 +135,9 @@ func (l *lexer) statement(text string, line int) error {
 	case key == "":
 		l.warn(line, "missing key name before '=', line ignored")
 	default:
-		l.statements = append(l.statements, Statement{Origin{File: l.file, Line: line}, l.section, key, strings.TrimLeft(value, blank)})
+		l.statements = append(l.statements, Statement{
+			Origin{File: l.file, Line: line}, l.section, key, strings.TrimLeft(value, blank), l.sectionLine,
+		})
 	}
 	return nil
 }
@@ -147,7 +151,7 @@ func (l *lexer) header(text string, line int) error {
 	if name == "" || hasControl(name) || strings.ContainsAny(name, `"'\`) {
 		return l.refuse(line, "bad characters in section name")
 	}
-	l.section = name
+	l.section, l.sectionLine = name, line
 	return nil
 }
 

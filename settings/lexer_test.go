@@ -60,6 +60,14 @@ func TestStatements(t *testing.T) {
 	}
 }
 
+// Sections of one name are told apart by the line of their header.
+func TestSectionLine(t *testing.T) {
+	statements, _, err := Statements("f", []byte("[A]\nx=1\ny=2\n\n[A]\nx=3\n"))
+	if err != nil || len(statements) != 3 || statements[0].SectionLine != 1 || statements[1].SectionLine != 1 || statements[2].SectionLine != 5 {
+		t.Errorf("%+v, %v", statements, err)
+	}
+}
+
 func TestStatementsRefuseFile(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"[Exec] x\nA=1\n", "f:1: text after the section name"},

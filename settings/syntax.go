@@ -17,3 +17,6 @@ func ParseTimeSpan(text string) (time.Duration, error) {
 	}
 	return time.Duration(min(us, uint64(math.MaxInt64)/1000)) * time.Microsecond, nil
 }
+
+// Unescape resolves the C-style escape sequences of systemd.syntax(7) in a value that may hold any bytes.
+func Unescape(text string) ([]byte, error) { return unescape(text) }

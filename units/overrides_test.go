@@ -25,14 +25,15 @@ func TestOverrides(t *testing.T) {
 	} {
 		root[file[1:]] = &fstest.MapFile{Data: []byte(text)}
 	}
-	line := func(file string, line int, section, key, value string) settings.Statement {
-		return settings.Statement{Origin: settings.Origin{File: file, Line: line}, Section: section, Key: key, Value: value}
+	line := func(file string, header, line int, section, key, value string) settings.Statement {
+		origin := settings.Origin{File: file, Line: line}
+		return settings.Statement{Origin: origin, Section: section, Key: key, Value: value, SectionLine: header}
 	}
 	want := map[string]settings.Statement{
-		"Service.MemoryMax": line(control, 3, "Service", "MemoryMax", "1G"),
-		"Service.CPUQuota":  line(etc+"override.conf", 2, "Service", "CPUQuota", "1%"),
-		"Unit.Description":  line(etc+"override.conf", 4, "Unit", "Description", "x"),
-		"Service.IOWeight":  line(etc+"10-all.conf", 3, "Service", "IOWeight", "1"),
+		"Service.MemoryMax": line(control, 2, 3, "Service", "MemoryMax", "1G"),
+		"Service.CPUQuota":  line(etc+"override.conf", 1, 2, "Service", "CPUQuota", "1%"),
+		"Unit.Description":  line(etc+"override.conf", 3, 4, "Unit", "Description", "x"),
+		"Service.IOWeight":  line(etc+"10-all.conf", 1, 3, "Service", "IOWeight", "1"),
 	}
 	if got := Overrides(root, "web"); !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)

@@ -101,9 +101,13 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 		interval = 24 * time.Hour
 	}
 	message := daemon.SdNotifyReady
+	var told time.Time
 	m.Run(ctx, changes, reload, interval/2, func() {
+		if message == "" && time.Since(told) < interval/4 {
+			return // a manager that is busy with hundreds of containers has enough to read
+		}
 		daemon.SdNotify(false, message+"\n"+daemon.SdNotifyWatchdog)
-		message = ""
+		message, told = "", time.Now()
 	})
 	daemon.SdNotify(false, daemon.SdNotifyStopping)
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -47,9 +46,6 @@ func (d dhcpServers) openJournal(server *dhcp.Server, link, persist string) (*dh
 	folder := d.leasesFolder(persist)
 	if folder == "" {
 		return nil, func() error { return nil }, nil
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, nil, err
 	}
 	path := filepath.Join(folder, link+journalSuffix)
 	file := dhcp.NewFile(path)

@@ -186,7 +186,7 @@ func TestOthers(t *testing.T) {
 	db := w.addContainer("db")
 	db.dhcp()
 	w.waitFor(`"ve-db"`, "nft", "list", "table", "inet", "nspawnkit")
-	if table := w.table(); strings.Count(table, `"ve-web"`) != 2 || strings.Count(table, `"ve-db"`) != 2 {
+	if table := w.table(); strings.Count(table, `"ve-web"`) != 3 || strings.Count(table, `"ve-db"`) != 3 {
 		t.Errorf("table: %s", table)
 	}
 }

@@ -250,6 +250,12 @@ func (w *world) startDaemon() {
 	if err != nil || !strings.HasPrefix(string(message[:n]), "READY=1\n") {
 		w.t.Fatalf("not ready: %q, %v", message[:n], err)
 	}
+	notify.SetReadDeadline(time.Time{})
+	go func() { // a daemon whose messages nobody reads would wait for ever
+		for err == nil {
+			_, err = notify.Read(message)
+		}
+	}()
 }
 
 func (d *daemonProcess) said() string {

@@ -73,6 +73,9 @@ func (f *Firewall) Replace(want network.Firewall) error {
 		}
 		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: masquerade(family.protocol, family.set)})
 	}
+	if err := f.addGuard(table, want.Guard); err != nil {
+		return err
+	}
 	if err := f.conn.Flush(); err != nil {
 		return fmt.Errorf("replace nft table inet %s: %w", TableName, err)
 	}
@@ -84,6 +87,10 @@ func (f *Firewall) Replace(want network.Firewall) error {
 func (f *Firewall) Update(add, remove network.Firewall) error {
 	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 	set4, set6 := ifnameSet(table, masquerade4), ifnameSet(table, masquerade6)
+	for i, set := range guardSets(table, add.Guard) {
+		f.conn.SetAddElements(set.Set, set.elements)
+		f.conn.SetDeleteElements(set.Set, guardSets(table, remove.Guard)[i].elements)
+	}
 	err := errors.Join(
 		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
 		f.conn.SetAddElements(set6, elements(add.Masquerade6)),
@@ -109,11 +116,15 @@ func ifnameSet(table *nftables.Table, name string) *nftables.Set {
 func elements(links []string) []nftables.SetElement {
 	list := make([]nftables.SetElement, len(links))
 	for i, link := range links {
-		key := make([]byte, unix.IFNAMSIZ)
-		copy(key, link)
-		list[i].Key = key
+		list[i].Key = ifname(link)
 	}
 	return list
+}
+
+func ifname(link string) []byte {
+	key := make([]byte, unix.IFNAMSIZ)
+	copy(key, link)
+	return key
 }
 
 // masquerade is the rule "meta nfproto PROTOCOL iifname @SET oifname != @SET masquerade".

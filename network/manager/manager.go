@@ -25,6 +25,7 @@ type Links interface {
 type Firewall interface {
 	Replace(network.Firewall) error
 	Update(add, remove network.Firewall) error
+	ReplaceBridge(ports network.Set[network.Sender]) error
 }
 
 // Sysctls are the kernel parameters below /proc/sys.
@@ -78,6 +79,7 @@ type Manager struct {
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
 	machines network.Machines   // as of the latest look
+	host     *network.Host      // the same; nil: not read yet
 	broken   map[string]bool    // problems of machines that were reported
 	links    map[int]*link      // by index
 	previous map[int]LinkStatus // what an earlier process did, by index
@@ -166,6 +168,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.forget(list)
 	m.readMachines()
+	m.host = nil
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -360,14 +363,14 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
+	want.Guard = m.guard()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil
 		}
 		err := m.Firewall.Update(want.Missing(*m.table), m.table.Missing(want))
 		if err == nil {
-			m.table = &want
-			return nil
+			return m.updateBridge(want)
 		}
 		m.Report(Warning, err.Error()+", putting the table in place again")
 	}
@@ -375,8 +378,7 @@ func (m *Manager) reconcileTable() error {
 	if err := m.Firewall.Replace(want); err != nil {
 		return err
 	}
-	m.table = &want
-	return nil
+	return m.updateBridge(want)
 }
 
 // describe says in one line what a link was given.

@@ -23,6 +23,8 @@ type host struct {
 	routes    []netip.Prefix
 	managed   map[int]bool
 	table     *network.Firewall
+	ports     []network.Set[network.Sender] // all that the table of bridges ever held
+	bridgeErr error
 	sysctls   map[string]string
 	files     fstest.MapFS
 	saved     map[string][]byte
@@ -56,8 +58,14 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
+	table.Guard = h.table.Guard
 	h.table = &table
 	return nil
+}
+
+func (h *host) ReplaceBridge(ports network.Set[network.Sender]) error {
+	h.ports = append(h.ports, ports)
+	return h.bridgeErr
 }
 
 func (h *host) Apply(l network.Link, d network.Difference) error {

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"reflect"
-	"strings"
 
 	"nspawnkit/dhcp"
-	"nspawnkit/network"
 )
 
 // server is the DHCP server of a link.
@@ -33,7 +30,8 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 		l.stopServer()
 		return errors.New("DHCPServer=yes needs an IPv4 Address=")
 	}
-	config := serverConfig(l.Link, address, c, m.Host())
+	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
+	m.warn(problems...)
 	if l.server != nil && l.server.persist == c.Server.PersistLeases && reflect.DeepEqual(l.server.config, config) {
 		return nil
 	}
@@ -54,47 +52,6 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 		}
 	}()
 	return nil
-}
-
-// serverConfig says what the DHCP server at address is to do by a .network file; host fills in what the file leaves open.
-func serverConfig(l network.Link, address netip.Prefix, c *network.Config, host network.Host) dhcp.Config {
-	s := &c.Server
-	config := dhcp.Config{
-		Link:             l.Name,
-		ServerAddress:    address,
-		PoolOffset:       s.PoolOffset,
-		PoolSize:         s.PoolSize,
-		DefaultLeaseTime: min(s.DefaultLease, s.MaxLease),
-		MaxLeaseTime:     s.MaxLease,
-		RapidCommit:      s.RapidCommit,
-	}
-	if strings.HasPrefix(l.Name, network.VethPrefix) && s.PoolSize == 0 {
-		// One machine is at the other end: it keeps its address whatever it calls itself, and cannot use up the pool. Who
-		// has more machines behind the link says how many, with PoolSize=.
-		config.MaxLeases = 1
-	}
-	if s.EmitRouter {
-		config.Router = s.Router
-		if !s.Router.IsValid() {
-			config.Router = address.Addr()
-		}
-	}
-	if s.EmitDNS {
-		config.DNS = s.DNS
-		if s.DNSServerSelf {
-			config.DNS = append([]netip.Addr{address.Addr()}, s.DNS...)
-		}
-		if len(config.DNS) == 0 {
-			config.DNS = host.DNS
-		}
-	}
-	if s.EmitTimezone {
-		config.Timezone = s.Timezone
-		if s.Timezone == "" {
-			config.Timezone = host.Timezone
-		}
-	}
-	return config
 }
 
 // serverError returns why the DHCP server has ended by itself, once.

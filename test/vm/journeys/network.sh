@@ -4,6 +4,7 @@ require "web is up" up web
 require "a server beyond the host's uplink answers the host" outside_world
 [ -n "$ORACLE" ] || check "systemd-networkd does not run on the host" not systemctl -q is-active systemd-networkd
 [ -n "$ORACLE" ] || check "nspawn-exec knew that networkd-lite runs" not contains "$(unit_journal web)" "neither networkd-lite"
+[ -n "$ORACLE" ] || check "networkd-lite has the least privileges" systemd-analyze security --no-pager --threshold=29 networkd-lite.service
 host_link=ve-web
 
 check "host0 got an address" eventually 60 address web

@@ -1,0 +1,106 @@
+package network
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"strings"
+)
+
+// Set is a set of elements of an nft set.
+type Set[E comparable] map[E]struct{}
+
+// Add adds an element; the set must not be nil.
+func (s Set[E]) Add(e E) { s[e] = struct{}{} }
+
+// Missing returns what s holds and other does not.
+func (s Set[E]) Missing(other Set[E]) Set[E] {
+	missing := Set[E]{}
+	for e := range s {
+		if _, found := other[e]; !found {
+			missing.Add(e)
+		}
+	}
+	return missing
+}
+
+// HardwareAddr is an Ethernet address.
+type HardwareAddr [6]byte
+
+// ParseHardwareAddr reads six bytes in hexadecimal with colons between them.
+func ParseHardwareAddr(text string) (HardwareAddr, error) {
+	parsed, err := net.ParseMAC(text)
+	if err != nil || len(parsed) != len(HardwareAddr{}) {
+		return HardwareAddr{}, fmt.Errorf("%q is not the hardware address of an Ethernet link", text)
+	}
+	return HardwareAddr(parsed), nil
+}
+
+// Sender is a container as others see it: the link that its packets come in through, and their hardware address.
+type Sender struct {
+	Link string // "ve-web"; for a container in a zone its port "vb-web"
+	MAC  HardwareAddr
+}
+
+// Guard is what the packet filter is to hold so that no container sends in the name of another.
+type Guard struct {
+	// Links are those through which containers reach the host. A packet from one of them must have a source address that the host
+	// would answer through the same link (RFC 3704, section 2.2).
+	Links Set[string]
+	// Sole are those of Links with one machine behind them, and Senders are these machines.
+	Sole    Set[string]
+	Senders Set[Sender]
+	// Ports are the same for the ports of the bridges of zones.
+	Ports Set[Sender]
+}
+
+// NewGuard returns the guard of links, which networkd-lite serves, by what is known of the machines behind them. several reports
+// whether there may be more machines behind a link than its container.
+func NewGuard(links []Link, machines Machines, several func(l Link) bool) Guard {
+	g := Guard{Set[string]{}, Set[string]{}, Set[Sender]{}, Set[Sender]{}}
+	known := machines.byHostLink()
+	for _, l := range links {
+		isPort := strings.HasPrefix(l.Name, BridgePrefix)
+		if !isPort {
+			g.Links.Add(l.Name)
+		}
+		machine, found := known[l.Name]
+		if !found {
+			continue
+		}
+		mac, err := ParseHardwareAddr(machine.ContainerMAC)
+		switch {
+		case err != nil: // not said; what is wrong is not read at all
+		case !isPort && !several(l):
+			g.Sole.Add(l.Name)
+			g.Senders.Add(Sender{l.Name, mac})
+		case isPort && strings.HasPrefix(machine.Bridge, ZonePrefix):
+			g.Ports.Add(Sender{l.Name, mac})
+		}
+	}
+	return g
+}
+
+// Equal reports whether both hold the same.
+func (g Guard) Equal(other Guard) bool {
+	return maps.Equal(g.Links, other.Links) && maps.Equal(g.Sole, other.Sole) && maps.Equal(g.Senders, other.Senders) &&
+		maps.Equal(g.Ports, other.Ports)
+}
+
+// Missing returns what g holds and other does not.
+func (g Guard) Missing(other Guard) Guard {
+	return Guard{
+		g.Links.Missing(other.Links), g.Sole.Missing(other.Sole), g.Senders.Missing(other.Senders), g.Ports.Missing(other.Ports),
+	}
+}
+
+// byHostLink returns the links of all machines by the name of their host side.
+func (m Machines) byHostLink() map[string]*MachineLink {
+	links := map[string]*MachineLink{}
+	for i := range m {
+		for j := range m[i].Links {
+			links[m[i].Links[j].Host] = &m[i].Links[j]
+		}
+	}
+	return links
+}

@@ -1,0 +1,33 @@
+package manager
+
+import (
+	"maps"
+
+	"nspawnkit/network"
+)
+
+// guard says what keeps the containers on the links from sending in the name of others. Links that are systemd-networkd's, or
+// somebody else's, are guarded just the same.
+func (m *Manager) guard() network.Guard {
+	links := make([]network.Link, 0, len(m.links))
+	for _, l := range m.links {
+		links = append(links, l.Link)
+	}
+	return network.NewGuard(links, m.machines, func(l network.Link) bool {
+		file := m.links[l.Index].file
+		return file != nil && file.Config.Server.PoolSize > 0 // see serverConfig
+	})
+}
+
+// updateBridge brings the table of bridges up to date after the other one, which holds want now.
+func (m *Manager) updateBridge(want network.Firewall) error {
+	before := m.table
+	m.table = nil
+	if before == nil || !maps.Equal(before.Guard.Ports, want.Guard.Ports) {
+		if err := m.Firewall.ReplaceBridge(want.Guard.Ports); err != nil {
+			return err
+		}
+	}
+	m.table = &want
+	return nil
+}
