@@ -55,14 +55,16 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
+	leases := &leaseWatch{changed: func() { poke(changes) }}
 	m := &manager.Manager{
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  dhcpServers{p, log.report},
+		DHCP:  dhcpServers{p, log.report, leases},
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Report:   log.report, Now: time.Now,
+		Lease: leases.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 	}
 	m.Start()
 	go watchMachines(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
@@ -81,6 +83,11 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	ready := func() { watching <- struct{}{} }
 	go func() {
 		if err := kernel.Watch(ctx, ready, changed); err != nil {
+			cancel(err)
+		}
+	}()
+	go func() {
+		if err := kernel.WatchNeighbours(ctx, changed); err != nil {
 			cancel(err)
 		}
 	}()

@@ -18,6 +18,7 @@ const journalSuffix = ".leases"
 type dhcpServers struct {
 	paths
 	report func(manager.Priority, string)
+	leases *leaseWatch
 }
 
 // Open is part of [manager.DHCP].
@@ -35,9 +36,11 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (f
 		closeJournal()
 		return nil, err
 	}
+	forget := d.leases.add(l.Name, server)
 	return func(ctx context.Context) error {
 		defer closeJournal()
-		return dhcp.Serve(ctx, conn, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
+		defer forget()
+		return dhcp.Serve(ctx, watchedConn{conn, l.Name, d.leases}, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
 	}, nil
 }
 

@@ -15,6 +15,7 @@ var version = "unknown"
 const usage = `networkd-lite                        look after the links of containers (started by systemd)
 networkd-lite status [--json]        print what is done with each link
 networkd-lite leases [--json]        print the addresses that were given to containers
+networkd-lite ports [--json]         print the ports of the host that lead to containers
 networkd-lite --help | --version
 
 NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
@@ -39,6 +40,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readStatus(paths) })
 	case "leases":
 		err = show(args, stdout, func() (table, error) { return readLeases(paths) })
+	case "ports":
+		err = show(args, stdout, func() (table, error) { return readPorts(paths) })
 	case "--help", "-h":
 		fmt.Fprint(stdout, usage)
 	case "--version":

@@ -48,12 +48,8 @@ func show(args []string, stdout io.Writer, read func() (table, error)) error {
 type status struct{ manager.Status }
 
 func readStatus(p paths) (table, error) {
-	running, err := kernel.Locked(p.lock())
-	if err != nil {
+	if err := mustRun(p); err != nil {
 		return nil, err
-	}
-	if !running {
-		return nil, errors.New("not running; start it with: systemctl start networkd-lite")
 	}
 	var s status
 	data, err := os.ReadFile(filepath.Join(p.runtime, manager.StatusFile))
@@ -61,6 +57,15 @@ func readStatus(p paths) (table, error) {
 		return nil, err
 	}
 	return s, json.Unmarshal(data, &s.Status)
+}
+
+// mustRun fails when the daemon does not run.
+func mustRun(p paths) error {
+	running, err := kernel.Locked(p.lock())
+	if err == nil && !running {
+		err = errors.New("not running; start it with: systemctl start networkd-lite")
+	}
+	return err
 }
 
 func (s status) rows() [][]string {

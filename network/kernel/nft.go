@@ -73,7 +73,7 @@ func (f *Firewall) Replace(want network.Firewall) error {
 		}
 		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: masquerade(family.protocol, family.set)})
 	}
-	if err := f.addGuard(table, want.Guard); err != nil {
+	if err := errors.Join(f.addGuard(table, want.Guard), f.addPorts(table, want.Ports)); err != nil {
 		return err
 	}
 	if err := f.conn.Flush(); err != nil {
@@ -92,6 +92,7 @@ func (f *Firewall) Update(add, remove network.Firewall) error {
 		f.conn.SetDeleteElements(set.Set, guardSets(table, remove.Guard)[i].elements)
 	}
 	err := errors.Join(
+		f.updatePorts(table, add.Ports, remove.Ports),
 		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
 		f.conn.SetAddElements(set6, elements(add.Masquerade6)),
 		f.conn.SetDeleteElements(set4, elements(remove.Masquerade4)),

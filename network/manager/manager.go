@@ -73,7 +73,11 @@ type Manager struct {
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
 	Report   func(p Priority, text string)              // takes messages, one line each
-	Now      func() time.Time
+
+	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
+	Neighbours  func() ([]network.Neighbour, error)                   // of all links
+	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
+	Now         func() time.Time
 
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
@@ -86,6 +90,7 @@ type Manager struct {
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
 	ended    chan struct{}      // a DHCP server has ended
+	ports    ports
 }
 
 // link is what is known of a link that exists.
@@ -189,11 +194,18 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 	}
 	m.previous = nil
-	if err := m.reconcileTable(); err != nil {
+	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	if err := m.reconcileTable(); err != nil {
+		m.Report(Error, err.Error())
+		next = min(next, longestWait)
+	} else {
+		m.forgetFlows(m.table.Ports)
+	}
 	m.saveStatus()
+	m.savePorts()
 	return next
 }
 
@@ -363,7 +375,7 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard = m.guard()
+	want.Guard, want.Ports = m.guard(), m.portTable()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,22 +19,25 @@ import (
 
 // host is a host made of tables: all the interfaces of a [Manager].
 type host struct {
-	t         *testing.T
-	links     []network.Link
-	routes    []netip.Prefix
-	managed   map[int]bool
-	table     *network.Firewall
-	ports     []network.Set[network.Sender] // all that the table of bridges ever held
-	bridgeErr error
-	sysctls   map[string]string
-	files     fstest.MapFS
-	saved     map[string][]byte
-	log       []string
-	applyErr  error
-	openErr   error
-	serverErr chan error  // ends a server
-	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
-	now       time.Time
+	t          *testing.T
+	links      []network.Link
+	routes     []netip.Prefix
+	managed    map[int]bool
+	table      *network.Firewall
+	ports      []network.Set[network.Sender] // all that the table of bridges ever held
+	bridgeErr  error
+	leases     map[string]netip.Addr // by link
+	neighbours []network.Neighbour
+	flows      []network.Flow
+	sysctls    map[string]string
+	files      fstest.MapFS
+	saved      map[string][]byte
+	log        []string
+	applyErr   error
+	openErr    error
+	serverErr  chan error  // ends a server
+	serving    chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
+	now        time.Time
 }
 
 func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
@@ -59,6 +63,13 @@ func (h *host) Update(add, remove network.Firewall) error {
 		table.Add(name, network.Families{IPv6: true})
 	}
 	table.Guard = h.table.Guard
+	table.Ports = network.Ports{Forward: maps.Clone(h.table.Ports.Forward), Loopback: maps.Clone(h.table.Ports.Loopback)}
+	change := func(to, add, remove network.PortMap) {
+		maps.DeleteFunc(to, func(k network.PortKey, _ netip.AddrPort) bool { _, gone := remove[k]; return gone })
+		maps.Copy(to, add)
+	}
+	change(table.Ports.Forward, add.Ports.Forward, remove.Ports.Forward)
+	change(table.Ports.Loopback, add.Ports.Loopback, remove.Ports.Loopback)
 	h.table = &table
 	return nil
 }
@@ -113,10 +124,16 @@ func newHost(t *testing.T) *host {
 func (h *host) start() *Manager {
 	m := &Manager{
 		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
-		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
-		Host:     func() network.Host { return network.Host{} },
-		Machines: (&network.MachineFiles{Root: h.files}).Read,
-		Now:      func() time.Time { return h.now },
+		Files:      func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
+		Host:       func() network.Host { return network.Host{} },
+		Machines:   (&network.MachineFiles{Root: h.files}).Read,
+		Now:        func() time.Time { return h.now },
+		Lease:      func(link string, _ network.HardwareAddr) netip.Addr { return h.leases[link] },
+		Neighbours: func() ([]network.Neighbour, error) { return h.neighbours, nil },
+		ForgetFlows: func(stale func(network.Flow) bool) error {
+			h.flows = slices.DeleteFunc(h.flows, stale)
+			return nil
+		},
 	}
 	m.Start()
 	h.t.Cleanup(m.stopServers)
