@@ -75,7 +75,7 @@ func cleanLinks(machine string) error {
 	if err := json.Unmarshal(data, &state); err != nil {
 		return errors.Join(fmt.Errorf("read %s: %w", machineFile(machine), err), removeMissingOk(machineFile(machine)))
 	}
-	if err := removeLinks(state); err != nil {
+	if err := errors.Join(giveInterfacesBack(state), removeLinks(state)); err != nil {
 		return err
 	}
 	return removeMissingOk(machineFile(machine))

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"os"
 
 	"nspawnkit/machined"
 	"nspawnkit/network/kernel/link"
@@ -33,7 +34,7 @@ func (r *Running) endFirst() error {
 
 // closeNotify lets go of the network namespace, which links are waited for to go with. Otherwise the end of the program is early enough.
 func (r *Running) closeNotify() error {
-	if r.notify != nil && r.Links != nil && len(r.Links.Links) > 0 {
+	if r.notify != nil && r.Links != nil && len(r.Links.Links)+len(r.Links.Interfaces) > 0 {
 		r.notify.Close()
 	}
 	return nil
@@ -64,6 +65,11 @@ func (r *Running) removeLinks() error {
 func (r *Running) removeMachine() error {
 	if r.Links == nil {
 		return nil
+	}
+	if len(r.Links.Interfaces) > 0 {
+		if _, err := os.Stat(keptNetwork(r.machine)); err == nil {
+			return nil // there is something to give back still, and the file says what
+		}
 	}
 	return removeMissingOk(machineFile(r.machine))
 }

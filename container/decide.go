@@ -193,8 +193,9 @@ func decodeFilter(data []byte) []seccomp.Instruction {
 
 func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
-	p.Inside.PrivateNetwork = s.Network.Private
-	machine, err := describeMachine(s, host.MachineID)
+	p.Inside.JoinedNetwork = s.Network.NamespacePath != ""
+	p.Inside.PrivateNetwork = s.Network.Private && !p.Inside.JoinedNetwork
+	machine, uppers, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
 	}
@@ -203,7 +204,9 @@ func decideNetwork(p *Plan, host *Host) error {
 	} else if mac != "" {
 		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
 	}
-	p.Machine = machine
+	p.Machine, p.uppers = machine, uppers
+	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
+	p.Inside.PublishedPorts = len(machine.Ports) > 0
 	p.warnOfNetwork(host)
 	return nil
 }

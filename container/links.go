@@ -10,12 +10,13 @@ import (
 )
 
 // describeMachine names the container's links and addresses as systemd-nspawn does.
-func describeMachine(s *settings.Settings, hostID string) (network.Machine, error) {
+func describeMachine(s *settings.Settings, hostID string) (network.Machine, []upper, error) {
 	machine := network.Machine{Version: network.MachineVersion, Name: s.Machine, Zone: s.Network.Zone, Links: []network.MachineLink{}}
+	machine.Interfaces = describeInterfaces(s)
 	var id [16]byte
-	hasLinks := s.Network.VirtualEthernet || len(s.Network.VirtualEthernetExtra) > 0
-	if _, err := hex.Decode(id[:], []byte(hostID)); hasLinks && (err != nil || len(hostID) != 32) {
-		return machine, fmt.Errorf("the host has no machine ID, so its containers have no stable addresses: run systemd-machine-id-setup")
+	hashes := s.Network.VirtualEthernet || len(s.Network.VirtualEthernetExtra)+len(s.Network.MACVLAN) > 0
+	if _, err := hex.Decode(id[:], []byte(hostID)); hashes && (err != nil || len(hostID) != 32) {
+		return machine, nil, fmt.Errorf("the host has no machine ID, so its containers have no stable addresses: run systemd-machine-id-setup")
 	}
 	if s.Network.VirtualEthernet {
 		machine.Links = append(machine.Links, mainLink(s, id))
@@ -27,7 +28,7 @@ func describeMachine(s *settings.Settings, hostID string) (network.Machine, erro
 	for _, p := range s.Network.Ports {
 		machine.Ports = append(machine.Ports, machinePort(p))
 	}
-	return machine, nil
+	return machine, describeUppers(s, id), nil
 }
 
 func machinePort(p settings.Port) network.MachinePort {

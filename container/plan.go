@@ -69,6 +69,7 @@ type Plan struct {
 	Users    Users
 	Inside   Inside
 	Machine  network.Machine // what networkd-lite is told
+	uppers   []upper         // links on top of those of the host
 	Limits   map[string]settings.Limit
 	UUID     string        // the container's machine ID
 	Watchdog time.Duration // how long the service manager waits for a sign of life; 0: for ever
@@ -152,6 +153,11 @@ type Inside struct {
 	BoundUsers     bool // users of the host are known in the container
 	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
 	Delegated      bool // containers inside get users of the host
+
+	UpperLinks      bool // links on top of those of the host
+	MovedInterfaces bool // interfaces of the host
+	PublishedPorts  bool // Port= lines
+	JoinedNetwork   bool // the network namespace was there
 
 	Domainname string
 	Sysctl     []settings.Sysctl

@@ -47,6 +47,8 @@ func supervisor() []step[*Supervisor] {
 		{"make directory tree from template", func(in *Inside) bool { return in.Populate }, (*Supervisor).populateTree},
 		{"copy directory tree", copied, (*Supervisor).copyTree},
 		{"adjust owners of directory tree", userNamespace, (*Supervisor).adjustOwners},
+		{"find interfaces of the host", movedInterfaces, (*Supervisor).findInterfaces},
+		{"open network namespace", joinedNetwork, (*Supervisor).openNetwork},
 		{"load kernel modules", nesting, (*Supervisor).loadModules},
 		{"split control group", nil, (*Supervisor).splitControlGroup},
 		{"read resolv.conf and time zone of the host", etcFiles, (*Supervisor).readEtcFiles},
@@ -60,6 +62,7 @@ func outer() []step[*Supervisor] {
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"claim ports", publishedPorts, (*Supervisor).claimPorts},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
@@ -71,6 +74,8 @@ func outer() []step[*Supervisor] {
 		{"put root directory and mounts together", nil, (*Supervisor).assemble},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
+		{"create links on top of those of the host", upperLinks, (*Supervisor).createUppers},
+		{"move interfaces of the host", movedInterfaces, (*Supervisor).moveInterfaces},
 		{"set resource limits", nil, (*Supervisor).setLimits},
 		{"record settings", nil, (*Supervisor).recordSettings}, // while the first process is busy
 		{"wait for set-up", nil, (*Supervisor).waitReady},      // barrier 2
@@ -141,6 +146,7 @@ func closing() []step[*Running] {
 		{"remove directories shared with the host", nil, (*Running).removeShared},
 		{"remove copy of directory tree", func(in *Inside) bool { return copied(in) || in.Populate }, (*Running).removeCopy},
 		{"remove temporary directories", nil, func(r *Running) error { return r.Temporaries.remove() }},
+		{"give interfaces back", movedInterfaces, (*Running).giveInterfacesBack},
 		{"remove links", privateNetwork, (*Running).removeLinks},           // late: the kernel needs time for it
 		{"remove machine state", privateNetwork, (*Running).removeMachine}, // names the links
 		{"give users back", userNamespace, (*Running).giveUsersBack},
@@ -150,6 +156,7 @@ func closing() []step[*Running] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func publishedPorts(in *Inside) bool { return in.PublishedPorts }
 func credentials(in *Inside) bool    { return in.Credentials }
 func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func forwardJournal(in *Inside) bool { return in.ForwardJournal }
@@ -161,6 +168,10 @@ func nesting(in *Inside) bool        { return in.Nesting }
 func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 func delegated(in *Inside) bool      { return in.Delegated }
+
+func upperLinks(in *Inside) bool      { return in.UpperLinks }
+func movedInterfaces(in *Inside) bool { return in.MovedInterfaces }
+func joinedNetwork(in *Inside) bool   { return in.JoinedNetwork }
 
 // StepList is one of the lists of steps.
 type StepList struct {

@@ -36,7 +36,8 @@ type Supervisor struct {
 	lateTrees   []kernel.Tree
 	channel     *kernel.Channel
 	program     *os.File
-	interfaces  []int // indices of the host's links to the container, for machined
+	network     *os.File // namespace that the container enters; nil: it has its own, or the host's
+	interfaces  []int    // indices of the host's links to the container, for machined
 }
 
 // NewSupervisor prepares for a plan. images are the disk images that the container has, nil if there are none; they are closed at
@@ -171,23 +172,20 @@ func lockSoon(path string, shared bool) (lock *kernel.Lock, err error) {
 }
 
 func (s *Supervisor) writeMachine() error {
+	if s.plan.Machine.Began == 0 {
+		s.plan.Machine.Began = kernel.SinceBoot()
+	}
 	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
 	if err != nil {
 		return err
 	}
 	s.Links = &s.plan.Machine
-	if err := writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return s.claimPorts()
+	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
 }
 
 // claimPorts refuses a port that another container has published. All have written down what they want before they look, so that
 // of two that start at once one sees the other.
 func (s *Supervisor) claimPorts() error {
-	if len(s.plan.Machine.Ports) == 0 {
-		return nil
-	}
 	machines, _ := (&network.MachineFiles{Root: os.DirFS("/")}).Read() // networkd-lite reports what is wrong with them
 	machines = slices.DeleteFunc(machines, func(m network.Machine) bool {
 		return m.Name != s.plan.Machine.Name && !kernel.LockHeld(nameLock(m.Name)) // killed, with its file left behind
@@ -322,7 +320,7 @@ func (s *Supervisor) stub() *kernel.Stub {
 
 func (s *Supervisor) namespaces() kernel.Namespaces {
 	namespaces := kernel.Namespaces{
-		Network: s.plan.Inside.PrivateNetwork, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
+		Network: s.plan.Inside.PrivateNetwork, Join: s.network, UserStart: s.plan.Users.Start, UserCount: s.plan.Users.Count,
 	}
 	if s.plan.Users.Delegate > 0 { // to this very namespace
 		namespaces.Users = s.Reserved[len(s.Reserved)-1].File
@@ -338,7 +336,7 @@ func (s *Supervisor) stdio() [3]*os.File {
 func (s *Supervisor) passTrees() error {
 	files := []*os.File{s.root.File(), s.dev.File(), s.run.File(), s.shared.incoming.File(), s.shared.export.File()}
 	if !s.plan.Inside.PrivateNetwork && s.plan.Inside.UserNamespace {
-		sys, err := kernel.CloneTree("/sys", false)
+		sys, err := s.hostSys()
 		if err != nil {
 			return err
 		}

@@ -38,6 +38,9 @@ func (s *Supervisor) clearStale() error {
 	if err := sweepCopies(s.plan.place()); err != nil {
 		s.log(Warning, fmt.Sprintf("cannot remove what a killed container left, ignoring: %v", err))
 	}
+	if err := cleanLinks(s.plan.Settings.Machine); err != nil { // it may have had others than this one has
+		return err
+	}
 	return removeLinks(s.plan.Machine)
 }
 
@@ -85,6 +88,19 @@ func vethFor(l network.MachineLink, pid int) (link.Veth, error) {
 		Name: l.Host, Addr: host, PeerName: l.Container, PeerAddr: container, PeerPID: pid,
 		Bridge: l.Bridge, Zone: strings.HasPrefix(l.Bridge, network.ZonePrefix),
 	}, nil
+}
+
+// hostSys returns what is mounted as /sys where the container's users may not mount sysfs, because its network is not theirs: that of
+// the host, or a new one for a network namespace that the container enters.
+func (s *Supervisor) hostSys() (sys kernel.Tree, err error) {
+	if s.network == nil {
+		return kernel.CloneTree("/sys", false)
+	}
+	err = kernel.InNetwork(s.network, func() error {
+		sys, err = kernel.NewFileSystem("sysfs", 0)
+		return err
+	})
+	return sys, err
 }
 
 // onHost calls do where the mounts of the host are. Only with disk images that is another thread, which takes a while.

@@ -65,6 +65,14 @@ type Config struct {
 	// the holder has not been heard of since the server started (another machine was plugged in).
 	MaxLeases int
 
+	// Containers are the containers of the link; nil: none are known. A container keeps its address whatever identifier and hardware
+	// address it has after a restart.
+	Containers *Containers
+
+	// Probe asks on the link who uses an address; the zero HardwareAddr: nobody. [Serve] calls it, from several goroutines, before a
+	// client is offered an address that it did not have before. nil: no probes, as on a point-to-point link.
+	Probe func(address netip.Addr) (HardwareAddr, error)
+
 	Now func() time.Time // the clock of [Serve]; nil: time.Now
 }
 

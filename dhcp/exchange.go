@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -25,11 +26,13 @@ type exchange struct {
 
 	hardware HardwareAddr
 	client   string // see Lease.Client
+	former   string // of a container: what it would be without Config.Containers
 	hostName string
 	ciaddr   netip.Addr // the zero netip.Addr where the request has none
 	wanted   netip.Addr // requested IP address, option 50
 
 	changed *Lease
+	probe   netip.Addr // an address to probe, see Config.Probe
 }
 
 // identify reads from the request what it says of its sender.
@@ -47,8 +50,11 @@ func (e *exchange) identify() error {
 	e.client = "\x01" + string(e.hardware[:])
 	if identifier := r.GetOneOption(dhcpv4.OptionClientIdentifier); len(identifier) > maxClientIdentifier {
 		return fmt.Errorf("client identifier of %d bytes", len(identifier))
-	} else if len(identifier) >= minClientIdentifier {
+	} else if len(identifier) >= minClientIdentifier && !strings.HasPrefix(string(identifier), containerPrefix) {
 		e.client = string(identifier)
+	}
+	if name := e.server.config.Containers.name(e.hardware); name != "" {
+		e.client, e.former = containerPrefix+name, e.client
 	}
 	if n := len(r.GetOneOption(dhcpv4.OptionRelayAgentInformation)); n > maxRelayInformation {
 		return fmt.Errorf("relay agent information of %d bytes", n)
@@ -79,6 +85,9 @@ func (e *exchange) discover() (*dhcpv4.DHCPv4, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.toProbe(address) {
+		return nil, nil
+	}
 	if e.server.config.RapidCommit && e.request.Options.Has(dhcpv4.OptionRapidCommit) {
 		reply := e.acknowledge(address)
 		reply.Options[dhcpv4.OptionRapidCommit.Code()] = nil
@@ -101,7 +110,7 @@ func (e *exchange) choose() (netip.Addr, error) {
 		return address(heir.address), nil
 	}
 	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
-		return netip.Addr{}, ErrMaxLeases
+		return netip.Addr{}, s.exhausted(fmt.Errorf("%w; PoolSize= allows more", ErrMaxLeases))
 	}
 	if own := s.leases.byClient[e.client]; own != nil && s.leases.dynamic(own.address) {
 		return address(own.address), nil
@@ -111,8 +120,9 @@ func (e *exchange) choose() (netip.Addr, error) {
 	}
 	free, ok := s.leases.free(clientHash(e.client))
 	if !ok {
-		return netip.Addr{}, ErrNoAddress
+		return netip.Addr{}, s.exhausted(fmt.Errorf("%w of %d; a larger subnet or PoolSize= has more", ErrNoAddress, s.config.PoolSize))
 	}
+	s.starved = false
 	return address(free), nil
 }
 
@@ -207,7 +217,7 @@ func (e *exchange) mayHave(address netip.Addr) error {
 		return nil
 	}
 	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
-		return ErrMaxLeases
+		return s.exhausted(ErrMaxLeases)
 	}
 	mine := own != nil && own.address == number(address) && s.leases.dynamic(own.address)
 	if !mine && !s.leases.vacant(number(address)) {

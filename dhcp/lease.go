@@ -12,7 +12,7 @@ import (
 // Lease is an address given to a client until a certain time.
 type Lease struct {
 	Address  netip.Addr
-	Client   string       // client identifier (option 61), raw bytes; without one: type 1 and the hardware address
+	Client   string       // client identifier (option 61), raw bytes; without one: type 1 and the hardware address; see Container
 	Hardware HardwareAddr // as the client gave it last
 	HostName string       // as the client called itself last (option 12); valid, but nobody vouches for it
 	Expires  time.Time    // wall clock, in whole seconds; in the past for an address that is only remembered
@@ -20,6 +20,9 @@ type Lease struct {
 
 // String is "10.0.0.2 for 01020304050607 (02:03:04:05:06:07)".
 func (l Lease) String() string {
+	if name := l.Container(); name != "" {
+		return fmt.Sprintf("%v for container %s (%v)", l.Address, name, l.Hardware)
+	}
 	return fmt.Sprintf("%v for %x (%v)", l.Address, l.Client, l.Hardware)
 }
 

@@ -7,24 +7,30 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 )
 
 // record is a line of the journal; docs/leases.md says what its fields mean.
 type record struct {
-	Address  string `json:"address"`
-	Client   string `json:"client"`
-	Hardware string `json:"hardware"`
-	HostName string `json:"hostName,omitempty"`
-	Expires  int64  `json:"expires"`
+	Address   string `json:"address"`
+	Client    string `json:"client"`
+	Container string `json:"container"`
+	Hardware  string `json:"hardware"`
+	HostName  string `json:"hostName,omitempty"`
+	Expires   int64  `json:"expires"`
 }
 
-// appendLease appends the line of a lease. Nothing in it needs escapes: addresses, hexadecimal digits and a valid host name.
+// appendLease appends the line of a lease. Nothing in it needs escapes: addresses, hexadecimal digits and valid names.
 func appendLease(b []byte, lease Lease) []byte {
 	b = append(b, `{"address":"`...)
 	b = lease.Address.AppendTo(b)
-	b = append(b, `","client":"`...)
-	b = hex.AppendEncode(b, []byte(lease.Client))
+	if name := lease.Container(); name != "" {
+		b = append(append(b, `","container":"`...), name...)
+	} else {
+		b = append(b, `","client":"`...)
+		b = hex.AppendEncode(b, []byte(lease.Client))
+	}
 	b = append(b, `","hardware":"`...)
 	b = append(b, lease.Hardware.String()...)
 	if lease.HostName != "" {
@@ -46,6 +52,14 @@ func parseLease(line []byte) (Lease, error) {
 		return Lease{}, fmt.Errorf("client identifier: %w", err)
 	}
 	lease.Client = string(client)
+	switch {
+	case r.Container != "" && !validContainerName(r.Container):
+		return Lease{}, fmt.Errorf("%q is not the name of a container", r.Container)
+	case r.Container != "":
+		lease.Client = containerPrefix + r.Container
+	case strings.HasPrefix(lease.Client, containerPrefix):
+		return Lease{}, errors.New("client identifier is that of a container")
+	}
 	if lease.Address, err = netip.ParseAddr(r.Address); err != nil {
 		return Lease{}, fmt.Errorf("address: %w", err)
 	}

@@ -2,7 +2,10 @@ package dhcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
+	"sync"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
@@ -36,11 +39,13 @@ func Serve(ctx context.Context, conn Conn, server *Server, journal *Journal, rep
 	l := &loop{stopped: ctx.Done(), conn: conn, server: server, journal: journal, problems: throttle{report: report, now: server.config.Now}}
 	committed := make(chan struct{})
 	l.commits = make(chan commit, maxBatch)
+	l.probes = make(chan struct{}, maxProbes)
 	go func() {
 		defer close(committed)
 		l.commitAll()
 	}()
 	err := l.receiveAll()
+	l.probing.Wait()
 	close(l.commits)
 	<-committed
 	if ctx.Err() != nil {
@@ -57,6 +62,10 @@ type loop struct {
 	journal  *Journal
 	commits  chan commit
 	problems throttle
+
+	probing sync.WaitGroup // of probes that run
+	probes  chan struct{}  // holds as many elements
+	mu      sync.Mutex     // keeps the order of commits that of decisions
 }
 
 // commit is a lease to write and the reply to send afterwards, which a DHCPRELEASE does not have.
@@ -82,16 +91,26 @@ func (l *loop) receive(packet []byte) {
 		l.problems.add(fmt.Errorf("%s: request of %d bytes: %w", l.server.config.Link, len(packet), err))
 		return
 	}
-	reply, changed, err := l.server.reply(request, l.server.config.Now())
-	if err != nil {
+	if address := l.handle(request); address.IsValid() {
+		l.probe(request, address)
+	}
+}
+
+// handle decides and passes on what comes of it, or returns the address to probe first.
+func (l *loop) handle(request *dhcpv4.DHCPv4) (probe netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a, err := l.server.answer(request, l.server.config.Now())
+	if err != nil && !errors.As(err, new(repeated)) {
 		l.problems.add(err)
 	}
 	switch {
-	case changed != nil:
-		l.commits <- commit{*changed, reply}
-	case reply != nil:
-		l.send(reply)
+	case a.changed != nil:
+		l.commits <- commit{*a.changed, a.reply}
+	case a.reply != nil:
+		l.send(a.reply)
 	}
+	return a.probe
 }
 
 func (l *loop) commitAll() {

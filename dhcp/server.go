@@ -38,9 +38,12 @@ type Server struct {
 	options dhcpv4.Options // the same in each OFFER and ACK
 	static  map[HardwareAddr]StaticLease
 
-	mu     sync.Mutex
-	leases *table
-	now    int64 // latest time seen
+	mu      sync.Mutex
+	leases  *table
+	now     int64 // latest time seen
+	starved bool  // a client got no address, and none was free since
+
+	outcomes outcomes
 }
 
 // New returns a server without leases. Its errors name the setting that is wrong.
@@ -69,19 +72,42 @@ func New(config Config) (*Server, error) {
 // Reply answers one request as RFC 2131, section 4.3, has it; nil means no answer. The request may come from anybody: nothing in it
 // is trusted. An error says why a request that looked sane got no answer or a DHCPNAK; it concerns the client, not the server.
 func (s *Server) Reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, error) {
-	reply, _, err := s.reply(request, now)
-	return reply, err
+	a, err := s.answer(request, now)
+	return a.reply, err
 }
 
-// reply is Reply that also returns the lease that changed, for the journal; at most one does.
-func (s *Server) reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, *Lease, error) {
+// answer is what comes of a request.
+type answer struct {
+	reply   *dhcpv4.DHCPv4
+	changed *Lease     // for the journal
+	probe   netip.Addr // valid: an address to probe; the request is to be handled again then
+}
+
+// exhausted wraps why a client gets no address, and tells whether that was said already.
+func (s *Server) exhausted(why error) error {
+	if s.starved {
+		return repeated{why}
+	}
+	s.starved = true
+	return why
+}
+
+// repeated is a problem that was reported and did not change.
+type repeated struct{ error }
+
+// Unwrap is part of [errors.Is].
+func (r repeated) Unwrap() error { return r.error }
+
+// answer is Reply that also tells what the reply depends on.
+func (s *Server) answer(request *dhcpv4.DHCPv4, now time.Time) (answer, error) {
 	e := exchange{request: request, server: s}
 	if err := e.identify(); err != nil {
-		return nil, nil, fmt.Errorf("%s: request from %v: %w", s.config.Link, request.ClientHWAddr, err)
+		return answer{}, fmt.Errorf("%s: request from %v: %w", s.config.Link, request.ClientHWAddr, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(now.Unix())
+	e.adopt()
 
 	var reply *dhcpv4.DHCPv4
 	var err error
@@ -99,10 +125,11 @@ func (s *Server) reply(request *dhcpv4.DHCPv4, now time.Time) (*dhcpv4.DHCPv4, *
 	default:
 		err = fmt.Errorf("message type %d is not a client's", kind)
 	}
+	s.outcomes.note(&e, reply, err)
 	if err != nil {
 		err = fmt.Errorf("%s: request from %v: %w", s.config.Link, e.hardware, err)
 	}
-	return reply, e.changed, err
+	return answer{reply, e.changed, e.probe}, err
 }
 
 // advance ends what has ended by now. A clock that was set back would make leases last too long: they are cut.

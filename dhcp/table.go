@@ -22,6 +22,8 @@ type entry struct {
 	hardware HardwareAddr
 	state    state
 	leased   bool // was bound before: worth remembering
+	probing  bool // somebody is being looked for who uses the address, see Config.Probe
+	free     bool // nobody was found
 	heard    bool // its client spoke to this server; false for a lease that was only read from the journal
 }
 

@@ -13,6 +13,7 @@ type Link struct {
 	AltNames  []string // alternative names: the full name of a container whose link's name had to be cut
 	Kind      string   // IFLA_INFO_KIND: "veth", "bridge", …; empty for hardware
 	Up        bool     // administratively (IFF_UP)
+	Carrier   bool     // the other end is up, too (IFF_LOWER_UP)
 	Addresses []netip.Prefix
 }
 

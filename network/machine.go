@@ -1,9 +1,6 @@
 package network
 
-import (
-	"net/netip"
-	"time"
-)
+import "net/netip"
 
 // MachinesDirectory holds one NAME.json for each running container with a private network.
 const MachinesDirectory = "/" + machinesPath
@@ -20,8 +17,18 @@ type Machine struct {
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
 
-	// Since is when the file was written: of two containers that want one port the earlier has it.
-	Since time.Time `json:"-"`
+	// Began is when the container was started, in nanoseconds of CLOCK_BOOTTIME (clock_gettime(2)), which nobody sets: of two
+	// containers that want one port the earlier has it.
+	Began int64 `json:"began,omitempty"`
+
+	Interfaces []MachineInterface `json:"interfaces,omitempty"` // of the host, which the container has for the time being
+}
+
+// MachineInterface is an interface of the host that is moved into the container, and back when that has ended.
+type MachineInterface struct {
+	Host      string `json:"host"`            // its name on the host, before and after
+	Container string `json:"container"`       // in the container, which may change it
+	Index     int    `json:"index,omitempty"` // in the container; 0: not moved yet
 }
 
 // MachineLink is one pair of virtual Ethernet devices.

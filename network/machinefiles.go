@@ -84,7 +84,6 @@ func (f *MachineFiles) readFile(name string) (file machineFile, found bool) {
 	file = machineFile{info: info, err: err}
 	if err == nil {
 		file.machine, file.err = parseMachine(name, data)
-		file.machine.Since = info.ModTime()
 	}
 	return file, true
 }

@@ -10,11 +10,15 @@ import (
 	"nspawnkit/siphash"
 )
 
-// What the links of containers are called (systemd-nspawn(1), --network-veth, --network-bridge=, --network-zone=).
+// What the links of containers are called (systemd-nspawn(1), --network-veth, --network-bridge=, --network-zone=,
+// --network-macvlan=, --network-ipvlan=).
 const (
 	VethPrefix   = "ve-" // host side of a container's own link
 	BridgePrefix = "vb-" // the same as a port of a bridge or zone
 	ZonePrefix   = "vz-" // bridge of a zone
+
+	MACVLANPrefix = "mv-" // macvlan in a container, before the name of the host's interface
+	IPVLANPrefix  = "iv-" // ipvlan
 
 	ContainerLink = "host0" // container side
 )
@@ -24,7 +28,8 @@ const (
 	maxAltName       = 127 // ALTIFNAMSIZ without the NUL
 )
 
-// HostLinkName returns the name of the host side of the link of machine; prefix is [VethPrefix] or [BridgePrefix].
+// HostLinkName returns the name of the host side of the link of machine; prefix is [VethPrefix] or [BridgePrefix]. With
+// [MACVLANPrefix] or [IPVLANPrefix] and an interface of the host it returns the name in the container.
 //
 // A name over 15 bytes is cut and ends in a hash of the whole, as systemd-nspawn does since version 247
 // (systemd.net-naming-scheme(7)); altname is then the full name, otherwise empty.
@@ -55,6 +60,7 @@ var (
 	containerKey      = [16]byte{0xc3, 0xc4, 0xf9, 0x19, 0xb5, 0x57, 0xb2, 0x1c, 0xe6, 0xcf, 0x14, 0x27, 0x03, 0x9c, 0xee, 0xa2}
 	extraHostKey      = [16]byte{0x48, 0xc7, 0xf6, 0xb7, 0xea, 0x9d, 0x4c, 0x9e, 0xb7, 0x28, 0xd4, 0xde, 0x91, 0xd5, 0xbf, 0x66}
 	extraContainerKey = [16]byte{0xaf, 0x50, 0x17, 0x61, 0xce, 0xf9, 0x4d, 0x35, 0x84, 0x0d, 0x2b, 0x20, 0x54, 0xbe, 0xce, 0x59}
+	macvlanKey        = [16]byte{0x00, 0x13, 0x6d, 0xbc, 0x66, 0x83, 0x44, 0x81, 0xbb, 0x0c, 0xf9, 0x51, 0x1f, 0x24, 0xa6, 0x6f}
 	shortenKey        = [16]byte{0xe1, 0x90, 0xa4, 0x04, 0xa8, 0xef, 0x4b, 0x51, 0x8c, 0xcc, 0xc3, 0x3a, 0x9f, 0x11, 0xfc, 0xa2}
 )
 
@@ -67,6 +73,12 @@ func HardwareAddrs(hostID [16]byte, machine string) (host, container net.Hardwar
 // ExtraHardwareAddrs does the same for the VirtualEthernetExtra= line with the given index, counted from 0.
 func ExtraHardwareAddrs(hostID [16]byte, machine string, index uint64) (host, container net.HardwareAddr) {
 	return hardwareAddr(extraHostKey, hostID, machine, index), hardwareAddr(extraContainerKey, hostID, machine, index)
+}
+
+// MACVLANHardwareAddr returns the hardware address of the macvlan of machine with the given index among its MACVLAN= interfaces,
+// counted from 0.
+func MACVLANHardwareAddr(hostID [16]byte, machine string, index uint64) net.HardwareAddr {
+	return hardwareAddr(macvlanKey, hostID, machine, index)
 }
 
 // hardwareAddr hashes host, machine and index. Index 0 adds nothing: systemd-nspawn had no index once.

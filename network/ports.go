@@ -100,7 +100,7 @@ type Publication struct {
 func (m Machines) Publish() (list []Publication, conflicts []PortConflict) {
 	ordered := slices.Clone(m)
 	slices.SortStableFunc(ordered, func(a, b Machine) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Began, b.Began), cmp.Compare(a.Name, b.Name))
 	})
 	for _, machine := range ordered {
 		for _, port := range machine.Ports {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // port reads "tcp:[ADDRESS:]HOST[-LAST]>CONTAINER".
@@ -78,10 +77,10 @@ func TestOverlaps(t *testing.T) {
 
 func TestPublish(t *testing.T) {
 	machines := Machines{
-		{Name: "late", Since: time.Unix(2, 0), Ports: []MachinePort{port(t, "tcp:85>80"), port(t, "tcp:90>80")}},
-		{Name: "web", Since: time.Unix(1, 0), Ports: []MachinePort{port(t, "tcp:80-89>80")}},
-		{Name: "b", Since: time.Unix(3, 0), Ports: []MachinePort{port(t, "udp:1>1")}},
-		{Name: "a", Since: time.Unix(3, 0), Ports: []MachinePort{port(t, "udp:1>1")}},
+		{Name: "late", Began: 2, Ports: []MachinePort{port(t, "tcp:85>80"), port(t, "tcp:90>80")}},
+		{Name: "web", Began: 1, Ports: []MachinePort{port(t, "tcp:80-89>80")}},
+		{Name: "b", Began: 3, Ports: []MachinePort{port(t, "udp:1>1")}},
+		{Name: "a", Began: 3, Ports: []MachinePort{port(t, "udp:1>1")}},
 	}
 	machines[0].Ports[0].Origin, machines[1].Ports[0].Origin = "late.nspawn:1", "web.nspawn:2"
 	list, conflicts := machines.Publish()

@@ -120,6 +120,12 @@ func (s *Subnets) Choose(link string, bits int, carried, used []netip.Prefix, no
 	return netip.Prefix{}, false, fmt.Errorf("no free /%d in %v", bits, pools())
 }
 
+// Chosen returns the subnet that was chosen for the link last, if one was.
+func (s *Subnets) Chosen(link string) (netip.Prefix, bool) {
+	c, remembered := s.chosen[link]
+	return c.Subnet, remembered
+}
+
 // forget drops the choices that were not used for the longest time when there are too many.
 func (s *Subnets) forget() {
 	if len(s.chosen) <= maxRemembered {
@@ -159,10 +165,11 @@ func free(pool netip.Prefix, link string, bits int, taken []netip.Prefix) (netip
 	return netip.Prefix{}, false
 }
 
-// overlapping returns an IPv4 prefix of list that has addresses in common with p. A default route is in nobody's way.
+// overlapping returns an IPv4 prefix of list that has addresses in common with p. A default route is in nobody's way, also when it is
+// in parts: OpenVPN's redirect-gateway def1 sets 0.0.0.0/1 and 128.0.0.0/1.
 func overlapping(p netip.Prefix, list []netip.Prefix) (netip.Prefix, bool) {
 	for _, other := range list {
-		if other.Addr().Is4() && other.Bits() > 0 && p.Overlaps(other) {
+		if other.Addr().Is4() && other.Bits() >= minSubnet && p.Overlaps(other) {
 			return other.Masked(), true
 		}
 	}

@@ -33,6 +33,7 @@ func TestChoose(t *testing.T) {
 		{name: "remembered in another size", remembered: "10.1.2.0/24", bits: 28, want: "192.168.177.48/28", changed: true},
 		{name: "remembered clashes", remembered: "10.1.2.16/28", bits: 28, used: "10.1.0.0/16", want: "192.168.177.48/28", changed: true},
 		{name: "default route is in nobody's way", bits: 28, used: "0.0.0.0/0", want: "192.168.177.48/28", changed: true},
+		{name: "default route in halves", bits: 28, used: "0.0.0.0/1 128.0.0.0/1", want: "192.168.177.48/28", changed: true},
 		{name: "IPv6 is in nobody's way", bits: 28, used: "fd00::/8 ::/0", want: "192.168.177.48/28", changed: true},
 		{name: "address of the host", bits: 28, used: "192.168.177.50/24", want: "192.168.178.0/28", changed: true},
 		{name: "host address only", bits: 28, used: "192.168.177.50/32", want: "192.168.177.64/28", changed: true},

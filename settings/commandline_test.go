@@ -108,7 +108,6 @@ func TestCommandLineErrors(t *testing.T) {
 		{"-u www-data", ""},
 		{"--user", scopeOfUser}, {"--user -- ls", scopeOfUser}, {"--user -b", scopeOfUser}, {"--user=", scopeOfUser},
 		{"--user=a/b", "--user=a/b: a/b is not the name of a user"},
-		{"--network-macvlan=eth0", "--network-macvlan is not supported yet"},
 		{"--network-macvlan=a/b", "--network-macvlan=a/b: interface name a/b has bad characters"},
 		{"-Z u:r", "--selinux-context=u:r: not an SELinux context such as system_u:system_r:svirt_lxc_net_t:s0:c0,c1"},
 		{"-Z u::t", "--selinux-context=u::t: not an SELinux context such as system_u:system_r:svirt_lxc_net_t:s0:c0,c1"},

@@ -24,11 +24,14 @@ import (
 func serve(p paths, log *logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	root := os.DirFS(p.root)
 	reload := make(chan struct{}, 1)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
+	foreign := newForeignFilters(root, log.report)
 	go func() {
 		for range hangup {
+			foreign.load()
 			poke(reload)
 		}
 	}()
@@ -50,7 +53,6 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 
-	root := os.DirFS(p.root)
 	changes := make(chan struct{}, 1)
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
@@ -63,11 +65,16 @@ func serve(p paths, log *logger) error {
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
+		Requests: renumberRequests(p.requests()).take,
+		Serves:   foreign.serves,
 		Report:   log.report, Now: time.Now,
 		Lease: leases.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 	}
 	m.Start()
-	go watchMachines(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
+	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
+	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })
+	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
+	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
 }
 
@@ -123,9 +130,8 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	return nil
 }
 
-// watchMachines calls changed when a container begins, changes or ends, until ctx ends. The directory is nspawn-exec's; whoever comes
-// first makes it.
-func watchMachines(ctx context.Context, directory string, changed func()) {
+// watchDirectory calls changed when files of a directory have changed, until ctx ends. Whoever comes first makes the directory.
+func watchDirectory(ctx context.Context, directory string, changed func()) {
 	for ctx.Err() == nil {
 		if err := os.MkdirAll(directory, 0o755); err == nil {
 			kernel.WatchDirectory(ctx, directory, changed, changed) // what came before it watched is seen, too
@@ -134,6 +140,13 @@ func watchMachines(ctx context.Context, directory string, changed func()) {
 		case <-ctx.Done():
 		case <-time.After(time.Second): // the directory has gone
 		}
+	}
+}
+
+// watchRoutes calls changed when routes have changed, until ctx ends. Without it only new overlaps of subnets stay unnoticed.
+func watchRoutes(ctx context.Context, log *logger, changed func()) {
+	if err := kernel.WatchRoutes(ctx, changed); err != nil {
+		log.report(manager.Warning, err.Error())
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -22,7 +23,10 @@ type dhcpServers struct {
 }
 
 // Open is part of [manager.DHCP].
-func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (func(context.Context) error, error) {
+func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (manager.Server, error) {
+	if config.MaxLeases != 1 { // a point-to-point link has no third host
+		config.Probe = func(address netip.Addr) (dhcp.HardwareAddr, error) { return packet.Probe(l.Index, address) }
+	}
 	server, err := dhcp.New(config)
 	if err != nil {
 		return nil, err
@@ -36,13 +40,26 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (f
 		closeJournal()
 		return nil, err
 	}
+	if conn.Beside() {
+		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
+			"where the host's firewall does not see the requests")
+	}
 	forget := d.leases.add(l.Name, server)
-	return func(ctx context.Context) error {
+	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()
 		defer forget()
 		return dhcp.Serve(ctx, watchedConn{conn, l.Name, d.leases}, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
-	}, nil
+	}}, nil
 }
+
+// dhcpServer is the [manager.Server] of one link.
+type dhcpServer struct {
+	*dhcp.Server
+	serve func(ctx context.Context) error
+}
+
+// Serve is part of [manager.Server].
+func (s *dhcpServer) Serve(ctx context.Context) error { return s.serve(ctx) }
 
 // openJournal reads the leases of a link into its server. The journal is nil where none is kept.
 func (d dhcpServers) openJournal(server *dhcp.Server, link, persist string) (*dhcp.Journal, func() error, error) {

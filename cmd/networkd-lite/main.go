@@ -16,6 +16,7 @@ const usage = `networkd-lite                        look after the links of cont
 networkd-lite status [--json]        print what is done with each link
 networkd-lite leases [--json]        print the addresses that were given to containers
 networkd-lite ports [--json]         print the ports of the host that lead to containers
+networkd-lite renumber LINK          give a link another subnet than the one that was chosen for it
 networkd-lite --help | --version
 
 NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
@@ -42,6 +43,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readLeases(paths) })
 	case "ports":
 		err = show(args, stdout, func() (table, error) { return readPorts(paths) })
+	case "renumber":
+		err = renumber(paths, args, stdout)
 	case "--help", "-h":
 		fmt.Fprint(stdout, usage)
 	case "--version":
@@ -69,6 +72,9 @@ func pathsBelow(root string) paths {
 	}
 	return paths{root, filepath.Join(root, "var/lib/nspawnkit/network"), filepath.Join(root, "run/nspawnkit/network")}
 }
+
+// requests is the directory of what the daemon is asked to do.
+func (p paths) requests() string { return filepath.Join(p.runtime, "renumber") }
 
 // lock is the file that the daemon holds locked while it runs.
 func (p paths) lock() string { return filepath.Join(p.runtime, "lock") }

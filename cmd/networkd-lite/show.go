@@ -48,13 +48,18 @@ func show(args []string, stdout io.Writer, read func() (table, error)) error {
 type status struct{ manager.Status }
 
 func readStatus(p paths) (table, error) {
+	s, err := loadStatus(p)
+	return s, err
+}
+
+// loadStatus reads what the running daemon does.
+func loadStatus(p paths) (s status, err error) {
 	if err := mustRun(p); err != nil {
-		return nil, err
+		return s, err
 	}
-	var s status
 	data, err := os.ReadFile(filepath.Join(p.runtime, manager.StatusFile))
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	return s, json.Unmarshal(data, &s.Status)
 }
@@ -73,6 +78,11 @@ func (s status) rows() [][]string {
 	for _, l := range s.Links {
 		rows = append(rows, []string{l.Name, l.Text, l.File})
 	}
+	for _, l := range s.Links {
+		for _, problem := range l.Problems {
+			rows = append(rows, []string{l.Name + ": " + problem})
+		}
+	}
 	return rows
 }
 
@@ -80,11 +90,12 @@ func (s status) rows() [][]string {
 type leases []lease
 
 type lease struct {
-	Link     string    `json:"link"`
-	Address  string    `json:"address"`
-	Hardware string    `json:"hardware"`
-	HostName string    `json:"hostName,omitempty"` // as the container calls itself
-	Expires  time.Time `json:"expires"`
+	Link      string    `json:"link"`
+	Address   string    `json:"address"`
+	Hardware  string    `json:"hardware"`
+	Container string    `json:"container,omitempty"`
+	HostName  string    `json:"hostName,omitempty"` // as the container calls itself
+	Expires   time.Time `json:"expires"`
 }
 
 func readLeases(p paths) (table, error) {
@@ -110,15 +121,15 @@ func readLeases(p paths) (table, error) {
 func (l *leases) add(link string, all []dhcp.Lease, now time.Time) {
 	for _, found := range all {
 		if found.Expires.After(now) {
-			*l = append(*l, lease{link, found.Address.String(), found.Hardware.String(), found.HostName, found.Expires})
+			*l = append(*l, lease{link, found.Address.String(), found.Hardware.String(), found.Container(), found.HostName, found.Expires})
 		}
 	}
 }
 
 func (l leases) rows() [][]string {
-	rows := [][]string{{"LINK", "ADDRESS", "HARDWARE", "HOSTNAME", "EXPIRES"}}
+	rows := [][]string{{"LINK", "ADDRESS", "HARDWARE", "CONTAINER", "HOSTNAME", "EXPIRES"}}
 	for _, one := range l {
-		rows = append(rows, []string{one.Link, one.Address, one.Hardware, one.HostName, one.Expires.Format(time.DateTime)})
+		rows = append(rows, []string{one.Link, one.Address, one.Hardware, one.Container, one.HostName, one.Expires.Format(time.DateTime)})
 	}
 	return rows
 }

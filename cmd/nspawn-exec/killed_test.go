@@ -24,6 +24,7 @@ var killedCases = map[string]struct {
 	"everything": {options: "--network-zone=app --network-veth-extra=ve-more:more --bind=HOST:/mnt/bind:idmap --bind=:/mnt/empty --tmpfs=/opt --overlay=+/etc:+/srv/upper:/srv/over --overlay=HOST::/srv/empty" +
 		" --inaccessible=/usr/share --link-journal=guest --resolv-conf=copy-host --timezone=copy --set-credential=one:two --load-credential=three:HOST/file"},
 	"ephemeral":       {options: "--ephemeral --network-veth --overlay=+/etc::/srv/over"},
+	"interfaces":      {options: "--network-interface=eth7:lan --network-macvlan=eth8 --network-veth"},
 	"template":        {options: "--template=HOST/template --bind=:/mnt"},
 	"stack of images": {options: "--mstack=HOST/web.mstack --bind=+/srv:/mnt/bind --overlay=+/etc::/srv/over --network-veth"},
 	"group":           {options: "--hostname=group --as-pid2 --uid=0 --cpu-affinity=0", group: true},
@@ -130,6 +131,10 @@ func newKilledWorld(t *testing.T, options string, group bool) *killedWorld {
 		w.group, err = os.Open(supervisor)
 		must(t, err)
 		t.Cleanup(func() { w.group.Close() })
+	}
+	if strings.Contains(options, "--network-interface") {
+		addInterface(t, "eth7")
+		addInterface(t, "eth8")
 	}
 	if strings.Contains(options, "--template") {
 		command(t, "mv", w.root, w.host+"/template")

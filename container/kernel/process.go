@@ -14,6 +14,7 @@ import (
 // Namespaces says which namespaces a container gets of its own. PID, mount, UTS and IPC namespaces it always gets.
 type Namespaces struct {
 	Network bool
+	Join    *os.File // a network namespace that is there, and is entered; nil: none
 	// UserStart and UserCount are the host's users that the container's users 0 to UserCount-1 are; UserCount 0 means no
 	// user namespace.
 	UserStart, UserCount uint32
@@ -96,7 +97,18 @@ func (s *Stage) Close() {
 
 // Start starts the own program again as the first process of new namespaces; with a stub that is the first process, and the own
 // program the second. It dies with the thread that calls Start, which must therefore be locked and live as long as the program.
-func (s *Stage) Start() (*Child, error) {
+func (s *Stage) Start() (child *Child, err error) {
+	if s.Namespaces.Join == nil {
+		return s.start()
+	}
+	err = InNetwork(s.Namespaces.Join, func() error {
+		child, err = s.start()
+		return err
+	})
+	return child, err
+}
+
+func (s *Stage) start() (*Child, error) {
 	pidfd := -1
 	attributes := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,

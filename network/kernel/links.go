@@ -64,7 +64,7 @@ func (k *Links) List() ([]network.Link, error) {
 		a := l.Attrs()
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
-			Up: a.RawFlags&unix.IFF_UP != 0, Addresses: byIndex[a.Index],
+			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
 		})
 	}
 	return list, nil
@@ -82,22 +82,6 @@ func addressOf(m rtnetlink.AddressMessage) (netip.Prefix, bool) {
 	}
 	addr, ok := netip.AddrFromSlice(ip)
 	return netip.PrefixFrom(addr.Unmap(), int(m.PrefixLength)), ok
-}
-
-// Routes returns the destinations of all IPv4 routes, of every table, but for those out of the link with index except.
-func (k *Links) Routes(except int) ([]netip.Prefix, error) {
-	routes, err := k.conn.Route.List()
-	if err != nil {
-		return nil, fmt.Errorf("list routes: %w", err)
-	}
-	var list []netip.Prefix
-	for _, m := range routes {
-		addr, ok := netip.AddrFromSlice(m.Attributes.Dst)
-		if m.Family == unix.AF_INET && ok && int(m.Attributes.OutIface) != except {
-			list = append(list, netip.PrefixFrom(addr.Unmap(), int(m.DstLength)))
-		}
-	}
-	return list, nil
 }
 
 // Apply does what d says to the link, in its order, and stops at the first error. A link that has gone is

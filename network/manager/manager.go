@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/dhcp"
@@ -17,7 +18,7 @@ import (
 // Links is the kernel's side of links. [nspawnkit/network/kernel.Links] is one.
 type Links interface {
 	List() ([]network.Link, error)
-	Routes(except int) ([]netip.Prefix, error)
+	Routes() ([]network.Route, error)
 	Apply(network.Link, network.Difference) error
 }
 
@@ -37,10 +38,17 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers: what Open returns serves the link until ctx ends, and is called once. persist is a value of
-// PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (serve func(ctx context.Context) error, err error)
+	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+}
+
+// Server is the DHCP server of one link.
+type Server interface {
+	// Serve answers until ctx ends, and is called once.
+	Serve(ctx context.Context) error
+	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
+	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
 
 // Store keeps files over restarts. A missing file is nil without an error.
@@ -72,6 +80,8 @@ type Manager struct {
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
+	Serves   func(any bool)                             // is told after every look whether there are links of containers
+	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
 
 	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
@@ -91,6 +101,7 @@ type Manager struct {
 	saved    []byte             // the last status.json
 	ended    chan struct{}      // a DHCP server has ended
 	ports    ports
+	routes   atomic.Bool // have changed since they were looked at
 }
 
 // link is what is known of a link that exists.
@@ -102,6 +113,14 @@ type link struct {
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
 
+	containers dhcp.Containers // on a bridge
+
+	since            time.Time // when the link was seen first, or went up or down at the other end
+	earlier          bool      // an earlier process looked after it
+	leased           bool      // the container has had a lease
+	noLease, overlap problem
+	flap             bool // the subnet was changed: containers are to notice
+
 	note  string        // reported last
 	err   error         // why the last attempt failed
 	wait  time.Duration // from the last failure to the next attempt
@@ -112,6 +131,7 @@ type link struct {
 func (m *Manager) Start() {
 	m.links = map[int]*link{}
 	m.ended = make(chan struct{}, 1)
+	m.routes.Store(true)
 	m.loadSubnets()
 	m.loadStatus()
 	m.Load()
@@ -173,6 +193,11 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.forget(list)
 	m.readMachines()
+	for _, name := range m.Requests() {
+		if err := m.renumber(name, list); err != nil {
+			m.Report(Error, "renumber: "+err.Error())
+		}
+	}
 	m.host = nil
 	next = idle
 	for _, found := range list {
@@ -181,10 +206,9 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 		l := m.links[found.Index]
 		if l == nil {
-			l = &link{ours: m.previous[found.Index].addressesOf(found.Name)}
-			m.links[found.Index] = l
+			l = m.meet(found)
 		}
-		l.Link = found
+		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
 		} else if err := m.reconcile(ctx, l, list); err != nil {
@@ -204,6 +228,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	} else {
 		m.forgetFlows(m.table.Ports)
 	}
+	m.Serves(len(m.links) > 0)
+	next = min(next, m.findProblems(list))
 	m.saveStatus()
 	m.savePorts()
 	return next
@@ -295,6 +321,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
+	difference.Flap, l.flap = l.flap, false
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
@@ -323,38 +350,6 @@ func (m *Manager) release(l *link, why string, flap bool) error {
 	}
 	l.ours = nil
 	m.note(l, Info, why)
-	return nil
-}
-
-// chooseSubnet chooses the subnet for Address=0.0.0.0/N, once for the life of the link.
-func (m *Manager) chooseSubnet(l *link, c *network.Config, list []network.Link) error {
-	bits, wanted := c.FreeSubnet()
-	if !wanted || l.subnet.IsValid() && l.subnet.Bits() == bits {
-		return nil
-	}
-	used, err := m.Links.Routes(l.Index)
-	if err != nil {
-		return err
-	}
-	used = append(used, m.files.Prefixes()...)
-	for _, other := range list {
-		if other.Index != l.Index {
-			used = append(used, other.Addresses...)
-		}
-	}
-	for _, other := range m.links {
-		if other != l && other.subnet.IsValid() {
-			used = append(used, other.subnet)
-		}
-	}
-	subnet, changed, err := m.subnets.Choose(l.Name, bits, l.Addresses, used, m.Now())
-	if err != nil {
-		return err
-	}
-	if changed {
-		m.saveSubnets() // before anybody gets an address of it
-	}
-	l.subnet = subnet
 	return nil
 }
 

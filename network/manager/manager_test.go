@@ -21,11 +21,15 @@ import (
 type host struct {
 	t          *testing.T
 	links      []network.Link
-	routes     []netip.Prefix
+	routes     []network.Route
+	flapped    []string     // links that lost their carrier for a moment
+	outcome    dhcp.Outcome // of every client
+	requests   []string     // to renumber a link
 	managed    map[int]bool
 	table      *network.Firewall
 	ports      []network.Set[network.Sender] // all that the table of bridges ever held
 	bridgeErr  error
+	serves     bool
 	leases     map[string]netip.Addr // by link
 	neighbours []network.Neighbour
 	flows      []network.Flow
@@ -41,7 +45,7 @@ type host struct {
 }
 
 func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
-func (h *host) Routes(int) ([]netip.Prefix, error)  { return slices.Clone(h.routes), nil }
+func (h *host) Routes() ([]network.Route, error)    { return slices.Clone(h.routes), nil }
 func (h *host) Manages(index int) bool              { return h.managed[index] }
 func (h *host) Replace(want network.Firewall) error { h.table = &want; return nil }
 func (h *host) Load(name string) ([]byte, error)    { return h.saved[name], nil }
@@ -89,6 +93,9 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 		}
 		found := &h.links[i]
 		found.Up = found.Up || d.Up
+		if d.Flap {
+			h.flapped = append(h.flapped, l.Name)
+		}
 		found.Addresses = slices.DeleteFunc(slices.Concat(found.Addresses, d.Add), func(a netip.Prefix) bool { return slices.Contains(d.Remove, a) })
 		for _, s := range d.Sysctl {
 			h.sysctls[s.Path] = s.Value
@@ -98,8 +105,8 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 	return network.ErrNoLink
 }
 
-func (h *host) Open(l network.Link, c dhcp.Config, persist string) (func(context.Context) error, error) {
-	return func(ctx context.Context) error {
+func (h *host) Open(l network.Link, c dhcp.Config, persist string) (Server, error) {
+	return &server4{h, func(ctx context.Context) error {
 		h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
 		select {
 		case <-ctx.Done():
@@ -108,8 +115,17 @@ func (h *host) Open(l network.Link, c dhcp.Config, persist string) (func(context
 		case err := <-h.serverErr:
 			return err
 		}
-	}, h.openErr
+	}}, h.openErr
 }
+
+// server4 is a DHCP server whose clients all fare as the host says.
+type server4 struct {
+	host  *host
+	serve func(context.Context) error
+}
+
+func (s *server4) Serve(ctx context.Context) error        { return s.serve(ctx) }
+func (s *server4) Outcome(dhcp.HardwareAddr) dhcp.Outcome { return s.host.outcome }
 
 const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPServer=yes\nIPMasquerade=both\n"
 
@@ -124,10 +140,12 @@ func newHost(t *testing.T) *host {
 func (h *host) start() *Manager {
 	m := &Manager{
 		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
-		Files:      func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
-		Host:       func() network.Host { return network.Host{} },
-		Machines:   (&network.MachineFiles{Root: h.files}).Read,
-		Now:        func() time.Time { return h.now },
+		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
+		Host:     func() network.Host { return network.Host{} },
+		Machines: (&network.MachineFiles{Root: h.files}).Read,
+		Serves:   func(any bool) { h.serves = any },
+		Now:      func() time.Time { return h.now },
+
 		Lease:      func(link string, _ network.HardwareAddr) netip.Addr { return h.leases[link] },
 		Neighbours: func() ([]network.Neighbour, error) { return h.neighbours, nil },
 		ForgetFlows: func(stale func(network.Flow) bool) error {
@@ -135,6 +153,7 @@ func (h *host) start() *Manager {
 			return nil
 		},
 	}
+	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
 	m.Start()
 	h.t.Cleanup(m.stopServers)
 	return m
@@ -342,7 +361,9 @@ func TestRunStops(t *testing.T) {
 func TestSubnetClash(t *testing.T) {
 	for name, occupy := range map[string]func(h *host){
 		"address": func(h *host) { h.links[0].Addresses = []netip.Prefix{netip.MustParsePrefix("192.168.177.10/24")} },
-		"route":   func(h *host) { h.routes = []netip.Prefix{netip.MustParsePrefix("192.168.177.0/24")} },
+		"route": func(h *host) {
+			h.routes = []network.Route{{Destination: netip.MustParsePrefix("192.168.177.0/24"), Link: 2}}
+		},
 		"file": func(h *host) {
 			h.files["etc/systemd/network/90.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=eth9\n[Network]\nAddress=192.168.177.1/24\n")}
 		},

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"time"
 
 	"nspawnkit/network"
 )
@@ -30,8 +29,8 @@ type ports struct {
 // place is where a machine is.
 type place struct {
 	network.Addresses
-	since time.Time // when the machine began
-	index int       // of the link that its addresses are on
+	began int64 // of the machine
+	index int   // of the link that its addresses are on
 	link  string
 }
 
@@ -80,16 +79,16 @@ func (m *Manager) findPlace(machine *network.Machine, byName map[string]network.
 		if !found || err != nil {
 			continue
 		}
-		if !known || !last.since.Equal(machine.Since) || last.index != on.Index {
+		if !known || last.began != machine.Began || last.index != on.Index {
 			last = place{}
 		}
-		here := place{since: machine.Since, index: on.Index, link: on.Name}
+		here := place{began: machine.Began, index: on.Index, link: on.Name}
 		here.Addresses = network.ContainerAddresses(on, hardware, m.Lease(on.Name, hardware), neighbours, last.Addresses)
 		if here.Addresses != (network.Addresses{}) {
 			return here
 		}
 	}
-	return place{since: machine.Since}
+	return place{began: machine.Began}
 }
 
 // reached says in which families ports are published.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"nspawnkit/dhcp"
 )
@@ -13,9 +14,11 @@ import (
 type server struct {
 	config  dhcp.Config
 	persist string
+	since   time.Time // when it started
 	stop    context.CancelFunc
 	done    chan struct{} // closed at the end
 	err     error         // why it ended; valid when done is closed
+	Server
 }
 
 // serve starts the DHCP server of a link, restarts it with another configuration, or stops it, as the link's state says.
@@ -32,19 +35,23 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 	}
 	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
 	m.warn(problems...)
+	if l.Kind == "bridge" {
+		l.containers.Set(containersOf(l.Name, m.machines))
+		config.Containers = &l.containers // the same one again: the server need not start anew for a container
+	}
 	if l.server != nil && l.server.persist == c.Server.PersistLeases && reflect.DeepEqual(l.server.config, config) {
 		return nil
 	}
 	l.stopServer()
-	run, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases)
+	opened, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases)
 	if err != nil {
 		return fmt.Errorf("DHCP server: %w", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &server{config: config, persist: c.Server.PersistLeases, stop: stop, done: make(chan struct{})}
+	s := &server{config: config, persist: c.Server.PersistLeases, since: m.Now(), stop: stop, done: make(chan struct{}), Server: opened}
 	l.server = s
 	go func() {
-		s.err = run(ctx)
+		s.err = opened.Serve(ctx)
 		close(s.done)
 		select {
 		case m.ended <- struct{}{}:

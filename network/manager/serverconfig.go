@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 
@@ -107,4 +108,25 @@ func addServers(config *dhcp.Config, s *network.DHCPServer, host network.Host) {
 			}
 		}
 	}
+}
+
+// containersOf returns whose the hardware addresses are that the containers of a bridge have. A second link of a container to the same
+// bridge has leases of its own.
+func containersOf(bridge string, machines network.Machines) map[dhcp.HardwareAddr]string {
+	names := map[dhcp.HardwareAddr]string{}
+	for _, machine := range machines {
+		first := true
+		for _, link := range machine.Links {
+			hardware, err := net.ParseMAC(link.ContainerMAC)
+			if link.Bridge != bridge || err != nil || len(hardware) != len(dhcp.HardwareAddr{}) {
+				continue
+			}
+			name := machine.Name
+			if !first {
+				name += "/" + link.Container
+			}
+			names[dhcp.HardwareAddr(hardware)], first = name, false
+		}
+	}
+	return names
 }

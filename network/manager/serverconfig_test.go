@@ -66,3 +66,18 @@ func TestStaticLeaseOutside(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestContainersOf(t *testing.T) {
+	machines := network.Machines{
+		{Name: "web", Links: []network.MachineLink{
+			{Host: "vb-web", Container: "host0", ContainerMAC: "02:00:00:00:00:01", Bridge: "vz-app"},
+			{Host: "ve-x", Container: "x", ContainerMAC: "02:00:00:00:00:02"},
+			{Host: "vb-y", Container: "y", ContainerMAC: "02:00:00:00:00:03", Bridge: "vz-app"},
+		}},
+		{Name: "db", Links: []network.MachineLink{{Host: "vb-db", Container: "host0", ContainerMAC: "02:00:00:00:00:04", Bridge: "vz-other"}}},
+		{Name: "odd", Links: []network.MachineLink{{Host: "vb-odd", ContainerMAC: "odd", Bridge: "vz-app"}}},
+	}
+	if got := fmt.Sprint(containersOf("vz-app", machines)); got != "map[02:00:00:00:00:01:web 02:00:00:00:00:03:web/y]" {
+		t.Error(got)
+	}
+}

@@ -32,6 +32,8 @@ type LinkStatus struct {
 	Masquerade []string       `json:"masquerade,omitempty"` // "ipv4", "ipv6"
 	Text       string         `json:"text"`                 // the last message about the link
 	Failed     bool           `json:"failed"`
+	Subnet     string         `json:"subnet,omitempty"`   // chosen for Address=0.0.0.0/N
+	Problems   []string       `json:"problems,omitempty"` // what goes wrong although the link is as it is to be
 }
 
 // addressesOf returns the addresses that were set, if the entry is about the link of that name.
@@ -49,6 +51,10 @@ func (m *Manager) Status() Status {
 		s := LinkStatus{
 			Index: l.Index, Name: l.Name, Addresses: l.ours, DHCPServer: l.server != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
+			Problems: l.problems(),
+		}
+		if l.subnet.IsValid() {
+			s.Subnet = l.subnet.String()
 		}
 		if l.file != nil {
 			s.File = l.file.Path

@@ -240,17 +240,28 @@ func TestTwoLinks(t *testing.T) {
 	}
 }
 
-// Another server that keeps the port of all links for itself is named in the error.
+// Another program keeps the port of all links for itself: the link is served beside it, for new clients and renewals.
 func TestPortInUse(t *testing.T) {
 	enter(t)
-	_, index := newPeer(t, "web", netip.MustParsePrefix("10.99.0.1/28"))
+	machine, index := newPeer(t, "web", netip.MustParsePrefix("10.99.0.1/28"))
 	other, err := net.ListenPacket("udp4", "0.0.0.0:67")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if conn, err := Listen(index, "ve-web", netip.MustParseAddr("10.99.0.1")); err == nil || !strings.Contains(err.Error(), "another DHCP server has port 67") {
-		t.Errorf("%v, %v", conn, err)
+	_, stop := serve(t, index, config("web", "10.99.0.1/28"), filepath.Join(t.TempDir(), "leases"))
+	defer stop()
+	const renewal = `ip link set host0 up
+printf '#!/bin/sh\n[ "$1" = deconfig ] || ip address replace $ip/28 dev $interface\n' >$DIR/script; chmod +x $DIR/script
+busybox udhcpc -f -n -i host0 -s $DIR/script >$DIR/log 2>&1 & client=$!
+for n in 1 2; do
+	for i in $(seq 100); do [ $(grep -c 'lease of' $DIR/log) -ge $n ] && break; sleep 0.1; done
+	kill -USR1 $client
+done
+sleep 0.2; kill $client; cat $DIR/log`
+	out, err := machine.command("DIR=" + t.TempDir() + "\n" + renewal).CombinedOutput()
+	if log := string(out); strings.Count(log, "lease of 10.99.0.") < 2 || strings.Contains(log, "broadcasting renew") || err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

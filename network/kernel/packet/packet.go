@@ -3,7 +3,7 @@
 // Requests come through a UDP socket on port 67 that is bound to the link, so that servers on other links of the host (dnsmasq,
 // networkd) keep theirs, and so that the host's packet filter has its say. Replies to clients that have an address, and to relay
 // agents, leave through the same socket. Clients without an address cannot answer ARP: their replies leave as frames through a packet
-// socket, as broadcasts do.
+// socket, as broadcasts do. Where another program keeps port 67 of all links for itself, the link is served beside it, see beside.
 package packet
 
 import (
@@ -24,8 +24,9 @@ type Conn struct {
 	name    string
 	address netip.Addr
 	ifindex int
-	udp     *net.UDPConn
 	frames  *frames
+	udp     *net.UDPConn // nil: see beside
+	beside  *beside
 }
 
 // receiveBuffer, in bytes of kernel memory, has room for some 1000 requests that come while the disk writes leases.
@@ -38,41 +39,63 @@ func Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
 	if !serverAddr.Is4() {
 		return nil, fmt.Errorf("DHCP sockets of %s: %v is not an IPv4 address", name, serverAddr)
 	}
-	udp, err := listenUDP(ifindex)
-	if errors.Is(err, unix.EADDRINUSE) {
-		err = fmt.Errorf("another DHCP server has port 67 of this or of all links: %w", err)
-	}
+	c := &Conn{name: name, address: serverAddr, ifindex: ifindex}
+	err := c.open()
 	if err != nil {
 		return nil, fmt.Errorf("DHCP sockets of %s: %w", name, err)
 	}
-	frames, err := openFrames(ifindex)
-	if err != nil {
-		udp.Close()
-		return nil, fmt.Errorf("DHCP sockets of %s: %w", name, err)
-	}
-	return &Conn{name: name, address: serverAddr, ifindex: ifindex, udp: udp, frames: frames}, nil
+	return c, nil
 }
+
+// open opens the sockets.
+func (c *Conn) open() (err error) {
+	if c.frames, err = openFrames(c.ifindex); err != nil {
+		return err
+	}
+	c.udp, err = listenUDP(c.ifindex)
+	if errors.Is(err, unix.EADDRINUSE) {
+		c.beside, err = openBeside(c.ifindex, c.address)
+	}
+	if err != nil {
+		c.frames.close()
+	}
+	return err
+}
+
+// Beside reports whether another program keeps port 67 for itself, so that requests are read from the link, where the host's packet
+// filter has no say.
+func (c *Conn) Beside() bool { return c.beside != nil }
 
 // Receive is part of [dhcp.Conn].
 func (c *Conn) Receive(buffer []byte) (n int, err error) {
+	if c.beside != nil {
+		return c.beside.receive(buffer)
+	}
 	n, _, err = c.udp.ReadFromUDPAddrPort(buffer)
 	return n, err
 }
 
 // Send is part of [dhcp.Conn].
 func (c *Conn) Send(reply []byte, to dhcp.Destination) error {
-	if to.Hardware != (dhcp.HardwareAddr{}) {
+	switch {
+	case to.Hardware != (dhcp.HardwareAddr{}):
 		return c.frames.send(c.datagram(reply, to), to.Hardware)
-	}
-	if to.Address.Addr() == limitedBroadcast() {
+	case to.Address.Addr() == limitedBroadcast():
 		return c.frames.send(c.datagram(reply, to), broadcast())
+	case c.beside != nil:
+		return c.beside.send(c.datagram(reply, to), to)
 	}
 	_, _, err := c.udp.WriteMsgUDPAddrPort(reply, c.source(), to.Address)
 	return err
 }
 
 // Close is part of [dhcp.Conn].
-func (c *Conn) Close() error { return errors.Join(c.udp.Close(), c.frames.close()) }
+func (c *Conn) Close() error {
+	if c.beside != nil {
+		return errors.Join(c.beside.close(), c.frames.close())
+	}
+	return errors.Join(c.udp.Close(), c.frames.close())
+}
 
 // source is the control message that makes a datagram leave from the server's address (ip(7), IP_PKTINFO): a link may have several.
 func (c *Conn) source() []byte {

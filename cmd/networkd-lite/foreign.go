@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nspawnkit/network"
+	"nspawnkit/network/firewall"
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/manager"
+)
+
+// foreignFilters keeps rules of ours in the packet filters of others.
+type foreignFilters struct {
+	root    fs.FS
+	report  func(manager.Priority, string)
+	keeper  *firewall.Keeper
+	allowed atomic.Bool // Firewall= of networkd-lite.conf(5)
+	links   atomic.Bool // there are links of containers
+	first   sync.Once
+	known   chan struct{} // closed when the manager has looked: before, nobody knows
+}
+
+func newForeignFilters(root fs.FS, report func(manager.Priority, string)) *foreignFilters {
+	f := &foreignFilters{root: root, report: report, known: make(chan struct{})}
+	f.keeper = firewall.NewKeeper(kernel.XTables{}, func(text string, err error) {
+		if err != nil {
+			report(manager.Error, err.Error())
+		} else {
+			report(manager.Notice, text)
+		}
+	})
+	f.load()
+	return f
+}
+
+// load reads networkd-lite.conf(5).
+func (f *foreignFilters) load() {
+	options, problems := network.ReadOptions(f.root)
+	for _, p := range problems {
+		f.report(manager.Warning, fmt.Sprintf("%s: %s", p.Origin, p.Text))
+	}
+	f.allowed.Store(options.Firewall)
+	f.want()
+}
+
+// serves is told whether there are links of containers.
+func (f *foreignFilters) serves(any bool) {
+	f.links.Store(any)
+	f.want()
+	f.first.Do(func() { close(f.known) })
+}
+
+func (f *foreignFilters) want() { f.keeper.Want(f.allowed.Load() && f.links.Load()) }
+
+// run looks after the rules until ctx ends. They stay: traffic goes on without the daemon.
+func (f *foreignFilters) run(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-f.known:
+	}
+	go again(ctx, func() error { return kernel.WatchFirewall(ctx, f.keeper.Changed, f.keeper.Changed) }, func(err error) { f.report(manager.Warning, err.Error()) })
+	go again(ctx, func() error { return kernel.WatchFile(ctx, kernel.XTablesLock, f.keeper.Changed) }, nil)
+	f.keeper.Run(ctx)
+}
+
+// again calls watch until ctx ends. What it returns is reported once.
+func again(ctx context.Context, watch func() error, report func(error)) {
+	for ctx.Err() == nil {
+		if err := watch(); err != nil && report != nil {
+			report(err)
+			report = nil
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Minute):
+		}
+	}
+}

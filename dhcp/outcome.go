@@ -1,0 +1,90 @@
+package dhcp
+
+import (
+	"net/netip"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// maxOutcomes bounds what is remembered of clients without a lease: a link may have as many as somebody cares to invent.
+const maxOutcomes = 64
+
+// Outcome is what has come of the requests of a client since the server started. The zero Outcome is that of a client that was not
+// heard of.
+type Outcome struct {
+	Asked   bool
+	Leased  bool       // it holds a lease
+	Heard   bool       // it asked for the lease itself; false for one that was only read from the journal
+	Offered netip.Addr // the address of the latest DHCPOFFER, when nothing came after it
+	Other   netip.Addr // the server that the client chose in place of this one
+	Refused error      // why the latest request got no address
+}
+
+// String says in words why there is no lease.
+func (o Outcome) String() string {
+	switch {
+	case o.Refused != nil:
+		return "its DHCP request was refused: " + o.Refused.Error()
+	case o.Other.IsValid():
+		return "it chose another DHCP server, " + o.Other.String()
+	case o.Offered.IsValid():
+		return "it was offered " + o.Offered.String() + " and does not ask for it"
+	case o.Asked:
+		return "its DHCP requests need no answer"
+	}
+	return "no DHCP request came"
+}
+
+// outcomes remembers those of the clients that were heard of last and have no lease.
+type outcomes struct {
+	byHardware map[HardwareAddr]Outcome
+	latest     Outcome
+}
+
+// note takes down what came of a request. What a client does with a lease that it has (DHCPRELEASE, DHCPINFORM) is no request for one.
+func (o *outcomes) note(e *exchange, reply *dhcpv4.DHCPv4, problem error) {
+	outcome := Outcome{Asked: true, Refused: problem}
+	kind := e.request.MessageType()
+	if kind != dhcpv4.MessageTypeDiscover && kind != dhcpv4.MessageTypeRequest {
+		return
+	}
+	switch chosen := given(e.request.ServerIdentifier()); {
+	case reply != nil && reply.MessageType() == dhcpv4.MessageTypeAck:
+		delete(o.byHardware, e.hardware)
+		o.latest = Outcome{}
+		return
+	case reply != nil && reply.MessageType() == dhcpv4.MessageTypeOffer:
+		outcome.Offered = given(reply.YourIPAddr)
+	case chosen.IsValid() && chosen != e.server.Address():
+		outcome.Other = chosen
+	}
+	if o.byHardware == nil {
+		o.byHardware = map[HardwareAddr]Outcome{}
+	}
+	if _, known := o.byHardware[e.hardware]; !known && len(o.byHardware) == maxOutcomes {
+		for some := range o.byHardware {
+			delete(o.byHardware, some)
+			break
+		}
+	}
+	o.byHardware[e.hardware], o.latest = outcome, outcome
+}
+
+// Outcome returns what has come of the requests of the client with that hardware address; with the zero address, of the client that
+// was heard of last, or of any that has a lease.
+func (s *Server) Outcome(hardware HardwareAddr) Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	anybody := hardware == HardwareAddr{}
+	outcome := s.outcomes.byHardware[hardware]
+	if anybody {
+		outcome = s.outcomes.latest
+	}
+	s.advance(s.config.Now().Unix())
+	for _, e := range s.leases.byClient {
+		if e.state == bound && (anybody || e.hardware == hardware) {
+			outcome.Leased, outcome.Heard = true, outcome.Heard || e.heard
+		}
+	}
+	return outcome
+}

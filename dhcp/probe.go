@@ -1,0 +1,92 @@
+package dhcp
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+const (
+	// maxProbes bounds the probes that run at a time. A request beyond is not answered: its client asks again.
+	maxProbes = 64
+
+	// maxRounds bounds the addresses that are probed for one request.
+	maxRounds = 4
+)
+
+// toProbe says whether a new address must be probed before this client hears of it (RFC 2131, section 3.1): a host that never asked the
+// server may use it. What the client had before and what an administrator gave it is its own; and behind a relay agent ARP sees nothing.
+func (e *exchange) toProbe(address netip.Addr) bool {
+	s := e.server
+	if s.config.Probe == nil || given(e.request.GatewayIPAddr).IsValid() {
+		return false
+	}
+	if _, static := s.static[e.hardware]; static {
+		return false
+	}
+	own := s.leases.byAddress.get(number(address))
+	if own != nil && own.client == e.client && (own.leased || own.free) {
+		return false
+	}
+	if own != nil && own.client == e.client && own.probing {
+		return true // the answer is on its way
+	}
+	e.offer(address) // keeps it from others meanwhile
+	s.leases.byAddress.get(number(address)).probing = true
+	e.probe = address
+	return true
+}
+
+// probed takes the outcome of a probe.
+func (s *Server) probed(address netip.Addr, inUse bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.leases.byAddress.get(number(address))
+	if own == nil || !own.probing {
+		return // the offer is over
+	}
+	own.probing = false
+	if inUse && own.state == offered { // otherwise its client took it meanwhile, and answered
+		s.leases.decline(own, s.now+declineTime)
+		return
+	}
+	own.free = true
+}
+
+// unprobed says that there will be no outcome.
+func (s *Server) unprobed(address netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if own := s.leases.byAddress.get(number(address)); own != nil {
+		own.probing = false
+	}
+}
+
+// probe has an address probed while other requests are answered, and then handles the request again.
+func (l *loop) probe(request *dhcpv4.DHCPv4, address netip.Addr) {
+	select {
+	case l.probes <- struct{}{}:
+	default:
+		l.server.unprobed(address) // the client asks again
+		return
+	}
+	l.probing.Go(func() {
+		defer func() { <-l.probes }()
+		for range maxRounds {
+			owner, err := l.server.config.Probe(address)
+			inUse := err == nil && owner != (HardwareAddr{})
+			l.server.probed(address, inUse)
+			switch {
+			case err != nil:
+				l.problems.add(fmt.Errorf("%s: probe %v: %w", l.server.config.Link, address, err))
+			case inUse:
+				l.problems.add(fmt.Errorf("%s: %v is in use by %v, which has no lease: not given to others for 10 minutes",
+					l.server.config.Link, address, owner))
+			}
+			if address = l.handle(request); !address.IsValid() {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package firewall
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// What iptables-save printed on hosts, and what is to be done there: testdata/NAME.save and NAME.plan.
+func TestPlan(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.save")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		version := 4
+		if strings.Contains(path, "6") {
+			version = 6
+		}
+		table := ParseSave(string(text))
+		plan := table.Plan(version, true)
+		golden := strings.TrimSuffix(path, "save") + "plan"
+		if *update {
+			if err := os.WriteFile(golden, []byte(plan), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(golden); err != nil || plan != string(want) {
+			t.Errorf("%s: %v, got:\n%s\nwant:\n%s", path, err, plan, want)
+		}
+		after := apply(t, string(text), plan)
+		if again := after.Plan(version, true); again != "" {
+			t.Errorf("%s: not settled:\n%s", path, again)
+		}
+		without := apply(t, after.String(), after.Plan(version, false))
+		if strings.Contains(without.String(), ` "`+CommentPrefix) {
+			t.Errorf("%s: rules are left: %v", path, without)
+		}
+	}
+}
+
+// apply does what iptables-restore --noflush does.
+func apply(t *testing.T, save, plan string) Table {
+	t.Helper()
+	table := ParseSave(save)
+	for line := range strings.Lines(plan) {
+		words := split(strings.TrimSpace(line))
+		switch words[0] {
+		case "-D":
+			chain := table.Chain(words[1])
+			i := slices.IndexFunc(chain.Rules, func(r Rule) bool { return slices.Equal(r, words[2:]) })
+			chain.Rules = slices.Delete(chain.Rules, i, i+1)
+		case "-I":
+			chain, place := table.Chain(words[1]), 0
+			if _, err := fmt.Sscan(words[2], &place); err != nil || place > len(chain.Rules)+1 {
+				t.Fatalf("%s: %v", line, err)
+			}
+			chain.Rules = slices.Insert(chain.Rules, place-1, Rule(words[3:]))
+		}
+	}
+	return table
+}
+
+func (t Table) String() string {
+	text := "*filter\n"
+	for _, c := range t.Chains {
+		text += ":" + c.Name + " " + c.Policy + " [0:0]\n"
+	}
+	for _, c := range t.Chains {
+		for _, r := range c.Rules {
+			text += "-A " + c.Name + " " + join(r) + "\n"
+		}
+	}
+	return text
+}
+
+func FuzzParseSave(f *testing.F) {
+	f.Add("*filter\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -m comment --comment \"a \\\"b\\\\ \" -j RETURN\nCOMMIT\n")
+	f.Add("*nat\n-A X\n*filter\n:X\n:Y - \n-A Y \"\n-A Y -i\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		table := ParseSave(text)
+		if again := ParseSave(table.String()); again.String() != table.String() && !strings.ContainsAny(text, "\r\v\f\t\x85\xa0") {
+			t.Errorf("%q, then %q", table.String(), again.String())
+		}
+		table.Plan(4, true)
+	})
+}
+
+// filters is a host with one packet filter.
+type filters struct {
+	text               string
+	listErr, changeErr error
+	t                  *testing.T
+}
+
+func (f *filters) Backends() ([]Backend, error) { return []Backend{{Version: 4}}, f.listErr }
+func (f *filters) Save(Backend) (string, error) { return f.text, nil }
+func (f *filters) Restore(_ Backend, plan string) error {
+	if f.changeErr == nil {
+		f.text = apply(f.t, f.text, plan).String()
+	}
+	return f.changeErr
+}
+
+func TestKeeper(t *testing.T) {
+	host := &filters{t: t, text: "*filter\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"}
+	var said []string
+	k := NewKeeper(host, func(text string, err error) { said = append(said, fmt.Sprint(text, err)) })
+	expect := func(well bool, want ...string) {
+		t.Helper()
+		if said = nil; k.Look() != well || !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
+		}
+	}
+	expect(true)
+	k.Want(true)
+	const added = "iptables-nft: added rules to DOCKER-USER, so that packets of containers pass<nil>"
+	host.changeErr = errors.New("locked")
+	expect(false, "let packets of containers pass: locked")
+	expect(false) // once
+	host.changeErr = nil
+	expect(true, added)
+	expect(true)
+	host.text = "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n" // flushed
+	expect(true, added)
+	host.listErr = errors.New("no netlink")
+	expect(false, "no netlink")
+	host.listErr = nil
+	k.Want(false)
+	expect(true, "iptables-nft: removed our rules<nil>")
+	if strings.Contains(host.text, CommentPrefix) {
+		t.Errorf("left: %s", host.text)
+	}
+}

@@ -1,0 +1,148 @@
+package firewall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Backend is a packet filter that iptables(8) manages.
+type Backend struct {
+	Version int  // of IP, 4 or 6
+	Legacy  bool // of the kernel's old tables, not nf_tables
+}
+
+// String returns the name of the program: "ip6tables-legacy".
+func (b Backend) String() string {
+	name := map[int]string{4: "iptables", 6: "ip6tables"}[b.Version]
+	if b.Legacy {
+		return name + "-legacy"
+	}
+	return name + "-nft"
+}
+
+// Tables are the packet filters of the host. [nspawnkit/network/kernel.XTables] are.
+type Tables interface {
+	// Backends returns those that may have a chain that is [Offered]; it costs little.
+	Backends() ([]Backend, error)
+	Save(Backend) (string, error)         // prints the table filter
+	Restore(b Backend, text string) error // takes commands as "iptables-restore --noflush" does, all or none
+}
+
+// Keeper keeps our rules in the chains that others offer, for as long as there are links of containers.
+type Keeper struct {
+	Tables Tables
+	// Note takes messages; err is nil for what was done. The same is not said twice in a row.
+	Note func(text string, err error)
+
+	wanted  atomic.Bool
+	changed chan struct{}
+	failed  map[Backend]string // what was said last
+}
+
+// NewKeeper returns a keeper that wants no rules yet.
+func NewKeeper(tables Tables, note func(text string, err error)) *Keeper {
+	return &Keeper{Tables: tables, Note: note, changed: make(chan struct{}, 1), failed: map[Backend]string{}}
+}
+
+// Want says whether the rules are to be there. The next look, which is soon, sees to it.
+func (k *Keeper) Want(wanted bool) {
+	if k.wanted.Swap(wanted) != wanted {
+		k.Changed()
+	}
+}
+
+// Changed says that something about the packet filters may be new.
+func (k *Keeper) Changed() {
+	select {
+	case k.changed <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	quiet   = 500 * time.Millisecond // without a change, before a look: "ufw reload" fails when others change rules meanwhile
+	patient = 10 * time.Second       // is how long a look waits for that
+	again   = time.Minute            // until the next look after one that failed
+)
+
+// Run looks now and whenever something has changed, until ctx ends. The rules stay.
+func (k *Keeper) Run(ctx context.Context) {
+	for k.settle(ctx) {
+		var retry <-chan time.Time
+		if !k.Look() {
+			retry = time.After(again)
+		}
+		select {
+		case <-ctx.Done():
+		case <-k.changed:
+		case <-retry:
+		}
+	}
+}
+
+// settle waits until nothing has changed for a moment. It returns false when ctx ends.
+func (k *Keeper) settle(ctx context.Context) bool {
+	for deadline := time.Now().Add(patient); ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-k.changed:
+			if time.Now().Before(deadline) {
+				continue
+			}
+		case <-time.After(quiet):
+		}
+		return true
+	}
+}
+
+// Look compares all chains with what they are to hold and sets what differs. It reports whether all is well.
+func (k *Keeper) Look() bool {
+	backends, err := k.Tables.Backends()
+	k.note(Backend{}, "", err)
+	well := err == nil
+	for _, b := range backends {
+		text, err := k.lookAt(b)
+		k.note(b, text, err)
+		well = well && err == nil
+	}
+	return well
+}
+
+// lookAt returns what was done.
+func (k *Keeper) lookAt(b Backend) (string, error) {
+	text, err := k.Tables.Save(b)
+	if err != nil {
+		return "", err
+	}
+	table, wanted := ParseSave(text), k.wanted.Load()
+	plan := table.Plan(b.Version, wanted)
+	if plan == "" {
+		return "", nil
+	}
+	if err := k.Tables.Restore(b, plan); err != nil {
+		return "", fmt.Errorf("let packets of containers pass: %w", err)
+	}
+	if wanted {
+		return fmt.Sprintf("%v: added rules to %s, so that packets of containers pass", b, table.offered()), nil
+	}
+	return fmt.Sprintf("%v: removed our rules", b), nil
+}
+
+// note passes a message on. Success takes back an earlier failure.
+func (k *Keeper) note(b Backend, text string, err error) {
+	failure := ""
+	if err != nil {
+		failure = err.Error()
+	}
+	if failure != "" && failure != k.failed[b] || text != "" {
+		k.Note(text, err)
+	}
+	k.failed[b] = failure
+}
+
+// ErrNoProgram says that a program of iptables(8) is missing.
+var ErrNoProgram = errors.New("not installed, so containers may have no network; install iptables")
