@@ -15,8 +15,8 @@ import (
 func (w *world) machine(name, ports string) {
 	w.t.Helper()
 	w.write("run/nspawnkit/machines/"+name+".json.new", fmt.Sprintf(
-		`{"version":1,"name":%q,"links":[{"host":"ve-%s","hostMAC":"02:00:00:00:00:02","container":"host0","containerMAC":"02:00:00:00:00:01"}],"ports":[%s]}`,
-		name, name, ports))
+		`{"version":1,"name":%q,"began":%d,"links":[{"host":"ve-%s","hostMAC":"02:00:00:00:00:02","container":"host0","containerMAC":"02:00:00:00:00:01"}],"ports":[%s]}`,
+		name, time.Now().UnixNano(), name, ports))
 	directory := w.root + "/run/nspawnkit/machines/"
 	if err := os.Rename(directory+name+".json.new", directory+name+".json"); err != nil {
 		w.t.Fatal(err)
