@@ -208,7 +208,7 @@ func decideNetwork(p *Plan, host *Host) error {
 	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
 	p.Inside.PublishedPorts = len(machine.Ports) > 0
 	p.warnOfNetwork(host)
-	return nil
+	return decideAccess(p, host)
 }
 
 // warnOfNetwork says what nobody does for the container's links.

@@ -91,6 +91,7 @@ func readFile(root fs.FS, searchPath []string, name, main string) (*File, *setti
 		}
 	}
 	file.finish()
+	file.testHost(facts{root})
 	file.section = section{}
 	return file, nil
 }
@@ -143,12 +144,24 @@ func (f *File) assign(s settings.Statement) {
 		return // systemd.syntax(7): for other programs
 	}
 	f.section = sectionOf(s)
+	if f.setCondition(s) {
+		return
+	}
 	err := f.set(s.Section, s.Key, s.Value)
 	if err == nil {
 		return
 	}
 	problem := settings.Problem{Origin: s.Origin, Text: fmt.Sprintf("[%s] %s=: %v", s.Section, s.Key, err)}
-	if s.Section == "Match" && f.Match.unsupported == nil {
+	if s.Section == "Match" {
+		f.cannotMatch(problem)
+		return
+	}
+	f.Problems = append(f.Problems, problem)
+}
+
+// cannotMatch reports a condition that cannot be tested.
+func (f *File) cannotMatch(problem settings.Problem) {
+	if f.Match.unsupported == nil {
 		problem.Text += ", so the file is for no link"
 		f.Match.unsupported = &problem
 	}

@@ -16,11 +16,6 @@ type key struct {
 
 // keys is the one table of keys. Every other key is a problem of the file.
 var keys = [...]key{
-	{"Match", "Name", func(f *File, v string) error { return parsePatterns(&f.Match.Name, v) }},
-	{"Match", "Kind", func(f *File, v string) error { return parsePatterns(&f.Match.Kind, v) }},
-	{"Match", "Driver", func(f *File, v string) error { return parsePatterns(&f.Match.Driver, v) }},
-	{"Match", "Type", func(f *File, v string) error { return parsePatterns(&f.Match.Type, v) }},
-
 	{"Link", "RequiredForOnline", onlyNo}, // nothing waits for these links
 
 	{"Network", "Description", func(*File, string) error { return nil }}, // for readers of the file
@@ -42,7 +37,7 @@ var keys = [...]key{
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], dhcpServerKeys[:]} {
+	for _, table := range [...][]key{keys[:], matchKeys[:], dhcpServerKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)

@@ -15,6 +15,8 @@ type Link struct {
 	Up        bool     // administratively (IFF_UP)
 	Carrier   bool     // the other end is up, too (IFF_LOWER_UP)
 	Addresses []netip.Prefix
+
+	HardwareAddr HardwareAddr // zero: none, or none of Ethernet
 }
 
 // ErrNoLink says that a link does not exist any more, as happens when a container ends.

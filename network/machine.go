@@ -21,6 +21,8 @@ type Machine struct {
 	// containers that want one port the earlier has it.
 	Began int64 `json:"began,omitempty"`
 
+	ZoneAccess []string           `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
+	HostAccess *MachineAccess     `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
 	Interfaces []MachineInterface `json:"interfaces,omitempty"` // of the host, which the container has for the time being
 }
 

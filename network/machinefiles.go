@@ -120,7 +120,7 @@ func parseMachine(name string, data []byte) (Machine, error) {
 			return m, err
 		}
 	}
-	return m, nil
+	return m, m.checkAccess()
 }
 
 // Machines are running containers by name.

@@ -121,6 +121,7 @@ func HostForwarding(on Families, links []Link, get func(path string) (string, er
 type Firewall struct {
 	Masquerade4, Masquerade6 []string
 	Guard                    Guard
+	Access                   Access
 	Ports                    Ports
 }
 
@@ -145,14 +146,14 @@ func insert(list []string, s string) []string {
 // Equal reports whether both hold the same elements.
 func (f Firewall) Equal(other Firewall) bool {
 	return slices.Equal(f.Masquerade4, other.Masquerade4) && slices.Equal(f.Masquerade6, other.Masquerade6) &&
-		f.Guard.Equal(other.Guard) && f.Ports.Equal(other.Ports)
+		f.Guard.Equal(other.Guard) && f.Access.Equal(other.Access) && f.Ports.Equal(other.Ports)
 }
 
 // Missing returns what f holds and other does not.
 func (f Firewall) Missing(other Firewall) Firewall {
 	return Firewall{
 		without(f.Masquerade4, other.Masquerade4), without(f.Masquerade6, other.Masquerade6), f.Guard.Missing(other.Guard),
-		f.Ports.Missing(other.Ports),
+		f.Access.Missing(other.Access), f.Ports.Missing(other.Ports),
 	}
 }
 

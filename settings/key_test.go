@@ -81,7 +81,6 @@ func TestEveryKey(t *testing.T) {
 var pendingValues = map[string]string{
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",
 	"Network.Address": "10.0.0.2", "Network.MACAddress": "02:00:00:00:00:01", "Network.DNS": "10.0.0.1 fd00::1",
-	"Network.HostAccess": "no", "Network.ZoneAccess": "no",
 }
 
 func TestUnsupportedKeys(t *testing.T) {

@@ -57,10 +57,11 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
-	leases := &leaseWatch{changed: func() { poke(changes) }}
+	leases := &leaseTable{}
+	watch := &leaseWatch{leases: leases, changed: func() { poke(changes) }}
 	m := &manager.Manager{
 		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  dhcpServers{p, log.report, leases},
+		DHCP: dhcpServers{p, leases, log.report, watch}, DNS: newDNSServers(root, leases, log.report),
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
@@ -68,7 +69,7 @@ func serve(p paths, log *logger) error {
 		Requests: renumberRequests(p.requests()).take,
 		Serves:   foreign.serves,
 		Report:   log.report, Now: time.Now,
-		Lease: leases.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
+		Lease: watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })

@@ -18,8 +18,9 @@ const journalSuffix = ".leases"
 // dhcpServers serves links with DHCP and keeps the leases in files.
 type dhcpServers struct {
 	paths
+	leases *leaseTable
 	report func(manager.Priority, string)
-	leases *leaseWatch
+	watch  *leaseWatch
 }
 
 // Open is part of [manager.DHCP].
@@ -48,7 +49,7 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string) (m
 	return &dhcpServer{server, func(ctx context.Context) error {
 		defer closeJournal()
 		defer forget()
-		return dhcp.Serve(ctx, watchedConn{conn, l.Name, d.leases}, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
+		return dhcp.Serve(ctx, watchedConn{conn, l.Name, d.watch}, server, journal, func(err error) { d.report(manager.Warning, err.Error()) })
 	}}, nil
 }
 

@@ -55,7 +55,7 @@ func (n *namespace) addLink(host string) {
 	n.world.command("ip", "link", "add", host, "type", "veth", "peer", "name", "host0", "address", "02:00:00:00:00:01", "netns", n.pid)
 }
 
-const webLease = "192.168.177.55/28 192.168.177.49 203.0.113.2"
+const webLease = "192.168.177.55/28 192.168.177.49 192.168.177.49"
 
 func TestContainer(t *testing.T) {
 	w := newWorld(t)

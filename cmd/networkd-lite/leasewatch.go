@@ -11,55 +11,40 @@ import (
 	"nspawnkit/network"
 )
 
-// leaseWatch knows the DHCP servers that run, and tells when one gives another address to a client that somebody has asked for: the
-// container behind a published port.
+// leaseWatch tells when a DHCP server gives another address to a client that somebody has asked for: the container behind a published
+// port.
 type leaseWatch struct {
+	leases  *leaseTable
 	changed func()
 
-	mu      sync.Mutex
-	servers map[string]*watchedServer // by link
+	mu   sync.Mutex
+	said map[client]netip.Addr // what was answered
 }
 
-// watchedServer is a DHCP server with what was said of its leases.
-type watchedServer struct {
-	*dhcp.Server
-	said map[network.HardwareAddr]netip.Addr
+// client is one of a DHCP server.
+type client struct {
+	link     string
+	hardware network.HardwareAddr
 }
 
-// add takes note of the server of a link until remove.
-func (w *leaseWatch) add(link string, server *dhcp.Server) (remove func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.servers == nil {
-		w.servers = map[string]*watchedServer{}
-	}
-	added := &watchedServer{server, map[network.HardwareAddr]netip.Addr{}}
-	w.servers[link] = added
-	return func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.servers[link] == added {
-			delete(w.servers, link)
-		}
-	}
-}
+// maxClients bounds what a leaseWatch remembers: containers come and go.
+const maxClients = 4096
 
 // lease returns the address that the server of a link gave to a hardware address last; zero if it has none, or no lease that lasts.
 func (w *leaseWatch) lease(link string, hardware network.HardwareAddr) netip.Addr {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	server := w.servers[link]
-	if server == nil {
-		return netip.Addr{}
-	}
 	var last dhcp.Lease
 	now := time.Now()
-	for l := range server.Leases() {
+	for l := range w.leases.of(link) {
 		if network.HardwareAddr(l.Hardware) == hardware && l.Expires.After(now) && l.Expires.After(last.Expires) {
 			last = l
 		}
 	}
-	server.said[hardware] = last.Address
+	if w.said == nil || len(w.said) >= maxClients {
+		w.said = map[client]netip.Addr{}
+	}
+	w.said[client{link, hardware}] = last.Address
 	return last.Address
 }
 
@@ -70,11 +55,7 @@ func (w *leaseWatch) sent(link string, reply []byte) {
 		return
 	}
 	w.mu.Lock()
-	server := w.servers[link]
-	said, asked := netip.Addr{}, false
-	if server != nil {
-		said, asked = server.said[network.HardwareAddr(reply[hardware:])]
-	}
+	said, asked := w.said[client{link, network.HardwareAddr(reply[hardware:])}]
 	w.mu.Unlock()
 	if !asked || said == netip.AddrFrom4([4]byte(reply[address:])) {
 		return

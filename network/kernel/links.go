@@ -65,9 +65,18 @@ func (k *Links) List() ([]network.Link, error) {
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
 			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
+			HardwareAddr: hardwareAddr(a.HardwareAddr),
 		})
 	}
 	return list, nil
+}
+
+// hardwareAddr returns an Ethernet address, or the zero address for one of another length.
+func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
+	if len(a) != len(network.HardwareAddr{}) {
+		return network.HardwareAddr{}
+	}
+	return network.HardwareAddr(a)
 }
 
 // addressOf returns the address of the host and the length of its prefix. IFA_LOCAL is the own address where IFA_ADDRESS

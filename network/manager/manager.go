@@ -75,6 +75,7 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
+	DNS      DNS                                        // nil: containers get no names
 	State    Store                                      // subnets.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -99,9 +100,10 @@ type Manager struct {
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	ended    chan struct{}      // a DHCP or DNS server has ended
+	routes   atomic.Bool        // have changed since they were looked at
+	naming   nameState
 	ports    ports
-	routes   atomic.Bool // have changed since they were looked at
 }
 
 // link is what is known of a link that exists.
@@ -112,6 +114,8 @@ type link struct {
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
 	containers dhcp.Containers // on a bridge
 
@@ -142,6 +146,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.naming.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -198,7 +203,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			m.Report(Error, "renumber: "+err.Error())
 		}
 	}
-	m.host = nil
+	m.host, m.naming.retry = nil, false
 	next = idle
 	for _, found := range list {
 		if !found.Served() {
@@ -228,6 +233,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	} else {
 		m.forgetFlows(m.table.Ports)
 	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
@@ -259,6 +266,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -303,13 +311,19 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
@@ -330,6 +344,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := m.serve(ctx, l); err != nil {
 		return err
 	}
@@ -370,7 +385,8 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard, want.Ports = m.guard(), m.portTable()
+	m.guard(&want)
+	want.Ports = m.portTable()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

@@ -66,7 +66,6 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
-	table.Guard = h.table.Guard
 	table.Ports = network.Ports{Forward: maps.Clone(h.table.Ports.Forward), Loopback: maps.Clone(h.table.Ports.Loopback)}
 	change := func(to, add, remove network.PortMap) {
 		maps.DeleteFunc(to, func(k network.PortKey, _ netip.AddrPort) bool { _, gone := remove[k]; return gone })
@@ -74,6 +73,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	}
 	change(table.Ports.Forward, add.Ports.Forward, remove.Ports.Forward)
 	change(table.Ports.Loopback, add.Ports.Loopback, remove.Ports.Loopback)
+	table.Guard, table.Access = h.table.Guard, h.table.Access
 	h.table = &table
 	return nil
 }

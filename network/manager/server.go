@@ -35,6 +35,7 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 	}
 	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
 	m.warn(problems...)
+	l.offerNames(&config, &c.Server)
 	if l.Kind == "bridge" {
 		l.containers.Set(containersOf(l.Name, m.machines))
 		config.Containers = &l.containers // the same one again: the server need not start anew for a container
@@ -85,9 +86,10 @@ func (l *link) stopServer() {
 	}
 }
 
-// stopServers ends all DHCP servers.
+// stopServers ends all DHCP and DNS servers.
 func (m *Manager) stopServers() {
 	for _, l := range m.links {
 		l.stopServer()
+		l.stopNames()
 	}
 }
