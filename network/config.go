@@ -18,6 +18,11 @@ type Config struct {
 	DHCPServer  bool       // DHCPServer=
 	Server      DHCPServer // [DHCPServer]
 
+	Link      LinkSettings // [Link] and [Bridge]
+	Sysctls   []linkSysctl // other kernel parameters of the link
+	Unmanaged bool         // Unmanaged=: the link is left alone
+	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
+
 	linkLocalSet, keepMaster bool
 }
 

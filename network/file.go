@@ -36,6 +36,7 @@ type File struct {
 	Problems []settings.Problem // lines that are not in effect
 
 	section section // of the line that is being read
+	key     string  // of it
 }
 
 // Files are the .network files of a host in the order in which they are tried.
@@ -92,7 +93,7 @@ func readFile(root fs.FS, searchPath []string, name, main string) (*File, *setti
 	}
 	file.finish()
 	file.testHost(facts{root})
-	file.section = section{}
+	file.section, file.key = section{}, ""
 	return file, nil
 }
 
@@ -143,7 +144,7 @@ func (f *File) assign(s settings.Statement) {
 	if strings.HasPrefix(s.Section, "X-") {
 		return // systemd.syntax(7): for other programs
 	}
-	f.section = sectionOf(s)
+	f.section, f.key = sectionOf(s), s.Key
 	if f.setCondition(s) {
 		return
 	}

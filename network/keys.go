@@ -16,8 +16,6 @@ type key struct {
 
 // keys is the one table of keys. Every other key is a problem of the file.
 var keys = [...]key{
-	{"Link", "RequiredForOnline", onlyNo}, // nothing waits for these links
-
 	{"Network", "Description", func(*File, string) error { return nil }}, // for readers of the file
 	{"Network", "Address", addAddress},
 	{"Address", "Address", addAddress},
@@ -33,11 +31,14 @@ var keys = [...]key{
 	{"Network", "DHCP", onlyNo},
 	{"Network", "LLDP", onlyNo},
 	{"Network", "EmitLLDP", onlyNo},
+	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
+	{"Network", "IgnoreCarrierLoss", onlyYes},
+	{"Network", "KeepConfiguration", keepConfiguration},
 }
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], matchKeys[:], dhcpServerKeys[:]} {
+	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], sysctlKeys[:], dhcpServerKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)
@@ -61,6 +62,14 @@ func onlyYes(_ *File, value string) error {
 		return nil
 	}
 	return errors.New("networkd-lite supports only \"yes\"")
+}
+
+// keepConfiguration takes KeepConfiguration=: addresses and routes stay when networkd-lite stops, and it has none that are dynamic.
+func keepConfiguration(_ *File, value string) error {
+	if on, err := settings.ParseBool(value); value == "" || value == "static" || err == nil && on {
+		return nil
+	}
+	return errors.New("networkd-lite supports only \"yes\" and \"static\"")
 }
 
 func setBool(into *bool, value string) error {

@@ -39,6 +39,9 @@ func Desire(l Link, c *Config, free netip.Prefix) State {
 	if c.Forwarding6 != Unset || s.Forwarding.IPv6 {
 		s.Sysctls = append(s.Sysctls, Sysctl{ipv6 + "forwarding", digit(s.Forwarding.IPv6)})
 	}
+	for _, sysctl := range c.Sysctls {
+		s.Sysctls = append(s.Sysctls, sysctl.of(l.Name))
+	}
 	return s
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/networkd"
 	"nspawnkit/settings"
@@ -53,15 +54,25 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 
+	poller, err := poll.New()
+	if err != nil {
+		return err
+	}
+	defer poller.Close()
+	leases := &leaseTable{}
+	servers, err := openDHCP(p, poller, leases, log.report)
+	if err != nil {
+		return err
+	}
+
 	changes := make(chan struct{}, 1)
+	servers.watch = &leaseWatch{leases: leases, changed: func() { poke(changes) }}
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
-	leases := &leaseTable{}
-	watch := &leaseWatch{leases: leases, changed: func() { poke(changes) }}
 	m := &manager.Manager{
-		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP: dhcpServers{p, leases, log.report, watch}, DNS: newDNSServers(root, leases, log.report),
+		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
@@ -69,7 +80,7 @@ func serve(p paths, log *logger) error {
 		Requests: renumberRequests(p.requests()).take,
 		Serves:   foreign.serves,
 		Report:   log.report, Now: time.Now,
-		Lease: watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
+		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })

@@ -38,15 +38,16 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
+// and at most once, when the server has to give up; it is closed nevertheless.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+	Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error)
 }
 
-// Server is the DHCP server of one link.
+// Server is a DHCP server that serves one link. It must not need a goroutine of its own: a host has hundreds.
 type Server interface {
-	// Serve answers until ctx ends, and is called once.
-	Serve(ctx context.Context) error
+	// Close ends it; afterwards its lease journal is complete.
+	Close()
 	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
@@ -71,6 +72,7 @@ const (
 // Manager configures the links of containers. Its methods are for one goroutine.
 type Manager struct {
 	Links    Links
+	Devices  Devices
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -117,7 +119,8 @@ type link struct {
 	names  map[netip.Addr]*nameServer
 	suffix string // of the names
 
-	containers dhcp.Containers // on a bridge
+	containers dhcp.Containers      // on a bridge
+	device     network.LinkSettings // as set last
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -327,6 +330,9 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
+	if file.Config.Unmanaged {
+		return m.release(l, "left alone by Unmanaged=yes", false)
+	}
 	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
 		return err
 	}
@@ -334,8 +340,12 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}
+	if err := m.configure(l, file.Config.Link); err != nil {
+		return err
+	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
 	difference.Flap, l.flap = l.flap, false
+	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
@@ -345,7 +355,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := m.serve(ctx, l); err != nil {
+	if err := m.serve(l); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
