@@ -85,7 +85,7 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "PoolSize", func(f *File, v string) error { return setCount(&f.Config.Server.PoolSize, v) }},
 	{"DHCPServer", "DefaultLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.DefaultLease, v) }},
 	{"DHCPServer", "MaxLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.MaxLease, v) }},
-	{"DHCPServer", "UplinkInterface", setUplink},
+	{"DHCPServer", "UplinkInterface", func(f *File, v string) error { return setUplink(&f.Config.Server.Uplink, v) }},
 	{"DHCPServer", "EmitDNS", func(f *File, v string) error { return setBool(&f.Config.Server.DNS.Emit, v) }},
 	{"DHCPServer", "DNS", func(f *File, v string) error { return f.Config.Server.DNS.add(v) }},
 	{"DHCPServer", "EmitNTP", func(f *File, v string) error { return setBool(&f.Config.Server.NTP.Emit, v) }},
@@ -214,7 +214,7 @@ func setLeaseTime(into *time.Duration, value string) error {
 }
 
 // setUplink takes the name or the index of a link.
-func setUplink(f *File, value string) error {
+func setUplink(into *string, value string) error {
 	switch index, err := strconv.ParseUint(value, 10, 31); {
 	case value == "":
 		value = ":auto"
@@ -224,7 +224,7 @@ func setUplink(f *File, value string) error {
 			return err
 		}
 	}
-	f.Config.Server.Uplink = value
+	*into = value
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -223,7 +224,7 @@ func FuzzReadFile(f *testing.F) {
 				}
 			}
 			file.Match.matches(l)
-			for _, a := range Desire(l, &file.Config, pools()[0]).Addresses {
+			for _, a := range Desire(l, &file.Config, pools()[0], netip.MustParsePrefix("fd00::/64")).Addresses {
 				if !a.IsValid() || a.Addr().IsUnspecified() {
 					t.Errorf("address %v", a)
 				}

@@ -27,7 +27,6 @@ var keys = [...]key{
 	{"Network", "LinkLocalAddressing", setLinkLocal},
 	{"Network", "KeepMaster", setKeepMaster},
 	{"Network", "IPv6AcceptRA", onlyNo}, // a container must not become the host's router
-	{"Network", "IPv6SendRA", onlyNo},
 	{"Network", "DHCP", onlyNo},
 	{"Network", "LLDP", onlyNo},
 	{"Network", "EmitLLDP", onlyNo},
@@ -38,7 +37,7 @@ var keys = [...]key{
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], sysctlKeys[:], dhcpServerKeys[:]} {
+	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)
@@ -181,7 +180,7 @@ func addAddress(f *File, value string) error {
 	}
 	if prefix.Addr().IsUnspecified() {
 		for _, other := range f.Config.Addresses {
-			if other.Addr().IsUnspecified() {
+			if other.Addr().IsUnspecified() && other.Addr().Is4() == prefix.Addr().Is4() {
 				return errors.New("networkd-lite supports only one free subnet per link")
 			}
 		}
@@ -190,15 +189,15 @@ func addAddress(f *File, value string) error {
 	return nil
 }
 
-// parseAddress takes an address with its prefix length; 0.0.0.0 stands for a free subnet.
+// parseAddress takes an address with its prefix length; 0.0.0.0 and :: stand for a free subnet.
 func parseAddress(value string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(value)
 	switch addr := prefix.Addr(); {
 	case err != nil:
 		return prefix, errors.New("not ADDRESS/LENGTH")
-	case addr.Is6() && addr.IsUnspecified():
-		return prefix, errors.New("networkd-lite does not choose IPv6 prefixes yet")
-	case addr.IsUnspecified() && (prefix.Bits() < minSubnet || prefix.Bits() > maxSubnet):
+	case addr.Is6() && addr.IsUnspecified() && (prefix.Bits() < subnetBits || prefix.Bits() > 127):
+		return prefix, fmt.Errorf("a free prefix must be between /%d and /127", subnetBits)
+	case addr.Is4() && addr.IsUnspecified() && (prefix.Bits() < minSubnet || prefix.Bits() > maxSubnet):
 		return prefix, fmt.Errorf("a free subnet must be between /%d and /%d", minSubnet, maxSubnet)
 	case addr.IsMulticast() || addr.IsLoopback() || addr.Is4In6():
 		return prefix, errors.New("not the address of a host")

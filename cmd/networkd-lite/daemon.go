@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -73,6 +74,7 @@ func serve(p paths, log *logger) error {
 	m := &manager.Manager{
 		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
+		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },

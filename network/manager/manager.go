@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/ra"
 	"nspawnkit/settings"
 )
 
@@ -77,12 +79,16 @@ type Manager struct {
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
-	DNS      DNS                                        // nil: containers get no names
-	State    Store                                      // subnets.json, kept over reboots
+	DNS      DNS // nil: containers get no names
+	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
+	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
+	State    Store                                      // subnets.json and prefixes.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
+	Routes6  func() ([]network.Route, error)            // lists the IPv6 routes
+	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
@@ -95,6 +101,7 @@ type Manager struct {
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
+	prefixes network.LocalPrefixes
 	machines network.Machines   // as of the latest look
 	host     *network.Host      // the same; nil: not read yet
 	broken   map[string]bool    // problems of machines that were reported
@@ -113,9 +120,12 @@ type link struct {
 	network.Link
 	file   *network.File  // nil: not ours to configure
 	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
+	prefix netip.Prefix   // chosen for Address=::/N
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	router *router
+	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
 	names  map[netip.Addr]*nameServer
 	suffix string // of the names
 
@@ -140,6 +150,7 @@ func (m *Manager) Start() {
 	m.ended = make(chan struct{}, 1)
 	m.routes.Store(true)
 	m.loadSubnets()
+	m.loadPrefixes()
 	m.loadStatus()
 	m.Load()
 }
@@ -159,7 +170,7 @@ func (m *Manager) Load() {
 
 // Run looks after the links until ctx ends: whenever something is received from changes, and with .network files read
 // again for reload. alive is called after every look, and at least once in each interval. What was set up stays when ctx
-// ends; only the DHCP servers stop.
+// ends; only the DHCP servers and the router advertisements stop.
 func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, interval time.Duration, alive func()) {
 	defer m.stopServers()
 	next := m.Reconcile(ctx)
@@ -269,6 +280,7 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopRouter(nil)
 		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
@@ -336,7 +348,11 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
 		return err
 	}
-	want := network.Desire(l.Link, &file.Config, l.subnet)
+	if err := m.choosePrefix(l, &file.Config, list); err != nil {
+		return err
+	}
+	want := network.Desire(l.Link, &file.Config, l.subnet, l.prefix)
+	m.dropIPv6(l, &file.Config.SendRA, &want)
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}
@@ -355,7 +371,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := m.serve(l); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(ctx, l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -365,7 +381,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 // release takes back what was set on a link that is not ours to configure, or no longer.
 func (m *Manager) release(l *link, why string, flap bool) error {
 	l.stopServer()
-	l.file, l.state, l.subnet = nil, network.State{}, netip.Prefix{}
+	l.stopRouter(ra.ErrWithdrawn)
+	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
 	difference.Up, difference.Flap = false, flap
 	if !difference.Empty() {
@@ -380,7 +397,11 @@ func (m *Manager) release(l *link, why string, flap bool) error {
 
 // forward switches on forwarding on the host.
 func (m *Manager) forward(on network.Families, list []network.Link) error {
-	for _, s := range network.HostForwarding(on, list, m.Sysctls.Get) {
+	sysctls, err := network.HostForwarding(on, list, m.Routes6, m.Sysctls.Get)
+	if err != nil {
+		return err
+	}
+	for _, s := range sysctls {
 		if err := m.Sysctls.Set(s.Path, s.Value); err != nil {
 			return err
 		}
@@ -423,8 +444,14 @@ func (l *link) describe() string {
 	if l.server != nil {
 		parts = append(parts, "DHCP server")
 	}
+	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
+		parts = append(parts, "router advertisements")
+	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
+	}
+	if l.noIPv6 != "" {
+		parts = append(parts, l.noIPv6)
 	}
 	if len(parts) == 0 {
 		return "up"

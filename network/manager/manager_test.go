@@ -21,6 +21,8 @@ type host struct {
 	t         *testing.T
 	links     []network.Link
 	routes    []network.Route
+	routes6   []network.Route
+	advertise []string     // what routers do and say
 	flapped   []string     // links that lost their carrier for a moment
 	outcome   dhcp.Outcome // of every client
 	requests  []string     // to renumber a link
@@ -135,8 +137,10 @@ func (h *host) start() *Manager {
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
-		Serves:   func(any bool) { h.serves = any },
-		Now:      func() time.Time { return h.now },
+		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
+		Random: strings.NewReader("a global ID, and another one"),
+		Serves: func(any bool) { h.serves = any },
+		Now:    func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
 	h.publish(m)

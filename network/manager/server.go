@@ -78,10 +78,11 @@ func (l *link) stopServer() {
 	}
 }
 
-// stopServers ends all DHCP and DNS servers.
+// stopServers ends all DHCP and DNS servers, and router advertisements.
 func (m *Manager) stopServers() {
 	for _, l := range m.links {
 		l.stopServer()
 		l.stopNames()
+		l.stopRouter(nil)
 	}
 }
