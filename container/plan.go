@@ -156,6 +156,7 @@ type Inside struct {
 
 	UpperLinks      bool // links on top of those of the host
 	MovedInterfaces bool // interfaces of the host
+	PublishedPorts  bool // Port= lines
 	JoinedNetwork   bool // the network namespace was there
 
 	Domainname string
