@@ -301,10 +301,12 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
-	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
+	config := m.withFixed(l.Link, file.Config)
+	if err := m.chooseSubnet(l, &config, list); err != nil {
 		return err
 	}
-	want := network.Desire(l.Link, &file.Config, l.subnet)
+	want := network.Desire(l.Link, &config, l.subnet)
+	want.Addresses = m.fixedSides(l.Link, want.Addresses)
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}
