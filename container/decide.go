@@ -223,7 +223,7 @@ func decideNetwork(p *Plan, host *Host) error {
 		}
 		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
 	}
-	return nil
+	return decideAccess(p, host)
 }
 
 // decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.

@@ -19,6 +19,7 @@ type Host struct {
 	LastCapability  int    // highest capability of the kernel
 	Architecture    string // GOARCH
 	HasNetworkd     bool   // networkd-lite or systemd-networkd runs
+	HasNetworkdLite bool
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf

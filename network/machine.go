@@ -17,6 +17,8 @@ type Machine struct {
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
 
+	ZoneAccess []string           `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
+	HostAccess *MachineAccess     `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
 	Interfaces []MachineInterface `json:"interfaces,omitempty"` // of the host, which the container has for the time being
 }
 

@@ -115,7 +115,7 @@ func parseMachine(name string, data []byte) (Machine, error) {
 			return m, fmt.Errorf("%s: %w", l.Host, err)
 		}
 	}
-	return m, nil
+	return m, m.checkAccess()
 }
 
 // Machines are running containers by name.

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// Route is what the kernel says about an IPv4 route of any table.
+// Route is what the kernel says about a route of any table.
 type Route struct {
 	Destination netip.Prefix
-	Link        int // index of the link that it goes out of; 0: none, as with "blackhole"
+	Link        int  // index of the link that it goes out of; 0: none, as with "blackhole"
+	Advertised  bool // an IPv6 router advertised it (RTPROT_RA)
 }
 
 // Destinations returns where the routes lead that do not go out of the link with index except.

@@ -46,9 +46,8 @@ func defaults() Settings {
 			ResolvConf:   "auto",
 			Timezone:     "auto",
 		},
-		Files:   Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
-		Network: Network{HostAccess: true, ZoneAccess: true},
-		Set:     make(map[string]Origin),
+		Files: Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
+		Set:   make(map[string]Origin),
 	}
 }
 

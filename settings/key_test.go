@@ -80,7 +80,6 @@ func TestEveryKey(t *testing.T) {
 // pendingValues are good values of the keys that are not supported yet, but their defaults.
 var pendingValues = map[string]string{
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",
-	"Network.HostAccess": "no", "Network.ZoneAccess": "no",
 }
 
 func TestUnsupportedKeys(t *testing.T) {

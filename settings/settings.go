@@ -239,8 +239,8 @@ type Network struct {
 	Address    []netip.Prefix // Address= of host0; none: as networkd-lite hands out
 	MACAddress string         // MACAddress= of host0, "02:00:5e:10:00:01"; empty: made of the machine's name
 	DNS        []netip.Addr   // DNS=; none: as networkd-lite hands out
-	HostAccess bool           // the container reaches services of the host
-	ZoneAccess bool           // the container reaches others of its zone
+	HostAccess HostAccess     // which services of the host the container reaches
+	ZoneAccess []string       // zones whose containers it reaches, besides its own
 }
 
 // InterfacePair is one HOST[:CONTAINER] of VirtualEthernetExtra=, Interface=, MACVLAN= or IPVLAN=.

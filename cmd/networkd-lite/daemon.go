@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/networkd"
 	"nspawnkit/settings"
@@ -53,13 +55,25 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 
+	poller, err := poll.New()
+	if err != nil {
+		return err
+	}
+	defer poller.Close()
+	leases := &leaseTable{}
+	servers, err := openDHCP(p, poller, leases, log.report)
+	if err != nil {
+		return err
+	}
+
 	changes := make(chan struct{}, 1)
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
 	m := &manager.Manager{
-		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  dhcpServers{p, log.report},
+		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
+		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },

@@ -55,7 +55,7 @@ func (n *namespace) addLink(host string) {
 	n.world.command("ip", "link", "add", host, "type", "veth", "peer", "name", "host0", "address", "02:00:00:00:00:01", "netns", n.pid)
 }
 
-const webLease = "192.168.177.55/28 192.168.177.49 203.0.113.2"
+const webLease = "192.168.177.55/28 192.168.177.49 192.168.177.49"
 
 func TestContainer(t *testing.T) {
 	w := newWorld(t)
@@ -73,7 +73,7 @@ func TestContainer(t *testing.T) {
 	if leases := w.verb("leases", "--json"); !strings.Contains(leases, `"address": "192.168.177.55"`) {
 		t.Errorf("leases: %s", leases)
 	}
-	for path, want := range map[string]string{"conf/ve-web/accept_ra": "0", "conf/up0/accept_ra": "2", "conf/all/forwarding": "1"} {
+	for path, want := range map[string]string{"conf/ve-web/accept_ra": "0", "conf/all/forwarding": "1"} {
 		if got := w.command("cat", "/proc/sys/net/ipv6/"+path); strings.TrimSpace(got) != want {
 			t.Errorf("net/ipv6/%s is %s, want %s", path, got, want)
 		}

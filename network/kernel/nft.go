@@ -76,6 +76,9 @@ func (f *Firewall) Replace(want network.Firewall) error {
 	if err := f.addGuard(table, want.Guard); err != nil {
 		return err
 	}
+	if err := f.addAccess(table, want.Access); err != nil {
+		return err
+	}
 	if err := f.conn.Flush(); err != nil {
 		return fmt.Errorf("replace nft table inet %s: %w", TableName, err)
 	}
@@ -87,11 +90,15 @@ func (f *Firewall) Replace(want network.Firewall) error {
 func (f *Firewall) Update(add, remove network.Firewall) error {
 	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 	set4, set6 := ifnameSet(table, masquerade4), ifnameSet(table, masquerade6)
-	for i, set := range guardSets(table, add.Guard) {
-		f.conn.SetAddElements(set.Set, set.elements)
-		f.conn.SetDeleteElements(set.Set, guardSets(table, remove.Guard)[i].elements)
+	var problems []error
+	for _, set := range append(guardSets(table, remove.Guard), accessSets(table, remove.Access)...) {
+		problems = append(problems, f.conn.SetDeleteElements(set.Set, set.elements))
+	}
+	for _, set := range append(guardSets(table, add.Guard), accessSets(table, add.Access)...) {
+		problems = append(problems, f.conn.SetAddElements(set.Set, set.elements))
 	}
 	err := errors.Join(
+		errors.Join(problems...),
 		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
 		f.conn.SetAddElements(set6, elements(add.Masquerade6)),
 		f.conn.SetDeleteElements(set4, elements(remove.Masquerade4)),

@@ -1,7 +1,6 @@
 package packet
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/poll"
 )
 
 // lease is short, so that clients renew while a test looks on; 20 s is the least that dhcpcd accepts.
@@ -134,28 +134,42 @@ func serve(t *testing.T, index int, config dhcp.Config, path string) (server *dh
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := dhcp.NewFile(path)
-	journal, problems, err := dhcp.OpenJournal(store, path, server, time.Now())
+	journal, problems, err := dhcp.OpenJournal(dhcp.File(path), path, server, time.Now())
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
-	conn, err := Listen(index, config.Link, config.ServerAddress.Addr())
+	sockets := openSockets(t)
+	conn, err := sockets.Listen(index, config.Link, config.ServerAddress.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() {
-		served <- dhcp.Serve(ctx, conn, server, journal, func(problem error) { t.Log(problem) })
-	}()
-	stop = func() {
-		cancel()
-		if err := <-served; err != nil {
+	responder := dhcp.NewResponder(conn, server, journal, make(dhcp.Writers, 1), func(problem error) { t.Log(problem) })
+	if err := conn.Receive(responder.Receive, func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	return server, func() {
+		if err := conn.Stop(); err != nil {
 			t.Error(err)
 		}
-		store.Close()
+		responder.Close()
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	return server, stop
+}
+
+func openSockets(t *testing.T) *Sockets {
+	t.Helper()
+	poller, err := poll.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets, err := Open(poller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { poller.Close(); sockets.Close() })
+	return sockets
 }
 
 func config(name, server string) dhcp.Config {
@@ -240,17 +254,28 @@ func TestTwoLinks(t *testing.T) {
 	}
 }
 
-// Another server that keeps the port of all links for itself is named in the error.
+// Another program keeps the port of all links for itself: the link is served beside it, for new clients and renewals.
 func TestPortInUse(t *testing.T) {
 	enter(t)
-	_, index := newPeer(t, "web", netip.MustParsePrefix("10.99.0.1/28"))
+	machine, index := newPeer(t, "web", netip.MustParsePrefix("10.99.0.1/28"))
 	other, err := net.ListenPacket("udp4", "0.0.0.0:67")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if conn, err := Listen(index, "ve-web", netip.MustParseAddr("10.99.0.1")); err == nil || !strings.Contains(err.Error(), "another DHCP server has port 67") {
-		t.Errorf("%v, %v", conn, err)
+	_, stop := serve(t, index, config("web", "10.99.0.1/28"), filepath.Join(t.TempDir(), "leases"))
+	defer stop()
+	const renewal = `ip link set host0 up
+printf '#!/bin/sh\n[ "$1" = deconfig ] || ip address replace $ip/28 dev $interface\n' >$DIR/script; chmod +x $DIR/script
+busybox udhcpc -f -n -i host0 -s $DIR/script >$DIR/log 2>&1 & client=$!
+for n in 1 2; do
+	for i in $(seq 100); do [ $(grep -c 'lease of' $DIR/log) -ge $n ] && break; sleep 0.1; done
+	kill -USR1 $client
+done
+sleep 0.2; kill $client; cat $DIR/log`
+	out, err := machine.command("DIR=" + t.TempDir() + "\n" + renewal).CombinedOutput()
+	if log := string(out); strings.Count(log, "lease of 10.99.0.") < 2 || strings.Contains(log, "broadcasting renew") || err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// start runs a program of the host until the end of the test.
+func (w *world) start(command ...string) {
+	w.t.Helper()
+	c := exec.Command(command[0], command[1:]...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out := new(strings.Builder)
+	c.Stdout, c.Stderr = out, out
+	if err := c.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		c.Process.Kill()
+		c.Wait()
+		if w.t.Failed() {
+			w.t.Logf("%s said:\n%s", command[0], out)
+		}
+	})
+}
+
+// NetworkManager leaves the host sides of containers' links alone by the file that is shipped, and only these.
+func TestNetworkManager(t *testing.T) {
+	w := newWorld(t)
+	w.ownMounts()
+	for _, folder := range []string{"/run", "/var/lib/NetworkManager"} {
+		w.command("mount", "-t", "tmpfs", "tmpfs", folder)
+	}
+	w.command("mkdir", "-p", "/run/dbus", "/run/NetworkManager", "/run/none")
+	// NetworkManager asks no udev where /sys is read-only, so that this host's rules have no say.
+	w.command("mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys")
+	w.startBus()
+	w.command("ln", "-s", filepath.Join(w.root, "bus"), "/run/dbus/system_bus_socket")
+	w.command("ip", "link", "add", "vz-app", "type", "bridge")
+	w.command("ip", "link", "add", "vb-db", "master", "vz-app", "type", "veth", "peer", "name", "inner0")
+	w.command("ip", "link", "add", "eth7", "type", "veth", "peer", "name", "far7")
+	web := w.newNamespace()
+	web.addLink("ve-web")
+	const shipped = "../../units/static/networkmanager/nspawnkit.conf"
+	if said := w.command("NetworkManager", "--print-config", "--config="+shipped, "--config-dir=/run/none", "--system-config-dir=/run/none"); !strings.Contains(said, "[device-nspawnkit]") {
+		t.Errorf("configuration: %s", said)
+	}
+	w.start("NetworkManager", "--no-daemon", "--log-level=WARN", "--config="+shipped, "--config-dir=/run/none", "--system-config-dir=/run/none")
+	w.startDaemon()
+	devices := []string{"nmcli", "--terse", "--fields", "DEVICE,STATE", "device"}
+	w.waitFor("eth7:connecting", append([]string{"sh", "-c", `"$@" 2>&1; true`, "sh"}, devices...)...)
+	got := w.command(devices...)
+	for _, link := range []string{"ve-web", "vb-db", "vz-app"} {
+		if !strings.Contains(got, link+":unmanaged") {
+			t.Errorf("%s is managed: %s", link, got)
+		}
+	}
+	if lease := web.dhcp(); lease != webLease {
+		t.Errorf("lease %q, want %q", lease, webLease)
+	}
+}
+
+// dnsmasq serves the host's own network, and has ports 53 and 67 of all links.
+func TestDnsmasq(t *testing.T) {
+	for name, arguments := range map[string][]string{
+		"wildcard":     nil,
+		"bind-dynamic": {"--bind-dynamic"},
+	} {
+		for _, first := range []bool{true, false} {
+			when := map[bool]string{true: " before", false: " after"}[first]
+			t.Run(name+when, func(t *testing.T) {
+				w := newWorld(t)
+				start := func() {
+					w.start(append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--user=root", "--no-resolv",
+						"--pid-file=", "--dhcp-leasefile=" + t.TempDir() + "/leases", "--dhcp-range=203.0.113.50,203.0.113.60,1h"}, arguments...)...)
+					w.waitFor(":67 ", "ss", "-uln")
+				}
+				if first {
+					start()
+				}
+				w.startDaemon()
+				if !first {
+					start()
+				}
+				if lease := w.addContainer("web").dhcp(); !strings.HasPrefix(lease, "192.168.177.55/28 192.168.177.49 ") {
+					t.Errorf("lease %q", lease)
+				}
+				w.outside.command("ip", "link", "set", "out0", "name", "host0") // where dhcp asks
+				if lease := w.outside.dhcp(); !strings.HasPrefix(lease, "203.0.113.5") {
+					t.Errorf("dnsmasq gave %q", lease)
+				}
+			})
+		}
+	}
+}
+
+// A program that shares its port with nobody is reported, once for each link, and the link served beside it.
+func TestPortTaken(t *testing.T) {
+	w := newWorld(t)
+	server, err := net.ListenUDP("udp4", &net.UDPAddr{Port: 67})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	w.startDaemon()
+	if lease := w.addContainer("web").dhcp(); lease != webLease {
+		t.Errorf("lease %q, want %q", lease, webLease)
+	}
+	if said := w.daemon.said(); strings.Count(said, "ve-web: another program keeps port 67 of all links for itself") != 1 {
+		t.Errorf("said: %s", said)
+	}
+}

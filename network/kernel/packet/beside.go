@@ -1,0 +1,119 @@
+package packet
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+
+	"nspawnkit/dhcp"
+)
+
+// beside serves a link beside a program that keeps port 67 of all links for itself, as dnsmasq does that listens on the wildcard address.
+// Requests are read from the link (packet(7)), before the host's packet filter; replies to clients that have an address, and to relay
+// agents, leave through a raw socket (raw(7)). The other program receives the requests, too, and has no addresses for them.
+type beside struct {
+	address netip.Addr // of the server
+	packets int        // socket for IP packets that come in through the link
+	routed  int        // socket for IP packets that the kernel finds a hardware address for
+}
+
+// maxHeader is the length of the longest IP header and of the UDP header.
+const maxHeader = 60 + udpHeader
+
+func openBeside(ifindex int, address netip.Addr) (*beside, error) {
+	packets, err := openPackets(ifindex)
+	if err != nil {
+		return nil, fmt.Errorf("packet socket: %w", err)
+	}
+	routed, err := openRouted(ifindex)
+	if err != nil {
+		unix.Close(packets)
+		return nil, fmt.Errorf("raw socket: %w", err)
+	}
+	return &beside{address: address, packets: packets, routed: routed}, nil
+}
+
+func openPackets(ifindex int) (int, error) {
+	// Bound to no protocol until the filter is there: nothing else comes in meanwhile.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return -1, err
+	}
+	err = attachFilter(fd, packetFilter())
+	if err == nil {
+		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
+	}
+	if err == nil {
+		protocol := binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff})
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: ifindex})
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func openRouted(ifindex int) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_RAW)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, ifindex); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// request returns the payload of an IP packet with a UDP datagram to the server: one that is only forwarded to another is not for it.
+// The filter has looked at ports and cookie; checksums are not there yet on a virtual link.
+func (b *beside) request(packet []byte) ([]byte, bool) {
+	if len(packet) < ipHeader || packet[0]>>4 != 4 {
+		return nil, false
+	}
+	header, total := int(packet[0]&15)*4, int(binary.BigEndian.Uint16(packet[2:]))
+	if header < ipHeader || total < header+udpHeader || total > len(packet) {
+		return nil, false
+	}
+	if to := netip.AddrFrom4([4]byte(packet[16:20])); to != b.address && to != limitedBroadcast() {
+		return nil, false
+	}
+	udp := packet[header:total]
+	length := int(binary.BigEndian.Uint16(udp[4:]))
+	if length < udpHeader || length > len(udp) {
+		return nil, false
+	}
+	return udp[udpHeader:length], true
+}
+
+// send sends an IP packet to a unicast address.
+func (b *beside) send(packet []byte, to dhcp.Destination) error {
+	return unix.Sendto(b.routed, packet, 0, &unix.SockaddrInet4{Addr: to.Address.Addr().As4()})
+}
+
+func (b *beside) close() error { return errors.Join(unix.Close(b.packets), unix.Close(b.routed)) }
+
+// packetFilter lets only IP packets with DHCP requests through, and no fragments.
+func packetFilter() []bpf.Instruction {
+	const protocolOffset, fragmentOffset, portOffset = 9, 6, 2
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: protocolOffset, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipFalse: 10},
+		bpf.LoadAbsolute{Off: fragmentOffset, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x3fff, SkipTrue: 8},
+		bpf.LoadMemShift{Off: 0},
+		bpf.LoadIndirect{Off: portOffset, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: serverPort, SkipFalse: 5},
+		bpf.LoadIndirect{Off: opOffset, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: bootRequest, SkipFalse: 3},
+		bpf.LoadIndirect{Off: cookieOffset, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: magicCookie, SkipFalse: 1},
+		bpf.RetConstant{Val: 1<<16 - 1},
+		bpf.RetConstant{Val: 0},
+	}
+}
