@@ -237,7 +237,7 @@ func TestServe(t *testing.T) {
 	}
 	var problems []error
 	address := serveTest(t, &Server{
-		Zone: func() *Zone { return z }, Forwarder: NewForwarder(fixed(upstream(t, big)), 8), Report: func(err error) { problems = append(problems, err) },
+		Zone: func(netip.Addr) *Zone { return z }, Forwarder: NewForwarder(fixed(upstream(t, big)), 8), Report: func(err error) { problems = append(problems, err) },
 	})
 	web, far := question("web.", dnsmessage.TypeA), question("www.example.", dnsmessage.TypeA)
 	if got := exchange(t, "udp", address, web); got[0] != "Success 10.0.0.5" {
@@ -258,11 +258,12 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// Without a forwarder, on the host's side, everything else is refused.
-func TestServeOnly(t *testing.T) {
+// A zone for clients that have others to ask, such as the host itself.
+func TestServeClosed(t *testing.T) {
 	z := testZone()
+	z.Closed = true
 	z.Clients = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	address := serveTest(t, &Server{Zone: func() *Zone { return z }, Report: func(err error) { t.Error(err) }})
+	address := serveTest(t, &Server{Zone: func(netip.Addr) *Zone { return z }, Report: func(err error) { t.Error(err) }})
 	if got := exchange(t, "udp", address, question("www.example.", dnsmessage.TypeA)); got[0] != "Refused" {
 		t.Errorf("UDP: %s", got)
 	}

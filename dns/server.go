@@ -22,9 +22,9 @@ const (
 
 // Server answers the clients of one address.
 type Server struct {
-	// Zone returns what is known at the moment.
-	Zone func() *Zone
-	// Forwarder asks others; nil: what is not known is refused.
+	// Zone returns what a client may know at the moment.
+	Zone func(client netip.Addr) *Zone
+	// Forwarder asks others.
 	Forwarder *Forwarder
 	// Report takes problems that are not the clients', from several goroutines.
 	Report func(error)
@@ -75,7 +75,7 @@ func (r *run) serveUDP() error {
 
 // receive answers one query over UDP, at once or, from a goroutine of its own, when others have answered.
 func (r *run) receive(message, buffer []byte, client netip.AddrPort) {
-	z := r.Zone()
+	z := r.Zone(client.Addr())
 	if !z.MayAsk(client.Addr()) {
 		return
 	}
@@ -112,7 +112,7 @@ func (r *run) local(z *Zone, q *Query, buffer []byte, max int) (reply []byte, kn
 		reply, err = q.Refuse(buffer, q.RCode)
 	} else if answer, ok := z.Answer(q); ok {
 		reply, err = q.Reply(buffer, z, answer, max)
-	} else if r.Forwarder == nil {
+	} else if z.Closed {
 		reply, err = q.Refuse(buffer, dnsmessage.RCodeRefused)
 	} else {
 		return nil, false
@@ -162,7 +162,7 @@ func (r *run) serveTCP(listener *net.TCPListener) error {
 			return fmt.Errorf("accept DNS connections: %w", err)
 		}
 		client, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if !r.Zone().MayAsk(client.Addr()) {
+		if !r.Zone(client.Addr()).MayAsk(client.Addr()) {
 			conn.Close()
 			continue
 		}
@@ -174,13 +174,13 @@ func (r *run) serveTCP(listener *net.TCPListener) error {
 		}
 		r.work.Go(func() {
 			defer func() { <-r.connections }()
-			r.serveConnection(conn)
+			r.serveConnection(conn, client.Addr())
 		})
 	}
 }
 
 // serveConnection answers the queries of one connection, in their order.
-func (r *run) serveConnection(conn *net.TCPConn) {
+func (r *run) serveConnection(conn *net.TCPConn, client netip.Addr) {
 	defer conn.Close()
 	stop := context.AfterFunc(r.ctx, func() { conn.Close() })
 	defer stop()
@@ -195,7 +195,7 @@ func (r *run) serveConnection(conn *net.TCPConn) {
 		if err != nil {
 			return
 		}
-		reply, known := r.local(r.Zone(), &q, buffer, maxMessage)
+		reply, known := r.local(r.Zone(client), &q, buffer, maxMessage)
 		if !known {
 			reply = r.forward("tcp", &q, message)
 			conn.SetDeadline(time.Now().Add(idleTime))

@@ -40,6 +40,7 @@ type Zone struct {
 	Subnets []netip.Prefix // of containers: nobody else is asked for the names of their addresses
 	Clients []netip.Prefix // who may ask
 	Hosts   Hosts
+	Closed  bool // what is not known here is refused: nobody else is asked
 }
 
 // Answer is what a zone knows of a question.

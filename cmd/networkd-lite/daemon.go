@@ -60,6 +60,7 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer poller.Close()
+	tidy := limitMemory()
 	leases := &leaseTable{}
 	servers, err := openDHCP(p, poller, leases, log.report)
 	if err != nil {
@@ -70,16 +71,18 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
+	names := newDNSServers(root, leases, log.report)
+	defer names.host.follow(ctx, connectBus)()
 	m := &manager.Manager{
 		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP: servers, DNS: newDNSServers(root, leases, log.report),
+		DHCP: servers, DNS: names,
 		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Requests: renumberRequests(p.requests()).take,
-		Serves:   foreign.serves,
+		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
 	}
 	m.Start()
@@ -88,6 +91,10 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+func connectBus(ctx context.Context) (*dbus.Conn, error) {
+	return dbus.ConnectSystemBus(dbus.WithContext(ctx))
 }
 
 // busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
@@ -105,9 +112,7 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 			cancel(err)
 		}
 	}()
-	go owner.Watch(ctx, func(ctx context.Context) (*dbus.Conn, error) {
-		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
-	}, ready, changed)
+	go owner.Watch(ctx, connectBus, ready, changed)
 	deadline := time.After(busTimeout)
 	for range cap(watching) {
 		select {

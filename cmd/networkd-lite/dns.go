@@ -39,11 +39,13 @@ func (t *leaseTable) of(link string) iter.Seq[dhcp.Lease] {
 
 // dnsServers serves links with DNS.
 type dnsServers struct {
-	leases    *leaseTable
-	forwarder *dns.Forwarder
-	report    func(manager.Priority, string)
-	directory atomic.Pointer[names.Directory]
-	said      atomic.Int64 // when a problem was reported last, Unix time
+	leases     *leaseTable
+	forwarder  *dns.Forwarder
+	report     func(manager.Priority, string)
+	host       *hostNames
+	neighbours neighbourTable
+	directory  atomic.Pointer[names.Directory]
+	said       atomic.Int64 // when a problem was reported last, Unix time
 }
 
 // quiet is how many seconds pass between two reports of problems, which every query may have while the host's servers do not answer.
@@ -59,6 +61,7 @@ func (d *dnsServers) problem(err error) {
 // newDNSServers returns what asks the servers of the host's resolv.conf.
 func newDNSServers(root fs.FS, leases *leaseTable, report func(manager.Priority, string)) *dnsServers {
 	d := &dnsServers{leases: leases, report: report}
+	d.host = newHostNames(d)
 	d.Update(nil, nil)
 	resolvers := &network.Resolvers{Root: root, Now: time.Now}
 	d.forwarder = dns.NewForwarder(func() []netip.AddrPort { return resolvers.Servers(d.isOurs) }, maxForwarded)
@@ -75,7 +78,7 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 		return nil, err
 	}
 	server := &dns.Server{
-		Zone:      func() *dns.Zone { return d.directory.Load().Zone(l.Name) },
+		Zone:      func(client netip.Addr) *dns.Zone { return d.directory.Load().Zone(l.Name, client) },
 		Forwarder: d.forwarder,
 		Report:    d.problem,
 	}
@@ -84,7 +87,8 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 
 // Update is part of [manager.DNS].
 func (d *dnsServers) Update(machines network.Machines, links []names.Link) []string {
-	directory := names.New(machines, links, d.leases.of, time.Now)
+	directory := names.New(machines, links, names.Source{Leases: d.leases.of, Neighbours: d.neighbours.of, Now: time.Now})
 	d.directory.Store(directory)
+	d.host.update(links)
 	return directory.Conflicts
 }

@@ -39,6 +39,7 @@ func newForeignFilters(root fs.FS, report func(manager.Priority, string)) *forei
 		}
 	}
 	f.keeper, f.zone = firewall.NewKeeper(kernel.XTables{}, note), firewalld.NewKeeper(note)
+	f.keeper.Ruleset, f.keeper.Warn = kernel.XTables{}.Ruleset, func(text string) { report(manager.Warning, text) }
 	f.load()
 	return f
 }

@@ -268,6 +268,9 @@ func (w *world) startBus() *dbus.Conn {
 	w.t.Cleanup(func() { daemon.Process.Kill(); daemon.Wait() })
 	w.waitFor("=", "sh", "-c", "test -S "+filepath.Join(w.root, "bus")+" && echo =")
 	conn, err := dbus.Connect(address)
+	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		conn, err = dbus.Connect(address) // the socket is there a moment before somebody listens
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func readNames(p paths) (table, error) {
 			links = append(links, names.Link{Link: l, Suffix: names.Suffix(file)})
 		}
 	}
-	return nameTable(names.New(machines, links, p.leasesOf, time.Now).Entries()), nil
+	return nameTable(names.New(machines, links, names.Source{Leases: p.leasesOf, Neighbours: new(neighbourTable).of, Now: time.Now}).Entries()), nil
 }
 
 // leasesOf reads the leases of a link from its journal.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -162,6 +163,25 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// The C library finds a container by its name alone, with the server and the domains that DHCP has told of.
+func TestNamesInLibrary(t *testing.T) {
+	w, web, db, _ := withNames(t)
+	w.write("script", "#!/bin/sh\n[ \"$1\" = bound ] && echo \"SEARCH=$search DOMAIN=$domain DNS=$dns\" || true\n")
+	script := w.root + "/script"
+	w.command("chmod", "755", script)
+	told := web.command("busybox", "udhcpc", "-i", "host0", "-f", "-q", "-n", "-O", "search", "-s", script)
+	if !strings.Contains(told, "SEARCH=nspawn.internal DOMAIN=nspawn.internal DNS=192.168.177.49\n") {
+		t.Errorf("told: %s", told)
+	}
+	w.write("container.conf", "nameserver 192.168.177.49\nsearch nspawn.internal\n")
+	w.write("nsswitch.conf", "hosts: dns\n")
+	got := web.command("unshare", "--mount", "sh", "-c", "mount --bind "+w.root+"/container.conf /etc/resolv.conf && mount --bind "+w.root+
+		"/nsswitch.conf /etc/nsswitch.conf && getent ahostsv4 db && getent hosts "+db.address())
+	if !strings.Contains(got, db.address()+" ") || strings.Count(got, "db.nspawn.internal") != 2 {
+		t.Errorf("getent: %s", got)
+	}
+}
+
 // What is not known here comes from the host's server, also when that changes.
 func TestNamesForwarded(t *testing.T) {
 	w, web, _, asked := withNames(t)
@@ -256,5 +276,53 @@ func TestNamesOffered(t *testing.T) {
 	}
 	if !strings.Contains(got, "dns=192.168.177.49\n") || !strings.Contains(got, "domain=nspawn.internal\n") {
 		t.Errorf("without another server: %s", got)
+	}
+}
+
+// With systemd-networkd on the host, the names are served at the address that it chose; addresses are those under which containers were
+// heard of, IPv6 too.
+func TestNamesBesideNetworkd(t *testing.T) {
+	w := newWorld(t)
+	w.write("etc/resolv.conf", "nameserver 203.0.113.2\n")
+	w.outside.dnsServer("203.0.113.2:53", netip.MustParseAddr("192.0.2.1"))
+	bus := w.startBus()
+	if _, err := bus.RequestName("org.freedesktop.network1", dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	w.startDaemon()
+	w.runsMachine("web", "ve-web", "")
+	w.runsMachine("db", "ve-db", "")
+	web, db := w.addContainer("web"), w.addContainer("db")
+	for i, n := range []*namespace{web, db} {
+		link := []string{"ve-web", "ve-db"}[i]
+		subnet4, subnet6 := fmt.Sprintf("10.5.%d.", i), []string{"fd05::", "fd05:1::"}[i]
+		for _, address := range []string{subnet4 + "1/28", subnet6 + "1/64"} {
+			w.command("ip", "address", "add", address, "dev", link, "nodad")
+		}
+		w.command("ip", "link", "set", link, "up")
+		for _, address := range []string{subnet4 + "2/28", subnet6 + "2/64"} {
+			n.command("ip", "address", "add", address, "dev", "host0", "nodad")
+		}
+		n.command("ip", "link", "set", "host0", "up")
+		n.command("ping", "-c1", "-W5", subnet4+"1")
+		n.command("ping", "-c1", "-W5", subnet6+"1")
+	}
+	w.waitFor("[fd05::1]%ve-web:53", "ss", "-Hlun")
+	w.waitFor("10.5.0.1%ve-web:53", "ss", "-Hlun")
+	for _, server := range []string{"@10.5.0.1", "@fd05::1"} {
+		if server == "@fd05::1" {
+			web.command("ping", "-c1", "-W5", "fd05::1")
+		}
+		web.asks("NOERROR\ndb.nspawn.internal. 0 IN A 10.5.1.2", server, "db.nspawn.internal")
+		web.asks("NOERROR\ndb. 0 IN AAAA fd05:1::2", server, "db", "AAAA")
+		web.asks("NOERROR\n2.1.5.10.in-addr.arpa. 0 IN PTR db.nspawn.internal.", server, "-x", "10.5.1.2")
+		web.asks("NXDOMAIN", server, "-x", "10.5.1.3")
+		web.asks("NOERROR\nwww.example. 60 IN A 192.0.2.1", server, "www.example")
+	}
+	if said := w.daemon.said(); !strings.Contains(said, "ve-web: left to systemd-networkd") {
+		t.Errorf("said: %s", said)
+	}
+	if got := w.verb("names"); !strings.Contains(got, "fd05:1::2") {
+		t.Errorf("names: %s", got)
 	}
 }

@@ -107,7 +107,13 @@ type Manager struct {
 	saved    []byte             // the last status.json
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
-	naming   nameState
+
+	routeList []network.Route // as of the latest look; nil: not read yet
+	unsaved   bool            // subnets were chosen
+
+	routeList6      []network.Route // the same of IPv6
+	unsavedPrefixes bool
+	naming          nameState
 }
 
 // link is what is known of a link that exists.
@@ -187,10 +193,25 @@ func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, inte
 			return
 		}
 		if look {
+			began := time.Now()
 			due = m.Now().Add(m.Reconcile(ctx))
+			pause(ctx, time.Since(began))
 		}
 	}
 }
+
+// pause lets what changes come together after a look that took that long: each look is at all links, so that hundreds of containers that
+// start at once would cost the square of their number. With a few links it is over before anybody sees it.
+func pause(ctx context.Context, took time.Duration) {
+	timer := time.NewTimer(min(2*took, maxPause))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+const maxPause = 200 * time.Millisecond
 
 const (
 	idle                   = time.Hour // until the next look when nothing was heard of
@@ -205,6 +226,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
+	m.routeList, m.routeList6 = nil, nil
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -214,15 +236,13 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	}
 	m.host, m.naming.retry = nil, false
 	next = idle
+	m.meetAll(list)
+	m.chooseSubnets(list)
 	for _, found := range list {
-		if !found.Served() {
-			continue
-		}
 		l := m.links[found.Index]
 		if l == nil {
-			l = m.meet(found)
+			continue
 		}
-		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
 		} else if err := m.reconcile(ctx, l, list); err != nil {
@@ -340,6 +360,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.choosePrefix(l, &config, list); err != nil {
 		return err
 	}
+	m.saveChosen() // when it could not be chosen before
 	want := network.Desire(l.Link, &config, l.subnet, l.prefix)
 	want.Addresses = m.fixedSides(l.Link, want.Addresses)
 	m.dropIPv6(l, &config.SendRA, &want)

@@ -134,13 +134,23 @@ func (m *Manager) updateNames() {
 		if l.suffix != "" {
 			served := l.Link
 			served.Addresses = union(l.state.Addresses, l.Addresses)
-			links = append(links, names.Link{Link: served, Suffix: l.suffix})
+			links = append(links, names.Link{Link: served, Suffix: l.suffix, Resolver: m.resolverOf(l)})
 		}
 	}
 	slices.SortFunc(links, func(a, b names.Link) int { return a.Index - b.Index })
 	for _, conflict := range m.DNS.Update(m.machines, links) {
 		m.warnOnce(conflict)
 	}
+}
+
+// resolverOf returns where the host's own resolver may ask for the names.
+func (m *Manager) resolverOf(l *link) netip.Addr {
+	for _, a := range l.state.Addresses {
+		if a.Addr().Is4() && l.servesNames(a.Addr()) && !m.Owner.Manages(l.Index) {
+			return a.Addr()
+		}
+	}
+	return netip.Addr{}
 }
 
 // servesNames reports whether the link has a DNS server at the address.

@@ -85,7 +85,7 @@ func TestNamesLife(t *testing.T) {
 	h, m, n := withNames(t)
 	h.look(m, forwarding+configured, serving)
 	n.did(t, "+ve-web 192.168.177.49")
-	if got := fmt.Sprint(n.links); !strings.Contains(got, "[192.168.177.49/28]") || !strings.HasSuffix(got, "nspawn.internal}]") {
+	if got := fmt.Sprint(n.links); !strings.Contains(got, "[192.168.177.49/28]") || !strings.HasSuffix(got, " nspawn.internal 192.168.177.49}]") {
 		t.Errorf("told %s", got)
 	}
 	if got := offered(m); got != "[192.168.177.49] nspawn.internal [nspawn.internal]" {
@@ -95,6 +95,9 @@ func TestNamesLife(t *testing.T) {
 	h.links[0].Addresses = append(h.links[0].Addresses, netip.MustParsePrefix("fe80::1/64"))
 	h.look(m, "")
 	n.did(t, "+ve-web fe80::1")
+	if got := fmt.Sprint(m.Status().Links[0].DNSServer); got != "[192.168.177.49 fe80::1]" {
+		t.Errorf("status %s", got)
+	}
 	n.fail <- fmt.Errorf("receive: network is down")
 	<-m.ended
 	h.log = nil

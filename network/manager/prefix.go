@@ -27,7 +27,7 @@ func (m *Manager) choosePrefix(l *link, c *network.Config, list []network.Link) 
 	}
 	// A container that runs keeps what it has whatever routes have come meanwhile.
 	if last, ok := m.prefixes.Chosen(l.Name); !ok || !carries(l, last) {
-		routes, err := m.Routes6()
+		routes, err := m.routes6Now()
 		if err != nil {
 			return err
 		}
@@ -42,11 +42,21 @@ func (m *Manager) choosePrefix(l *link, c *network.Config, list []network.Link) 
 	if err != nil {
 		return err
 	}
-	if changed {
-		m.savePrefixes() // before anybody makes an address of it
-	}
+	m.unsavedPrefixes = m.unsavedPrefixes || changed
 	l.prefix = netip.PrefixFrom(prefix.Addr(), bits)
 	return nil
+}
+
+// routes6Now returns the IPv6 routes of the host as of this look, but for those that it makes itself.
+func (m *Manager) routes6Now() ([]network.Route, error) {
+	if m.routeList6 != nil {
+		return m.routeList6, nil
+	}
+	routes, err := m.Routes6()
+	if err == nil {
+		m.routeList6 = routes
+	}
+	return routes, err
 }
 
 // loadPrefixes reads the prefixes that were chosen earlier. A file that cannot be read is kept under another name; links that are

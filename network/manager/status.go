@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -30,6 +31,7 @@ type LinkStatus struct {
 	File                 string         `json:"file,omitempty"`      // the .network file; empty: the link is left alone
 	Addresses            []netip.Prefix `json:"addresses,omitempty"` // set by networkd-lite
 	DHCPServer           bool           `json:"dhcpServer"`
+	DNSServer            []netip.Addr   `json:"dnsServer,omitempty"` // addresses at which names are served
 	RouterAdvertisements bool           `json:"routerAdvertisements"`
 	Masquerade           []string       `json:"masquerade,omitempty"` // "ipv4", "ipv6"
 	Text                 string         `json:"text"`                 // the last message about the link
@@ -54,7 +56,7 @@ func (m *Manager) Status() Status {
 		s := LinkStatus{
 			Index: l.Index, Name: l.Name, Addresses: l.ours, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
-			Problems: l.problems(),
+			Problems: l.problems(), DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
 		}
 		if l.subnet.IsValid() {
 			s.Subnet = l.subnet.String()

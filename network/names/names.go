@@ -23,6 +23,9 @@ import (
 type Link struct {
 	network.Link
 	Suffix string // domain of the names, in lower case
+	// Resolver is the address at which the host's own resolver may ask; zero: none, as no server runs there or the link is
+	// systemd-networkd's, which would take the setting back.
+	Resolver netip.Addr
 }
 
 // Suffix returns the domain of the names on the links of a .network file.
@@ -36,12 +39,11 @@ func Suffix(file *network.File) string {
 // Directory is what is known at one moment: which containers there are. What addresses they have it asks leases each time.
 type Directory struct {
 	links  []Link
-	leases func(link string) iter.Seq[dhcp.Lease]
-	now    func() time.Time
+	source Source
 
-	byName map[string][]place
-	byLink map[string][]place
-	zones  map[string]*dns.Zone // by link
+	byName           map[string][]place
+	byLink           map[string][]place
+	zones, hostZones map[string]*dns.Zone // by link
 
 	// Conflicts says which containers cannot be found by their name, and why.
 	Conflicts []string
@@ -54,10 +56,18 @@ type place struct {
 	hardware net.HardwareAddr // nil on a link to one container only: whoever is there is it
 }
 
-// New makes a directory of the containers on links. leases lists what a DHCP server has given out on a link; it may be called from several
-// goroutines.
-func New(machines network.Machines, links []Link, leases func(link string) iter.Seq[dhcp.Lease], now func() time.Time) *Directory {
-	d := &Directory{links: links, leases: leases, now: now, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}}
+// Source tells which addresses there are at the moment. Its functions may be called from several goroutines.
+type Source struct {
+	// Leases lists what a DHCP server of ours has given out on a link.
+	Leases func(link string) iter.Seq[dhcp.Lease]
+	// Neighbours lists who was heard of on the link with that index.
+	Neighbours func(index int) []network.Neighbour
+	Now        func() time.Time
+}
+
+// New makes a directory of the containers on links.
+func New(machines network.Machines, links []Link, source Source) *Directory {
+	d := &Directory{links: links, source: source, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}, hostZones: map[string]*dns.Zone{}}
 	owner := map[string]string{}
 	for i := range machines {
 		d.addMachine(&machines[i], owner)
@@ -70,6 +80,7 @@ func New(machines network.Machines, links []Link, leases func(link string) iter.
 	subnets := d.subnets()
 	for i := range links {
 		d.zones[links[i].Name] = d.zone(&links[i], subnets)
+		d.hostZones[links[i].Name] = d.hostZone(&links[i], subnets)
 	}
 	return d
 }
@@ -138,20 +149,37 @@ func (d *Directory) add(link string, p place) {
 	}
 }
 
-// addresses lists those that the container has at a place.
+// maxNeighbours bounds the addresses of a container that are taken from who was heard of: a container can take any number.
+const maxNeighbours = 16
+
+// addresses lists those that the container has at a place: what our DHCP server has given it, and where it gives nothing (IPv6, or a
+// server of systemd-networkd's), those in the subnets of the link under which it was heard of.
 func (d *Directory) addresses(p place) []netip.Addr {
 	var list []netip.Addr
-	for lease := range d.leases(p.link.Name) {
-		if p.is(lease) && lease.Expires.After(d.now()) {
+	for lease := range d.source.Leases(p.link.Name) {
+		if p.is(lease.Hardware) && lease.Expires.After(d.source.Now()) {
 			list = append(list, lease.Address)
+		}
+	}
+	leased := len(list)
+	for _, n := range d.source.Neighbours(p.link.Index) {
+		if p.is(n.Hardware) && (n.Address.Is6() || leased == 0) && p.link.holds(n.Address) && len(list) < leased+maxNeighbours {
+			list = append(list, n.Address)
 		}
 	}
 	return list
 }
 
-// is reports whether a lease is that of the container at the place.
-func (p place) is(lease dhcp.Lease) bool {
-	return p.hardware == nil || bytes.Equal(p.hardware, lease.Hardware[:])
+// holds reports whether a container on the link may have the address.
+func (l *Link) holds(address netip.Addr) bool {
+	return !address.IsLinkLocalUnicast() && slices.ContainsFunc(l.Addresses, func(a netip.Prefix) bool {
+		return a.Contains(address) && a.Addr() != address
+	})
+}
+
+// is reports whether a hardware address is that of the container at the place.
+func (p place) is(hardware [6]byte) bool {
+	return p.hardware == nil || bytes.Equal(p.hardware, hardware[:])
 }
 
 // Entry is one address of a container.

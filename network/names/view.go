@@ -9,14 +9,27 @@ import (
 	"nspawnkit/network"
 )
 
-// Zone returns what the clients of a link may know; of a link that is not of the directory, nobody may ask.
+// Zone returns what a client of a link may know; of a link that is not of the directory, nobody may ask. A client with an address of the
+// host is the host itself: the kernel lets nobody else have it (martian sources), and brings what the host sends to its own address of a
+// link to sockets that are bound to that link.
 //
 // Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other.
-func (d *Directory) Zone(link string) *dns.Zone {
-	if z := d.zones[link]; z != nil {
-		return z
+func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
+	z := d.zones[link]
+	switch {
+	case z == nil:
+		return &dns.Zone{Hosts: view{d, nil}}
+	case slices.Contains(z.Self, client.Unmap()):
+		return d.hostZones[link]
 	}
-	return &dns.Zone{Hosts: view{d, nil}}
+	return z
+}
+
+// hostZone is what the host itself may know at its addresses of a link: everything, and it has others to ask for the rest.
+func (d *Directory) hostZone(l *Link, subnets []netip.Prefix) *dns.Zone {
+	z := d.zone(l, subnets)
+	z.Hosts, z.Closed = view{d, nil}, true
+	return z
 }
 
 func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {
