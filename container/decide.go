@@ -195,9 +195,6 @@ func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.JoinedNetwork = s.Network.NamespacePath != ""
 	p.Inside.PrivateNetwork = s.Network.Private && !p.Inside.JoinedNetwork
-	if len(s.Network.Ports) > 0 {
-		return fmt.Errorf("%s: publishing ports is not supported yet", s.Network.Ports[0].Origin)
-	}
 	machine, uppers, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
@@ -216,14 +213,27 @@ func decideNetwork(p *Plan, host *Host) error {
 		p.warn("%s: ResolvConf=%s counts, not DNS=", s.Origin("Network.DNS"), s.Exec.ResolvConf)
 	}
 	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
-	if len(machine.Links) > 0 && !host.HasNetworkd {
-		start := "start networkd-lite"
-		if p.Options.HasSystemd {
-			start = "systemctl " + start
-		}
+	p.Inside.PublishedPorts = len(machine.Ports) > 0
+	p.warnOfNetwork(host)
+	return decideAccess(p, host)
+}
+
+// warnOfNetwork says what nobody does for the container's links.
+func (p *Plan) warnOfNetwork(host *Host) {
+	start := "start networkd-lite"
+	if p.Options.HasSystemd {
+		start = "systemctl " + start
+	}
+	ports := p.Settings.Network.Ports
+	switch {
+	case len(ports) > 0 && len(p.Machine.Links) == 0:
+		p.warn("%s: Port= needs a virtual Ethernet link, none of the container's links leads to the host", ports[0].Origin)
+	case len(ports) > 0 && !host.HasNetworkdLite:
+		p.warn("%s: networkd-lite does not run, so no ports are published: %s", ports[0].Origin, start)
+	}
+	if len(p.Machine.Links) > 0 && !host.HasNetworkd {
 		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
 	}
-	return decideAccess(p, host)
 }
 
 // decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.

@@ -25,7 +25,20 @@ func describeMachine(s *settings.Settings, hostID string) (network.Machine, []up
 		host, container := network.ExtraHardwareAddrs(id, s.Machine, uint64(i))
 		machine.Links = append(machine.Links, machineLink(extra.Host, extra.Container, host, container))
 	}
+	for _, p := range s.Network.Ports {
+		machine.Ports = append(machine.Ports, machinePort(p))
+	}
 	return machine, describeUppers(s, id), nil
+}
+
+func machinePort(p settings.Port) network.MachinePort {
+	port := network.MachinePort{
+		Protocol: p.Protocol, Address: p.Address, Host: p.Host, Container: p.Container, Origin: p.Origin.String(),
+	}
+	if p.Count > 1 {
+		port.Count = p.Count
+	}
+	return port
 }
 
 // mainLink is the link of VirtualEthernet=, which is a port of a bridge with Bridge= or Zone=.

@@ -158,6 +158,7 @@ type Inside struct {
 	NameServers     bool // come with [messageGo]
 	UpperLinks      bool // links on top of those of the host
 	MovedInterfaces bool // interfaces of the host
+	PublishedPorts  bool // Port= lines
 	JoinedNetwork   bool // the network namespace was there
 
 	Domainname string

@@ -62,6 +62,7 @@ func outer() []step[*Supervisor] {
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"claim ports", publishedPorts, (*Supervisor).claimPorts},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
@@ -157,6 +158,7 @@ func closing() []step[*Running] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func publishedPorts(in *Inside) bool { return in.PublishedPorts }
 func credentials(in *Inside) bool    { return in.Credentials }
 func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func forwardJournal(in *Inside) bool { return in.ForwardJournal }

@@ -174,12 +174,30 @@ func lockSoon(path string, shared bool) (lock *kernel.Lock, err error) {
 }
 
 func (s *Supervisor) writeMachine() error {
+	if s.plan.Machine.Began == 0 {
+		s.plan.Machine.Began = kernel.SinceBoot()
+	}
 	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
 	if err != nil {
 		return err
 	}
 	s.Links = &s.plan.Machine
 	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
+}
+
+// claimPorts refuses a port that another container has published. All have written down what they want before they look, so that
+// of two that start at once one sees the other.
+func (s *Supervisor) claimPorts() error {
+	machines, _ := (&network.MachineFiles{Root: os.DirFS("/")}).Read() // networkd-lite reports what is wrong with them
+	machines = slices.DeleteFunc(machines, func(m network.Machine) bool {
+		return m.Name != s.plan.Machine.Name && !kernel.LockHeld(nameLock(m.Name)) // killed, with its file left behind
+	})
+	for _, conflict := range machines.PortConflicts() {
+		if conflict.Machine == s.plan.Machine.Name {
+			return errors.New(conflict.String())
+		}
+	}
+	return nil
 }
 
 func machineFile(machine string) string {

@@ -21,12 +21,6 @@ type Link struct {
 	LinkLocal    netip.Addr   // an IPv6 link-local address that can be used: not tentative any more; zero: none
 }
 
-// Neighbour is somebody who was heard of on a link.
-type Neighbour struct {
-	Address  netip.Addr
-	Hardware [6]byte
-}
-
 // ErrNoLink says that a link does not exist any more, as happens when a container ends.
 var ErrNoLink = errors.New("link is gone")
 

@@ -115,6 +115,11 @@ func parseMachine(name string, data []byte) (Machine, error) {
 			return m, fmt.Errorf("%s: %w", l.Host, err)
 		}
 	}
+	for _, p := range m.Ports {
+		if err := p.check(); err != nil {
+			return m, err
+		}
+	}
 	return m, m.checkAccess()
 }
 

@@ -105,6 +105,7 @@ type Firewall struct {
 	Masquerade4, Masquerade6 []string
 	Guard                    Guard
 	Access                   Access
+	Ports                    Ports
 }
 
 // Add adds a link to the sets of its families.
@@ -128,14 +129,14 @@ func insert(list []string, s string) []string {
 // Equal reports whether both hold the same elements.
 func (f Firewall) Equal(other Firewall) bool {
 	return slices.Equal(f.Masquerade4, other.Masquerade4) && slices.Equal(f.Masquerade6, other.Masquerade6) &&
-		f.Guard.Equal(other.Guard) && f.Access.Equal(other.Access)
+		f.Guard.Equal(other.Guard) && f.Access.Equal(other.Access) && f.Ports.Equal(other.Ports)
 }
 
 // Missing returns what f holds and other does not.
 func (f Firewall) Missing(other Firewall) Firewall {
 	return Firewall{
 		without(f.Masquerade4, other.Masquerade4), without(f.Masquerade6, other.Masquerade6), f.Guard.Missing(other.Guard),
-		f.Access.Missing(other.Access),
+		f.Access.Missing(other.Access), f.Ports.Missing(other.Ports),
 	}
 }
 

@@ -168,7 +168,7 @@ func TestValues(t *testing.T) {
 		{"[Network]\nBridge=a%b", "error: Bridge=a%b: interface name a%b has bad characters"},
 		{"[Network]\nVirtualEthernetExtra=a:b:c", "error: VirtualEthernetExtra=a:b:c: interface name b:c has bad characters"},
 		{"[Network]\nPrivate=yes\nPort=0", "warning: Port=0: 0 is not a port from 1 to 65535, ignored"},
-		{"[Network]\nPrivate=yes\nPort=sctp:1", "warning: Port=sctp:1: sctp is not a port from 1 to 65535, ignored"},
+		{"[Network]\nPrivate=yes\nPort=dccp:1", "warning: Port=dccp:1: dccp is not a port from 1 to 65535, ignored"},
 		{"[Network]\nPrivate=yes\nPort=80:65536", "warning: Port=80:65536: 65536 is not a port from 1 to 65535, ignored"},
 		{"[Network]\nPrivate=yes\nPort=80\nPort=80:81", "warning: Port=80:81: host port tcp:80 is already used at /etc/systemd/nspawn/web.nspawn:3, ignored"},
 		{"[Network]\nBridge=br0\nZone=a", "error: Bridge= and Zone= may not be combined"},

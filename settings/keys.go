@@ -155,8 +155,8 @@ var keys = [...]Key{
 		Help: "Attach the virtual Ethernet connection to an existing bridge on the host", group: linkGroup, set: setBridge},
 	{Section: "Network", Name: "Zone", Type: "NAME", Privileged: true, Since: 230, Option: "network-zone", Strict: true, Empty: EmptyResets,
 		Help: "Similar, but attach the new interface to an automatically managed bridge", group: linkGroup, set: setZone},
-	{Section: "Network", Name: "Port", Type: "[PROTOCOL:]HOST[:CONTAINER]", Privileged: true, Since: 226, Option: "port", Short: 'p',
-		Help: "Expose a container IP port on the host", set: addPort},
+	{Section: "Network", Name: "Port", Type: "[PROTOCOL:][ADDRESS:]HOST[:CONTAINER]", Privileged: true, Since: 226, Option: "port", Short: 'p',
+		Help: "Expose a container IP port, or a range of them, on the host", set: addPort},
 
 	{Section: "Exec", Name: "Nesting", Type: "BOOL", Default: "no", Privileged: true, Strict: true,
 		Help: "Allow containers inside",

@@ -172,39 +172,3 @@ func setMACAddress(s *Settings, v value) error {
 	s.Network.MACAddress = address
 	return nil
 }
-
-// addPort takes [PROTOCOL:]HOST[:CONTAINER] of --port=.
-func addPort(s *Settings, v value) error {
-	port := Port{Origin: v.origin, Protocol: "tcp"}
-	rest := v.text
-	if protocol, after, found := strings.Cut(v.text, ":"); found && (protocol == "tcp" || protocol == "udp") {
-		port.Protocol, rest = protocol, after
-	}
-	host, inside, found := strings.Cut(rest, ":")
-	if !found {
-		inside = host
-	}
-	var err error
-	if port.Host, err = parsePort(host); err != nil {
-		return err
-	}
-	if port.Container, err = parsePort(inside); err != nil {
-		return err
-	}
-	for _, other := range s.Network.Ports {
-		if other.Protocol == port.Protocol && other.Host == port.Host {
-			return fmt.Errorf("host port %s:%d is already used at %s", port.Protocol, port.Host, other.Origin)
-		}
-	}
-	s.Network.Ports = append(s.Network.Ports, port)
-	return nil
-}
-
-// parsePort takes a port number from 1 to 65535.
-func parsePort(text string) (uint16, error) {
-	n, err := parseUint(text, 16)
-	if err != nil || n == 0 || text[0] == ' ' || text[0] == '\t' {
-		return 0, fmt.Errorf("%s is not a port from 1 to 65535", printable(text))
-	}
-	return uint16(n), nil
-}

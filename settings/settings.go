@@ -252,6 +252,8 @@ type InterfacePair struct {
 // Port is one Port= line.
 type Port struct {
 	Origin          Origin
-	Protocol        string // "tcp" or "udp"
-	Host, Container uint16
+	Protocol        string     // "tcp", "udp" or "sctp"
+	Address         netip.Addr // of the host; zero: all of IPv4 and IPv6
+	Host, Container uint16     // the first of each
+	Count           uint16     // number of ports, 1 without a range
 }

@@ -68,6 +68,7 @@ func serve(p paths, log *logger) error {
 	}
 
 	changes := make(chan struct{}, 1)
+	servers.watch = &leaseWatch{leases: leases, changed: func() { poke(changes) }}
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
@@ -84,6 +85,7 @@ func serve(p paths, log *logger) error {
 		Requests: renumberRequests(p.requests()).take,
 		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
+		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
@@ -109,6 +111,11 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	ready := func() { watching <- struct{}{} }
 	go func() {
 		if err := kernel.Watch(ctx, ready, changed); err != nil {
+			cancel(err)
+		}
+	}()
+	go func() {
+		if err := kernel.WatchNeighbours(ctx, changed); err != nil {
 			cancel(err)
 		}
 	}()

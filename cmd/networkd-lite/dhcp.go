@@ -26,6 +26,7 @@ type dhcpServers struct {
 	sockets *packet.Sockets
 	writers dhcp.Writers
 	report  func(manager.Priority, string)
+	watch   *leaseWatch // is told of replies
 }
 
 // openDHCP prepares the servers of all links.
@@ -55,7 +56,7 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string, fa
 		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
 			"where the host's firewall does not see the requests")
 	}
-	responder := dhcp.NewResponder(conn, server, journal, d.writers, func(err error) { d.report(manager.Warning, err.Error()) })
+	responder := dhcp.NewResponder(watchedConn{conn, l.Name, d.watch}, server, journal, d.writers, func(err error) { d.report(manager.Warning, err.Error()) })
 	if err := conn.Receive(responder.Receive, failed); err != nil {
 		conn.Close()
 		return nil, err

@@ -15,6 +15,7 @@ var version = "unknown"
 const usage = `networkd-lite                        look after the links of containers (started by systemd)
 networkd-lite status [--json]        print what is done with each link
 networkd-lite leases [--json]        print the addresses that were given to containers
+networkd-lite ports [--json]         print the ports of the host that lead to containers
 networkd-lite names [--json]         print the names of containers
 networkd-lite renumber LINK          give a link another subnet than the one that was chosen for it
 networkd-lite --help | --version
@@ -41,6 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readStatus(paths) })
 	case "leases":
 		err = show(args, stdout, func() (table, error) { return readLeases(paths) })
+	case "ports":
+		err = show(args, stdout, func() (table, error) { return readPorts(paths) })
 	case "names":
 		err = show(args, stdout, func() (table, error) { return readNames(paths) })
 	case "renumber":

@@ -292,7 +292,11 @@ func (w *world) waitFor(text string, command ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
-		out, _ := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+		run := exec.CommandContext(ctx, command[0], command[1:]...)
+		if command[0] == "/proc/self/exe" {
+			run.Env = w.env
+		}
+		out, _ := run.CombinedOutput()
 		if strings.Contains(string(out), text) {
 			return
 		}

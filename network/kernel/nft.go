@@ -73,10 +73,8 @@ func (f *Firewall) Replace(want network.Firewall) error {
 		}
 		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: masquerade(family.protocol, family.set)})
 	}
-	if err := f.addGuard(table, want.Guard); err != nil {
-		return err
-	}
-	if err := f.addAccess(table, want.Access); err != nil {
+	err := errors.Join(f.addGuard(table, want.Guard), f.addAccess(table, want.Access), f.addPorts(table, want.Ports))
+	if err != nil {
 		return err
 	}
 	if err := f.conn.Flush(); err != nil {
@@ -98,6 +96,7 @@ func (f *Firewall) Update(add, remove network.Firewall) error {
 		problems = append(problems, f.conn.SetAddElements(set.Set, set.elements))
 	}
 	err := errors.Join(
+		f.updatePorts(table, add.Ports, remove.Ports),
 		errors.Join(problems...),
 		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
 		f.conn.SetAddElements(set6, elements(add.Masquerade6)),

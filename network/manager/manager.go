@@ -92,7 +92,11 @@ type Manager struct {
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
-	Now      func() time.Time
+
+	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
+	Neighbours  func() ([]network.Neighbour, error)                   // of all links
+	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
+	Now         func() time.Time
 
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
@@ -114,6 +118,7 @@ type Manager struct {
 	routeList6      []network.Route // the same of IPv6
 	unsavedPrefixes bool
 	naming          nameState
+	ports           ports
 }
 
 // link is what is known of a link that exists.
@@ -252,15 +257,22 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 	}
 	m.previous = nil
+	if err := m.choosePorts(list); err != nil {
+		m.Report(Error, err.Error())
+		next = min(next, longestWait)
+	}
 	if err := m.reconcileTable(); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
+	} else {
+		m.forgetFlows(m.table.Ports)
 	}
 	m.updateNames()
 	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
+	m.savePorts()
 	return next
 }
 
@@ -428,6 +440,7 @@ func (m *Manager) reconcileTable() error {
 		want.Add(l.Name, l.state.Masquerade)
 	}
 	m.guard(&want)
+	want.Ports = m.portTable()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil

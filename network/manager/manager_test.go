@@ -41,6 +41,7 @@ type host struct {
 	failed    func(error) // makes the latest server give up
 	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
 	now       time.Time
+	published
 }
 
 func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
@@ -65,7 +66,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
-	table.Guard, table.Access = h.table.Guard, h.table.Access
+	h.updatePorts(&table, add, remove)
 	h.table = &table
 	return nil
 }
@@ -142,6 +143,7 @@ func (h *host) start() *Manager {
 		Now:    func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
+	h.publish(m)
 	m.Start()
 	h.t.Cleanup(m.stopServers)
 	return m
