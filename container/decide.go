@@ -199,12 +199,19 @@ func decideNetwork(p *Plan, host *Host) error {
 	if err != nil {
 		return at(s, "Network.Zone", err)
 	}
-	if mac := p.Options.Environment.MAC; mac != "" && s.Network.VirtualEthernet {
+	if mac := p.Options.Environment.MAC; mac != "" && s.Network.MACAddress != "" {
+		p.warn("%s: MACAddress= counts, not $SYSTEMD_NSPAWN_NETWORK_MAC", s.Origin("Network.MACAddress"))
+	} else if mac != "" && s.Network.VirtualEthernet {
 		machine.Links[0].ContainerMAC = mac
 	} else if mac != "" {
 		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
 	}
 	p.Machine, p.uppers = machine, uppers
+	p.Inside.FixedAddresses = len(s.Network.Address) > 0
+	p.Inside.NameServers = len(s.Network.DNS) > 0 && ours(s.Exec.ResolvConf)
+	if len(s.Network.DNS) > 0 && !p.Inside.NameServers {
+		p.warn("%s: ResolvConf=%s counts, not DNS=", s.Origin("Network.DNS"), s.Exec.ResolvConf)
+	}
 	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
 	p.Inside.PublishedPorts = len(machine.Ports) > 0
 	p.warnOfNetwork(host)

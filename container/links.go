@@ -52,7 +52,11 @@ func mainLink(s *settings.Settings, id [16]byte) network.MachineLink {
 	}
 	name, altname := network.HostLinkName(prefix, s.Machine)
 	host, container := network.HardwareAddrs(id, s.Machine)
-	link := machineLink(name, "host0", host, container)
+	link := machineLink(name, network.ContainerLink, host, container)
+	link.Addresses, link.DNS = s.Network.Address, s.Network.DNS
+	if s.Network.MACAddress != "" {
+		link.ContainerMAC = s.Network.MACAddress
+	}
 	link.HostAltName, link.Bridge = altname, bridge
 	return link
 }

@@ -154,6 +154,8 @@ type Inside struct {
 	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
 	Delegated      bool // containers inside get users of the host
 
+	FixedAddresses  bool // of host0
+	NameServers     bool // come with [messageGo]
 	UpperLinks      bool // links on top of those of the host
 	MovedInterfaces bool // interfaces of the host
 	PublishedPorts  bool // Port= lines

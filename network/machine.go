@@ -41,6 +41,9 @@ type MachineLink struct {
 	Container    string `json:"container"`             // "host0"
 	ContainerMAC string `json:"containerMAC"`          // hardware address of the container side
 	Bridge       string `json:"bridge,omitempty"`      // "vz-app" or the bridge of Bridge=
+
+	Addresses []netip.Prefix `json:"addresses,omitempty"` // fixed ones of the container side
+	DNS       []netip.Addr   `json:"dns,omitempty"`       // name servers that the container is to use
 }
 
 // MachinePort is one Port= line.

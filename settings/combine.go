@@ -178,6 +178,13 @@ func (c *combination) check() {
 	if n.NamespacePath != "" && n.hasLinks() {
 		c.refuse(c.settings.Origin("Network.NamespacePath"), "NamespacePath= may not be combined with links")
 	}
+	const noLink = "= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"
+	if len(n.Address) > 0 && !n.VirtualEthernet {
+		c.refuse(c.settings.Origin("Network.Address"), "Address"+noLink)
+	}
+	if n.MACAddress != "" && !n.VirtualEthernet {
+		c.refuse(c.settings.Origin("Network.MACAddress"), "MACAddress"+noLink)
+	}
 	if len(n.Ports) > 0 && !n.Private {
 		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")
 	}

@@ -365,15 +365,17 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if file.Config.Unmanaged {
 		return m.release(l, "left alone by Unmanaged=yes", false)
 	}
-	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
+	config := m.withFixed(l.Link, file.Config)
+	if err := m.chooseSubnet(l, &config, list); err != nil {
 		return err
 	}
-	if err := m.choosePrefix(l, &file.Config, list); err != nil {
+	if err := m.choosePrefix(l, &config, list); err != nil {
 		return err
 	}
 	m.saveChosen() // when it could not be chosen before
-	want := network.Desire(l.Link, &file.Config, l.subnet, l.prefix)
-	m.dropIPv6(l, &file.Config.SendRA, &want)
+	want := network.Desire(l.Link, &config, l.subnet, l.prefix)
+	want.Addresses = m.fixedSides(l.Link, want.Addresses)
+	m.dropIPv6(l, &config.SendRA, &want)
 	if err := m.forward(want.Forwarding, list); err != nil {
 		return err
 	}

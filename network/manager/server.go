@@ -33,6 +33,7 @@ func (m *Manager) serve(l *link) error {
 	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
 	m.warn(problems...)
 	l.offerNames(&config, &c.Server)
+	addFixed(&config, l.Name, m.machines)
 	if l.Kind == "bridge" {
 		l.containers.Set(containersOf(l.Name, m.machines))
 		config.Containers = &l.containers // the same one again: the server need not start anew for a container
