@@ -28,16 +28,8 @@ func serve(p paths, log *logger) error {
 	defer stop()
 	root := os.DirFS(p.root)
 	reload := make(chan struct{}, 1)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
 	foreign := newForeignFilters(root, log.report)
-	go func() {
-		for range hangup {
-			foreign.load()
-			poke(reload)
-		}
-	}()
-
+	onHangup(func() { foreign.load(); poke(reload) })
 	unlock, err := kernel.Lock(p.lock())
 	if errors.Is(err, kernel.ErrLocked) {
 		return errors.New("already running")
@@ -54,7 +46,6 @@ func serve(p paths, log *logger) error {
 	if err != nil {
 		return err
 	}
-
 	poller, err := poll.New()
 	if err != nil {
 		return err
@@ -93,6 +84,17 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+// onHangup calls do whenever the process gets SIGHUP.
+func onHangup(do func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			do()
+		}
+	}()
 }
 
 func connectBus(ctx context.Context) (*dbus.Conn, error) {
