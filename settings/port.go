@@ -63,6 +63,8 @@ func cutHostAddress(text string) (address netip.Addr, rest string, err error) {
 	switch {
 	case err != nil || !found || address.Is4() == isIPv6 || address.Zone() != "" || address.Is4In6():
 		return netip.Addr{}, "", errors.New("an address of the host is written 192.0.2.1:PORT or [2001:db8::1]:PORT")
+	case address.IsLoopback():
+		return netip.Addr{}, "", fmt.Errorf("publishing on %s, of the loopback link, is not supported yet", address)
 	case address.IsMulticast() || address.IsLinkLocalUnicast() || address == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return netip.Addr{}, "", fmt.Errorf("nothing can be published on %s", address)
 	}

@@ -13,9 +13,9 @@ func TestPortIsTaken(t *testing.T) {
 	if state := readMachine(t, "first"); len(state.Ports) != 1 || state.Ports[0].String() != "tcp:8000-8080" {
 		t.Errorf("machine state %+v", state)
 	}
-	options := []string{"--network-veth", "--port=udp:8080", "--port=tcp:127.0.0.1:8080:80", "/bin/echo", "payload runs"}
+	options := []string{"--network-veth", "--port=udp:8080", "--port=tcp:192.0.2.1:8080:80", "/bin/echo", "payload runs"}
 	refused(t, run(t, second, options...),
-		"--port: port tcp:127.0.0.1:8080 of the host is published by container first (--port)")
+		"--port: port tcp:192.0.2.1:8080 of the host is published by container first (--port)")
 	if _, err := os.Stat(machineFile("second")); err == nil {
 		t.Error("the machine state of the refused one stays")
 	}
