@@ -34,6 +34,8 @@ func addPort(s *Settings, v value) error {
 		return err
 	}
 	switch {
+	case port.Protocol == "sctp" && port.Address.IsLoopback():
+		return fmt.Errorf("a port of sctp cannot be published on %s, of the loopback link", port.Address)
 	case count != port.Count:
 		return fmt.Errorf("%d ports of the host for %d of the container", port.Count, count)
 	case count > maxMovedPorts && port.Container != port.Host:
@@ -63,8 +65,6 @@ func cutHostAddress(text string) (address netip.Addr, rest string, err error) {
 	switch {
 	case err != nil || !found || address.Is4() == isIPv6 || address.Zone() != "" || address.Is4In6():
 		return netip.Addr{}, "", errors.New("an address of the host is written 192.0.2.1:PORT or [2001:db8::1]:PORT")
-	case address.IsLoopback():
-		return netip.Addr{}, "", fmt.Errorf("publishing on %s, of the loopback link, is not supported yet", address)
 	case address.IsMulticast() || address.IsLinkLocalUnicast() || address == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return netip.Addr{}, "", fmt.Errorf("nothing can be published on %s", address)
 	}

@@ -17,6 +17,7 @@ import (
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/kernel/poll"
+	"nspawnkit/network/kernel/proxy"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/networkd"
 	"nspawnkit/settings"
@@ -77,6 +78,7 @@ func serve(p paths, log *logger) error {
 		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
 		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
+		Proxy: proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })

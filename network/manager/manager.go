@@ -54,6 +54,12 @@ type Server interface {
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
 }
 
+// Proxy takes connections to ports of the loopback link to containers. [nspawnkit/network/kernel/proxy.Proxy] is one.
+type Proxy interface {
+	// Lead says where the ports lead from now on, and returns where it listens.
+	Lead(network.Loopback) map[network.Listener]uint16
+}
+
 // Store keeps files over restarts. A missing file is nil without an error.
 type Store interface {
 	Load(name string) ([]byte, error)
@@ -96,6 +102,7 @@ type Manager struct {
 	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
 	Neighbours  func() ([]network.Neighbour, error)                   // of all links
 	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
+	Proxy       Proxy
 	Now         func() time.Time
 
 	files    network.Files

@@ -110,7 +110,10 @@ func (m *Manager) portTable() network.Ports {
 			hairpin.Add(p.link)
 		}
 	}
-	return network.Ports{Forward: network.Forward(m.ports.list, addresses), Loopback: network.PortMap{}, Hairpin: hairpin}
+	loopback := network.Loopback{Ports: m.ports.list, Addresses: addresses}
+	return network.Ports{
+		Forward: network.Forward(m.ports.list, addresses), Loopback: loopback.PortMap(m.Proxy.Lead(loopback)), Hairpin: hairpin,
+	}
 }
 
 // forgetFlows has connections end that go on to where a port does not lead any more; now is what the packet filter holds.

@@ -20,11 +20,20 @@ type published struct {
 // publish makes the host that of a manager.
 func (h *host) publish(m *Manager) {
 	m.Lease = func(link string, _ network.HardwareAddr) netip.Addr { return h.leases[link] }
+	m.Proxy = h
 	m.Neighbours = func() ([]network.Neighbour, error) { return h.neighbours, nil }
 	m.ForgetFlows = func(stale func(network.Flow) bool) error {
 		h.flows = slices.DeleteFunc(h.flows, stale)
 		return nil
 	}
+}
+
+// Lead is the [Proxy] of a host with one listener.
+func (h *host) Lead(l network.Loopback) map[network.Listener]uint16 {
+	if len(l.Ports) == 0 {
+		return nil
+	}
+	return map[network.Listener]uint16{{Protocol: "tcp"}: 40000}
 }
 
 // updatePorts is what [host.Update] does with ports.
