@@ -41,7 +41,8 @@ func (l Loopback) PortMap(listeners map[Listener]uint16) PortMap {
 	m := PortMap{}
 	for listener, port := range listeners {
 		for _, p := range l.Ports {
-			if address, ok := p.loopback(listener.IPv6); ok && p.Protocol == listener.Protocol {
+			known := l.Addresses[p.Machine] != Addresses{}
+			if address, ok := p.loopback(listener.IPv6); ok && known && p.Protocol == listener.Protocol {
 				number, _ := protocolNumber(p.Protocol)
 				key := PortKey{netip.PrefixFrom(address, address.BitLen()), number, p.Host, p.Last()}
 				m[key] = netip.AddrPortFrom(listener.Address(), port)

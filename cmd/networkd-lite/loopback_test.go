@@ -21,6 +21,7 @@ func TestPortsFromLoopback(t *testing.T) {
 		web.echoServer("192.168.177.55" + port)
 	}
 	web.udpEcho("192.168.177.55:53")
+	w.waitFor("192.168.177.55 . 80", "nft", "list", "map", "inet", "nspawnkit", "ports4")
 	w.waitFor("127.0.0.1 . tcp . 8080", "nft", "list", "map", "inet", "nspawnkit", "loopback4")
 	w.waitFor("::1 . tcp . 8080", "nft", "list", "map", "inet", "nspawnkit", "loopback6")
 	here := w.here()
@@ -57,6 +58,7 @@ func TestLoopbackConnection(t *testing.T) {
 	web := w.addContainer("web")
 	web.dhcp()
 	web.mirror("192.168.177.55:80")
+	w.waitFor("192.168.177.55 . 80", "nft", "list", "map", "inet", "nspawnkit", "ports4")
 	w.waitFor("127.0.0.1 . tcp . 8080", "nft", "list", "map", "inet", "nspawnkit", "loopback4")
 	text := strings.Repeat("all that there is to say. ", 1<<16)
 	half := w.here().dial("tcp", "127.0.0.1:8080")
