@@ -150,3 +150,34 @@ func TestPrefixClash(t *testing.T) {
 		})
 	}
 }
+
+// Containers hear of the DNS server of the link, unless the file names others; as long as that has no IPv6 address, of none.
+func TestRouterNames(t *testing.T) {
+	uplink := network.Host{DNS6: []netip.Addr{netip.MustParseAddr("2001:db8::53")}, Search: []string{"example.org"}}
+	local := netip.MustParseAddr("fe80::1")
+	for _, test := range []struct{ file, serves, want string }{
+		{"", "192.168.177.49 fd00::1 fe80::1", "[fd00::1] [example.org nspawn.internal]"},
+		{"", "192.168.177.49 fe80::1", "[fe80::1] [example.org nspawn.internal]"},
+		{"", "192.168.177.49", "[] [example.org nspawn.internal]"},
+		{"", "", "[2001:db8::53] [example.org]"},
+		{"EmitDNS=no", "fd00::1", "[] [example.org]"},
+		{"EmitDomains=no", "fd00::1", "[fd00::1] []"},
+		{"Domains=a.example", "fd00::1", "[fd00::1] [a.example]"},
+		{"DNS=2001:db8::1", "fd00::1", "[2001:db8::1] [example.org]"},
+		{"UplinkInterface=:none", "fd00::1", "[] []"},
+	} {
+		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Network]\nIPv6SendRA=yes\n[IPv6SendRA]\n" + test.file)}}
+		files, _ := network.ReadFiles(root, network.SearchPath())
+		l := &link{names: map[netip.Addr]*nameServer{}, suffix: "nspawn.internal"}
+		l.LinkLocal, l.state.Addresses = local, []netip.Prefix{netip.MustParsePrefix("192.168.177.49/28"), netip.MustParsePrefix("fd00::1/64")}
+		for word := range strings.FieldsSeq(test.serves) {
+			l.names[netip.MustParseAddr(word)] = &nameServer{}
+		}
+		s := &files[0].Config.SendRA
+		a := s.Advertisement(l.Link, netip.Prefix{}, uplink.Uplink6)
+		l.advertiseNames(a, s)
+		if got := fmt.Sprint(a.DNS, a.Domains); got != test.want {
+			t.Errorf("%q, serving %s: got %s, want %s", test.file, test.serves, got, test.want)
+		}
+	}
+}
