@@ -195,28 +195,45 @@ func decideNetwork(p *Plan, host *Host) error {
 	s := &p.Settings
 	p.Inside.JoinedNetwork = s.Network.NamespacePath != ""
 	p.Inside.PrivateNetwork = s.Network.Private && !p.Inside.JoinedNetwork
-	if len(s.Network.Ports) > 0 {
-		return fmt.Errorf("%s: publishing ports is not supported yet", s.Network.Ports[0].Origin)
-	}
 	machine, uppers, err := describeMachine(s, host.MachineID)
 	if err != nil {
 		return at(s, "Network.Zone", err)
 	}
-	if mac := p.Options.Environment.MAC; mac != "" && s.Network.VirtualEthernet {
+	if mac := p.Options.Environment.MAC; mac != "" && s.Network.MACAddress != "" {
+		p.warn("%s: MACAddress= counts, not $SYSTEMD_NSPAWN_NETWORK_MAC", s.Origin("Network.MACAddress"))
+	} else if mac != "" && s.Network.VirtualEthernet {
 		machine.Links[0].ContainerMAC = mac
 	} else if mac != "" {
 		p.warn("$SYSTEMD_NSPAWN_NETWORK_MAC has no effect without --network-veth")
 	}
 	p.Machine, p.uppers = machine, uppers
+	p.Inside.FixedAddresses = len(s.Network.Address) > 0
+	p.Inside.NameServers = len(s.Network.DNS) > 0 && ours(s.Exec.ResolvConf)
+	if len(s.Network.DNS) > 0 && !p.Inside.NameServers {
+		p.warn("%s: ResolvConf=%s counts, not DNS=", s.Origin("Network.DNS"), s.Exec.ResolvConf)
+	}
 	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
-	if len(machine.Links) > 0 && !host.HasNetworkd {
-		start := "start networkd-lite"
-		if p.Options.HasSystemd {
-			start = "systemctl " + start
-		}
+	p.Inside.PublishedPorts = len(machine.Ports) > 0
+	p.warnOfNetwork(host)
+	return decideAccess(p, host)
+}
+
+// warnOfNetwork says what nobody does for the container's links.
+func (p *Plan) warnOfNetwork(host *Host) {
+	start := "start networkd-lite"
+	if p.Options.HasSystemd {
+		start = "systemctl " + start
+	}
+	ports := p.Settings.Network.Ports
+	switch {
+	case len(ports) > 0 && len(p.Machine.Links) == 0:
+		p.warn("%s: Port= needs a virtual Ethernet link, none of the container's links leads to the host", ports[0].Origin)
+	case len(ports) > 0 && !host.HasNetworkdLite:
+		p.warn("%s: networkd-lite does not run, so no ports are published: %s", ports[0].Origin, start)
+	}
+	if len(p.Machine.Links) > 0 && !host.HasNetworkd {
 		p.warn("neither networkd-lite nor systemd-networkd runs, so the container gets no address: %s", start)
 	}
-	return nil
 }
 
 // decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.

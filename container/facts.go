@@ -26,10 +26,10 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 		MachineID:    readMachineID("/etc/machine-id"),
 		Terminal:     gatherTerminal(kernel.IsTerminal(os.Stdin), kernel.IsTerminal(os.Stdout)),
 		Architecture: runtime.GOARCH,
-		HasNetworkd:  networkServed(),
 		Limits:       make(map[string]settings.Limit),
 		Localtime:    gatherLocaltime(),
 	}
+	host.HasNetworkd, host.HasNetworkdLite = networkServed()
 	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if data, err := os.ReadFile(path); err == nil {
 			host.OSRelease = ParseOSRelease(data)
@@ -162,8 +162,9 @@ func gatherResolvers() (file, stub bool) {
 // networkdLiteLock is what networkd-lite holds locked while it runs.
 const networkdLiteLock = "/run/nspawnkit/network/lock"
 
-// networkServed reports whether somebody gives addresses to the links of containers.
-func networkServed() bool {
+// networkServed reports whether somebody gives addresses to the links of containers, and whether that is networkd-lite.
+func networkServed() (served, lite bool) {
 	_, err := os.Stat("/run/systemd/netif/state") // of systemd-networkd
-	return err == nil || kernel.LockHeld(networkdLiteLock)
+	lite = kernel.LockHeld(networkdLiteLock)
+	return err == nil || lite, lite
 }

@@ -41,7 +41,7 @@ const (
 func testHost() Host {
 	return Host{
 		MachineID: testHostID, OSRelease: map[string]string{"ID": "debian", "VERSION_ID": "13", "NAME": "Debian"},
-		Terminal: Terminal{Variables: map[string]string{"TERM": "xterm"}, Hostname: "host"}, LastCapability: 40, Architecture: "amd64", HasNetworkd: true,
+		Terminal: Terminal{Variables: map[string]string{"TERM": "xterm"}, Hostname: "host"}, LastCapability: 40, Architecture: "amd64", HasNetworkd: true, HasNetworkdLite: true,
 		Localtime: Localtime{Exists: true, Link: true, Zone: "Europe/Berlin"}, HasResolvConf: true,
 		Root: Root{HasOSRelease: true, HasUsr: true, MachineID: testGuestID},
 	}

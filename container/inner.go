@@ -25,6 +25,7 @@ type first struct {
 	late      []TreeMount              // what passed.late is for
 	etc       map[*EtcFile]kernel.Tree // files of the host to be mounted in /etc
 	console   *os.File                 // the payload's: at its path, a mount may have put something else
+	servers   string                   // resolv.conf(5) from the supervisor
 	replies   []*os.File               // what the supervisor gets back: console, notify socket
 	warnings  []string                 // and logs
 }
@@ -39,9 +40,10 @@ type passedTrees struct {
 
 // Messages of the channel.
 const (
-	messageHere  = "here"  // from process 2: the supervisor only knows process 1
-	messageReady = "ready" // with a line for each warning
-	messageGo    = "go"
+	messageHere  = "here"    // from process 2: the supervisor only knows process 1
+	messageReady = "ready"   // with a line for each warning
+	messageGo    = "go"      // with resolv.conf(5) on the lines behind it
+	messageWarn  = "warning" // with the text on the line behind it, when the supervisor has let the payload go
 	// Any other message is the error that ended the set-up.
 )
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"nspawnkit/container/kernel"
 )
@@ -111,9 +112,12 @@ func (f *first) waitForGo() error {
 		return errors.New("the supervisor gave up")
 	case err != nil:
 		return err
-	case string(message) != messageGo:
+	}
+	words, servers, _ := strings.Cut(string(message), "\n")
+	if words != messageGo {
 		return fmt.Errorf("unexpected message %q", message)
 	}
+	f.servers = servers
 	return nil
 }
 

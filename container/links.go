@@ -25,7 +25,20 @@ func describeMachine(s *settings.Settings, hostID string) (network.Machine, []up
 		host, container := network.ExtraHardwareAddrs(id, s.Machine, uint64(i))
 		machine.Links = append(machine.Links, machineLink(extra.Host, extra.Container, host, container))
 	}
+	for _, p := range s.Network.Ports {
+		machine.Ports = append(machine.Ports, machinePort(p))
+	}
 	return machine, describeUppers(s, id), nil
+}
+
+func machinePort(p settings.Port) network.MachinePort {
+	port := network.MachinePort{
+		Protocol: p.Protocol, Address: p.Address, Host: p.Host, Container: p.Container, Origin: p.Origin.String(),
+	}
+	if p.Count > 1 {
+		port.Count = p.Count
+	}
+	return port
 }
 
 // mainLink is the link of VirtualEthernet=, which is a port of a bridge with Bridge= or Zone=.
@@ -39,7 +52,11 @@ func mainLink(s *settings.Settings, id [16]byte) network.MachineLink {
 	}
 	name, altname := network.HostLinkName(prefix, s.Machine)
 	host, container := network.HardwareAddrs(id, s.Machine)
-	link := machineLink(name, "host0", host, container)
+	link := machineLink(name, network.ContainerLink, host, container)
+	link.Addresses, link.DNS = s.Network.Address, s.Network.DNS
+	if s.Network.MACAddress != "" {
+		link.ContainerMAC = s.Network.MACAddress
+	}
 	link.HostAltName, link.Bridge = altname, bridge
 	return link
 }

@@ -2,6 +2,7 @@ package container
 
 import (
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -56,12 +57,33 @@ func TestNobodyServesTheNetwork(t *testing.T) {
 	}
 }
 
-func TestPortsAreRefused(t *testing.T) {
-	_, err := decide(t, func(s *settings.Settings, _ *Options, _ *Host) {
-		s.Network.Private = true
-		s.Network.Ports = []settings.Port{{Origin: settings.Origin{File: "web.nspawn", Line: 3}, Protocol: "tcp", Host: 80, Container: 80}}
+// What networkd-lite is told of ports, and what is said where nobody publishes them.
+func TestPorts(t *testing.T) {
+	ports := []settings.Port{
+		{Origin: settings.Origin{File: "web.nspawn", Line: 3}, Protocol: "tcp", Host: 8080, Container: 80, Count: 1},
+		{Origin: settings.Origin{Option: "--port=udp:[::1]:53-54"}, Protocol: "udp", Address: netip.IPv6Loopback(), Host: 53, Container: 53, Count: 2},
+	}
+	plan := mustDecide(t, func(s *settings.Settings, _ *Options, _ *Host) {
+		s.Network.Private, s.Network.VirtualEthernet, s.Network.Ports = true, true, ports
 	})
-	wantError(t, err, "web.nspawn:3: publishing ports is not supported yet")
+	data, err := json.MarshalIndent(plan.Machine, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "machine-ports.json", string(data)+"\n")
+	for warning, change := range map[string]func(*settings.Settings, *Host){
+		"": func(*settings.Settings, *Host) {},
+		"web.nspawn:3: networkd-lite does not run, so no ports are published: start networkd-lite":           func(_ *settings.Settings, h *Host) { h.HasNetworkdLite = false },
+		"web.nspawn:3: Port= needs a virtual Ethernet link, none of the container's links leads to the host": func(s *settings.Settings, _ *Host) { s.Network.VirtualEthernet = false },
+	} {
+		plan := mustDecide(t, func(s *settings.Settings, o *Options, h *Host) {
+			s.Network.Private, s.Network.VirtualEthernet, s.Network.Ports, o.HasSystemd = true, true, ports, false
+			change(s, h)
+		})
+		if got := strings.Join(plan.Warnings, "\n"); got != warning {
+			t.Errorf("warnings %q, want %q", got, warning)
+		}
+	}
 }
 
 func TestHostWithoutMachineID(t *testing.T) {

@@ -19,6 +19,7 @@ type Host struct {
 	LastCapability  int    // highest capability of the kernel
 	Architecture    string // GOARCH
 	HasNetworkd     bool   // networkd-lite or systemd-networkd runs
+	HasNetworkdLite bool
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
@@ -153,8 +154,11 @@ type Inside struct {
 	LoginTerminal  bool // "machinectl login" is told that its terminal is a [loginTerminal]
 	Delegated      bool // containers inside get users of the host
 
+	FixedAddresses  bool // of host0
+	NameServers     bool // come with [messageGo]
 	UpperLinks      bool // links on top of those of the host
 	MovedInterfaces bool // interfaces of the host
+	PublishedPorts  bool // Port= lines
 	JoinedNetwork   bool // the network namespace was there
 
 	Domainname string

@@ -13,7 +13,10 @@ const (
 // decideResolvConf follows --resolv-conf= of systemd-nspawn(1).
 func decideResolvConf(p *Plan, host *Host) error {
 	mode := p.Settings.Exec.ResolvConf
-	if mode == "auto" || mode == "" {
+	if ours(mode) && p.Inside.NameServers {
+		return nil // they are written when all is known
+	}
+	if ours(mode) {
 		mode = automaticResolvConf(p, host)
 	}
 	if mode == "off" {
@@ -27,6 +30,9 @@ func decideResolvConf(p *Plan, host *Host) error {
 	p.Inside.ResolvConf = &EtcFile{Action: action, Source: sources[kind], Origin: p.Settings.Origin("Exec.ResolvConf").String()}
 	return nil
 }
+
+// ours reports whether a mode of --resolv-conf= leaves it to us what is in the file.
+func ours(mode string) bool { return mode == "auto" || mode == "" }
 
 // automaticResolvConf chooses: a container with a network of its own finds its name servers itself; others use the host's
 // resolver, or what the host uses.

@@ -62,6 +62,7 @@ func outer() []step[*Supervisor] {
 		{"start scope", nil, (*Supervisor).startScope},
 		{"delegate control group", nil, (*Supervisor).delegateControlGroup},
 		{"write machine state", privateNetwork, (*Supervisor).writeMachine},
+		{"claim ports", publishedPorts, (*Supervisor).claimPorts},
 		{"link journals", nil, (*Supervisor).linkJournals},
 		{"look up users to be bound", boundUsers, (*Supervisor).bindUsers},
 		{"open sockets of services for containers inside", delegated, (*Supervisor).openServices},
@@ -73,6 +74,7 @@ func outer() []step[*Supervisor] {
 		{"put root directory and mounts together", nil, (*Supervisor).assemble},
 		{"pass mounts", nil, (*Supervisor).passTrees}, // barrier 1
 		{"create links", privateNetwork, (*Supervisor).createLinks},
+		{"set fixed addresses", fixedAddresses, (*Supervisor).setAddresses},
 		{"create links on top of those of the host", upperLinks, (*Supervisor).createUppers},
 		{"move interfaces of the host", movedInterfaces, (*Supervisor).moveInterfaces},
 		{"set resource limits", nil, (*Supervisor).setLimits},
@@ -118,6 +120,7 @@ func inner() []step[*first] {
 		{"bring up loopback", privateNetwork, func(*first) error { return kernel.LoopbackUp() }},
 		{"report set-up", nil, (*first).reportReady},         // barrier 2
 		{"wait for the supervisor", nil, (*first).waitForGo}, // barrier 3
+		{"set name servers", nameServers, (*first).setNameServers},
 		{"let stub init give up its privileges", func(in *Inside) bool { return in.ProcessTwo }, func(f *first) error { return f.stage.ReleaseStub() }},
 		{"use console", func(in *Inside) bool { return in.Console }, func(f *first) error { return kernel.UseConsole(f.console, f.plan.Controlling) }},
 		{"die with the supervisor", nil, func(*first) error { return kernel.DieWithParent() }},
@@ -155,6 +158,7 @@ func closing() []step[*Running] {
 }
 
 func privateNetwork(in *Inside) bool { return in.PrivateNetwork }
+func publishedPorts(in *Inside) bool { return in.PublishedPorts }
 func credentials(in *Inside) bool    { return in.Credentials }
 func boundUsers(in *Inside) bool     { return in.BoundUsers }
 func forwardJournal(in *Inside) bool { return in.ForwardJournal }
@@ -167,6 +171,8 @@ func boundDevices(in *Inside) bool   { return in.BoundDevices }
 func userNamespace(in *Inside) bool  { return in.UserNamespace }
 func delegated(in *Inside) bool      { return in.Delegated }
 
+func fixedAddresses(in *Inside) bool  { return in.FixedAddresses }
+func nameServers(in *Inside) bool     { return in.NameServers }
 func upperLinks(in *Inside) bool      { return in.UpperLinks }
 func movedInterfaces(in *Inside) bool { return in.MovedInterfaces }
 func joinedNetwork(in *Inside) bool   { return in.JoinedNetwork }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"nspawnkit/container/kernel"
@@ -37,6 +38,7 @@ type Supervisor struct {
 	channel     *kernel.Channel
 	program     *os.File
 	network     *os.File // namespace that the container enters; nil: it has its own, or the host's
+	nameServers string   // resolv.conf(5) of the container, with the last message to it
 	interfaces  []int    // indices of the host's links to the container, for machined
 }
 
@@ -109,7 +111,7 @@ func (s *Supervisor) explain(err error) error {
 		if receiveErr != nil {
 			return err
 		}
-		if _, ready := cutReady(string(message)); !ready && string(message) != messageHere {
+		if _, ready := cutReady(string(message)); !ready && string(message) != messageHere && !strings.HasPrefix(string(message), messageWarn) {
 			return insideError(message)
 		}
 	}
@@ -172,12 +174,30 @@ func lockSoon(path string, shared bool) (lock *kernel.Lock, err error) {
 }
 
 func (s *Supervisor) writeMachine() error {
+	if s.plan.Machine.Began == 0 {
+		s.plan.Machine.Began = kernel.SinceBoot()
+	}
 	data, err := json.MarshalIndent(s.plan.Machine, "", "  ")
 	if err != nil {
 		return err
 	}
 	s.Links = &s.plan.Machine
 	return writeAtomically(machineFile(s.plan.Settings.Machine), append(data, '\n'), 0o644)
+}
+
+// claimPorts refuses a port that another container has published. All have written down what they want before they look, so that
+// of two that start at once one sees the other.
+func (s *Supervisor) claimPorts() error {
+	machines, _ := (&network.MachineFiles{Root: os.DirFS("/")}).Read() // networkd-lite reports what is wrong with them
+	machines = slices.DeleteFunc(machines, func(m network.Machine) bool {
+		return m.Name != s.plan.Machine.Name && !kernel.LockHeld(nameLock(m.Name)) // killed, with its file left behind
+	})
+	for _, conflict := range machines.PortConflicts() {
+		if conflict.Machine == s.plan.Machine.Name {
+			return errors.New(conflict.String())
+		}
+	}
+	return nil
 }
 
 func machineFile(machine string) string {
@@ -429,15 +449,24 @@ func (s *Supervisor) waitReady() error {
 
 // letGo waits until the payload was executed: the channel closes then.
 func (s *Supervisor) letGo() error {
-	if err := s.channel.Send([]byte(messageGo)); err != nil {
+	if servers := s.plan.Settings.Network.DNS; s.plan.Inside.NameServers && len(servers) > 0 {
+		s.nameServers = resolvConf(servers, "")
+	}
+	if err := s.channel.Send(goMessage(s.nameServers)); err != nil {
 		return err
 	}
-	message, _, err := s.channel.Receive()
-	if errors.Is(err, io.EOF) {
-		return nil
+	for {
+		message, _, err := s.channel.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		warning, found := strings.CutPrefix(string(message), messageWarn+"\n")
+		if !found {
+			return insideError(message)
+		}
+		s.log(Warning, warning)
 	}
-	if err != nil {
-		return err
-	}
-	return insideError(message)
 }

@@ -12,7 +12,7 @@ type addressIndex struct {
 	count int
 }
 
-const pageSize = 256
+const pageSize = 32
 
 func newAddressIndex() addressIndex { return addressIndex{pages: map[uint32]*[pageSize]*entry{}} }
 

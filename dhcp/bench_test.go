@@ -1,7 +1,6 @@
 package dhcp
 
 import (
-	"context"
 	"net/netip"
 	"path/filepath"
 	"runtime"
@@ -47,12 +46,10 @@ func BenchmarkServe(b *testing.B) {
 func benchmarkServe(b *testing.B, clients int) {
 	config := wide()
 	config.ServerAddress = netip.MustParsePrefix("10.0.0.1/16")
-	store := NewFile(filepath.Join(b.TempDir(), "leases"))
+	store := File(filepath.Join(b.TempDir(), "leases"))
 	journal, server, _ := open(b, store, config)
 	conn := newWire()
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() { served <- Serve(ctx, conn, server, journal, func(problem error) { b.Error(problem) }) }()
+	stop := conn.respond(conn, server, journal, func(problem error) { b.Error(problem) })
 
 	const waiting = 32
 	next := 0
@@ -74,8 +71,4 @@ func benchmarkServe(b *testing.B, clients int) {
 	reportMemory(b)
 	b.ReportMetric(float64(server.count()), "leases")
 	stop()
-	if err := <-served; err != nil {
-		b.Error(err)
-	}
-	store.Close()
 }

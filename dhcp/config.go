@@ -44,7 +44,8 @@ type Config struct {
 	SMTP     []netip.Addr
 	LPR      []netip.Addr
 	Domain   string
-	Timezone string // "Europe/Berlin"
+	Search   []string // domains to look names up in (RFC 3397); left out where other options leave no room for them
+	Timezone string   // "Europe/Berlin"
 
 	BootServerAddress netip.Addr // siaddr; zero: none
 	BootServerName    string     // option 66

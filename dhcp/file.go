@@ -5,68 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // File is a [Store] in the file system, at the path it names. A missing directory is made when something is written: a disk that
-// refuses today may take it tomorrow.
-type File struct {
-	path string
-	file *os.File // for appending; nil until needed, and after Replace
-}
-
-// NewFile returns the store at path. Nothing is opened before it is used.
-func NewFile(path string) *File { return &File{path: path} }
+// refuses today may take it tomorrow. Nothing stays open, since a host may have hundreds.
+type File string
 
 // Open is part of [Store].
-func (f *File) Open() (io.ReadCloser, error) { return os.Open(f.path) }
+func (f File) Open() (io.ReadCloser, error) { return os.Open(string(f)) }
 
 // Append is part of [Store]. A new file's name is on disk, too, when it returns.
-func (f *File) Append(lines []byte) error {
-	if f.file == nil {
-		if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
-			return err
-		}
-		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		f.file = file
-		if err := syncDirectory(f.path); err != nil {
-			return err
-		}
+func (f File) Append(lines []byte) error {
+	file, err := os.OpenFile(string(f), os.O_WRONLY|os.O_APPEND, 0)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew {
+		file, err = f.create()
 	}
-	if _, err := f.file.Write(lines); err != nil {
+	if err != nil {
 		return err
 	}
-	return f.file.Sync()
+	defer file.Close()
+	if _, err := file.Write(lines); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil || !isNew {
+		return err
+	}
+	return syncDirectory(string(f))
+}
+
+func (f File) create() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(string(f)), 0o755); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(string(f), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 }
 
 // Replace is part of [Store]: a new file takes the name over once it is on disk.
-func (f *File) Replace(write func(io.Writer) error) error {
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+func (f File) Replace(write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(string(f)), 0o755); err != nil {
 		return err
 	}
-	temporary := f.path + ".new"
+	temporary := string(f) + ".new"
 	if err := writeFile(temporary, write); err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	if err := os.Rename(temporary, f.path); err != nil {
+	if err := os.Rename(temporary, string(f)); err != nil {
 		return err
 	}
-	f.Close() // the old content
-	return syncDirectory(f.path)
-}
-
-// Close closes what Append keeps open. The store can be used again.
-func (f *File) Close() error {
-	if f.file == nil {
-		return nil
-	}
-	err := f.file.Close()
-	f.file = nil
-	return err
+	return syncDirectory(string(f))
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

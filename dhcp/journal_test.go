@@ -90,7 +90,7 @@ func leaseOf(server *Server, address string) Lease {
 func leasesOf(server *Server) []Lease { return slices.Collect(server.Leases()) }
 
 func TestJournalKeepsLeases(t *testing.T) {
-	store := NewFile(filepath.Join(t.TempDir(), "ve-web.leases"))
+	store := File(filepath.Join(t.TempDir(), "ve-web.leases"))
 	journal, server, problems := open(t, store, wide())
 	for n := range 50 {
 		lend(t, server, journal, n)
@@ -107,9 +107,6 @@ func TestJournalKeepsLeases(t *testing.T) {
 	}
 	if got, want := leasesOf(again), leasesOf(server); !reflect.DeepEqual(got, want) || len(got) != 60 {
 		t.Errorf("read %v, want %v", got, want)
-	}
-	if err := store.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -254,7 +251,7 @@ func TestJournalIsCompacted(t *testing.T) {
 
 func TestFileReplaceFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "leases")
-	store := NewFile(path)
+	store := File(path)
 	if err := store.Append([]byte("old\n")); err != nil {
 		t.Fatal(err)
 	}

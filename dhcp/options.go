@@ -61,7 +61,10 @@ func (c Config) replyOptions() (dhcpv4.Options, error) {
 	}
 	maps.Copy(options, c.SendOption)
 	options[dhcpv4.OptionSubnetMask.Code()] = binary.BigEndian.AppendUint32(nil, ^uint32(0)<<(32-c.ServerAddress.Bits()))
-	return options, checkOptions(options)
+	if err := checkOptions(options); err != nil {
+		return nil, err
+	}
+	return c.withSearch(options)
 }
 
 // encapsulate writes options within an option, by number.

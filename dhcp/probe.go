@@ -64,27 +64,27 @@ func (s *Server) unprobed(address netip.Addr) {
 }
 
 // probe has an address probed while other requests are answered, and then handles the request again.
-func (l *loop) probe(request *dhcpv4.DHCPv4, address netip.Addr) {
+func (r *Responder) probe(request *dhcpv4.DHCPv4, address netip.Addr) {
 	select {
-	case l.probes <- struct{}{}:
+	case r.probes <- struct{}{}:
 	default:
-		l.server.unprobed(address) // the client asks again
+		r.server.unprobed(address) // the client asks again
 		return
 	}
-	l.probing.Go(func() {
-		defer func() { <-l.probes }()
+	r.probing.Go(func() {
+		defer func() { <-r.probes }()
 		for range maxRounds {
-			owner, err := l.server.config.Probe(address)
+			owner, err := r.server.config.Probe(address)
 			inUse := err == nil && owner != (HardwareAddr{})
-			l.server.probed(address, inUse)
+			r.server.probed(address, inUse)
 			switch {
 			case err != nil:
-				l.problems.add(fmt.Errorf("%s: probe %v: %w", l.server.config.Link, address, err))
+				r.problems.add(fmt.Errorf("%s: probe %v: %w", r.server.config.Link, address, err))
 			case inUse:
-				l.problems.add(fmt.Errorf("%s: %v is in use by %v, which has no lease: not given to others for 10 minutes",
-					l.server.config.Link, address, owner))
+				r.problems.add(fmt.Errorf("%s: %v is in use by %v, which has no lease: not given to others for 10 minutes",
+					r.server.config.Link, address, owner))
 			}
-			if address = l.handle(request); !address.IsValid() {
+			if address = r.handle(request); !address.IsValid() {
 				return
 			}
 		}

@@ -1,7 +1,6 @@
 package dhcp
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"strings"
@@ -36,17 +35,10 @@ func (s *segment) probe(address netip.Addr) (HardwareAddr, error) {
 func serveSegment(t *testing.T, s *segment, config Config) (conn *wire, stop func() []string) {
 	config.Probe = s.probe
 	conn = newWire()
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error)
 	var problems []string
-	go func() {
-		served <- Serve(ctx, conn, newServer(t, config), nil, func(problem error) { problems = append(problems, problem.Error()) })
-	}()
+	end := conn.respond(conn, newServer(t, config), nil, func(problem error) { problems = append(problems, problem.Error()) })
 	return conn, func() []string {
-		cancel()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+		end()
 		return problems
 	}
 }

@@ -1,7 +1,6 @@
 package dhcp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -10,62 +9,40 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// Conn receives the requests of one link and sends the replies. network/kernel/packet has the real one.
+// Conn sends the replies on one link. network/kernel/packet has the real one.
 type Conn interface {
-	// Receive waits for the next request and copies it to buffer; what does not fit is cut off. Close ends the wait.
-	Receive(buffer []byte) (n int, err error)
-	// Send sends a reply; it may run beside Receive and beside itself.
+	// Send sends a reply; it may run beside itself.
 	Send(reply []byte, to Destination) error
-	Close() error
 }
 
 const (
-	// maxRequest is what fits in an Ethernet frame.
-	maxRequest = 1500
+	// maxWaiting bounds the leases that wait for the disk, and that one write takes together. What is asked for beyond is dropped:
+	// clients ask again.
+	maxWaiting = 1024
 
-	// maxBatch bounds the leases that one write to the journal takes together, and the replies that wait for it. When they are as
-	// many, requests wait in the socket, and beyond its buffer get lost: clients ask again.
-	maxBatch = 256
+	// maxWaitingOne is the same on a link that has a single lease.
+	maxWaitingOne = 16
 )
 
-// Serve answers requests until ctx ends (it then closes conn and returns nil) or conn fails. Replies that promise nothing new leave at
-// once; a DHCPACK leaves when journal has its lease on disk, with all that came meanwhile written together. journal may be nil: leases
-// are not kept. When the journal fails, the DHCPACK is sent nevertheless: a full disk must not take the network away; the lease is
-// written with the next one that succeeds.
-//
-// report is called for problems that concern clients or journal, at most ten a minute, from one goroutine at a time.
-func Serve(ctx context.Context, conn Conn, server *Server, journal *Journal, report func(error)) error {
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	l := &loop{stopped: ctx.Done(), conn: conn, server: server, journal: journal, problems: throttle{report: report, now: server.config.Now}}
-	committed := make(chan struct{})
-	l.commits = make(chan commit, maxBatch)
-	l.probes = make(chan struct{}, maxProbes)
-	go func() {
-		defer close(committed)
-		l.commitAll()
-	}()
-	err := l.receiveAll()
-	l.probing.Wait()
-	close(l.commits)
-	<-committed
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("receive DHCP requests of %s: %w", server.config.Link, err)
-}
+// Writers bounds, by its capacity, how many links write to disk at a time: a thread waits for each. It is shared by links.
+type Writers chan struct{}
 
-// loop is one run of Serve: one goroutine receives and decides, another writes leases and then sends their replies.
-type loop struct {
-	stopped  <-chan struct{}
+// Responder answers the requests of one link. At rest it is neither a goroutine nor a buffer.
+type Responder struct {
 	conn     Conn
 	server   *Server
 	journal  *Journal
-	commits  chan commit
+	writers  Writers
 	problems throttle
 
-	probing sync.WaitGroup // of probes that run
-	probes  chan struct{}  // holds as many elements
-	mu      sync.Mutex     // keeps the order of commits that of decisions
+	probing  sync.WaitGroup // of probes that run
+	probes   chan struct{}  // holds as many elements
+	deciding sync.Mutex     // keeps the order of commits that of decisions
+
+	mu      sync.Mutex
+	waiting []commit
+	writing bool      // a goroutine looks after waiting
+	idle    sync.Cond // writing ends; of mu
 }
 
 // commit is a lease to write and the reply to send afterwards, which a DHCPRELEASE does not have.
@@ -74,92 +51,125 @@ type commit struct {
 	reply *dhcpv4.DHCPv4
 }
 
-func (l *loop) receiveAll() error {
-	buffer := make([]byte, maxRequest)
-	for {
-		n, err := l.conn.Receive(buffer)
-		if err != nil {
-			return err
-		}
-		l.receive(buffer[:n])
-	}
+// NewResponder returns what answers requests with server through conn. journal may be nil: leases are not kept.
+//
+// report is called for problems that concern clients or journal, at most ten a minute, from one goroutine at a time.
+func NewResponder(conn Conn, server *Server, journal *Journal, writers Writers, report func(error)) *Responder {
+	r := &Responder{conn: conn, server: server, journal: journal, writers: writers, probes: make(chan struct{}, maxProbes)}
+	r.problems = throttle{report: report, now: server.config.Now}
+	r.idle.L = &r.mu
+	return r
 }
 
-func (l *loop) receive(packet []byte) {
-	request, err := dhcpv4.FromBytes(packet)
-	if err != nil {
-		l.problems.add(fmt.Errorf("%s: request of %d bytes: %w", l.server.config.Link, len(packet), err))
+// Receive takes a request, and does not wait. Replies that promise nothing new leave at once; a DHCPACK leaves when journal has its
+// lease on disk, with all that came meanwhile written together. When the journal fails, the DHCPACK is sent nevertheless: a full disk
+// must not take the network away; the lease is written with the next one that succeeds.
+func (r *Responder) Receive(packet []byte) {
+	if !r.accepts() {
 		return
 	}
-	if address := l.handle(request); address.IsValid() {
-		l.probe(request, address)
+	request, err := dhcpv4.FromBytes(packet)
+	if err != nil {
+		r.problems.add(fmt.Errorf("%s: request of %d bytes: %w", r.server.config.Link, len(packet), err))
+		return
+	}
+	if address := r.handle(request); address.IsValid() {
+		r.probe(request, address)
 	}
 }
 
 // handle decides and passes on what comes of it, or returns the address to probe first.
-func (l *loop) handle(request *dhcpv4.DHCPv4) (probe netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, err := l.server.answer(request, l.server.config.Now())
+func (r *Responder) handle(request *dhcpv4.DHCPv4) (probe netip.Addr) {
+	r.deciding.Lock()
+	defer r.deciding.Unlock()
+	a, err := r.server.answer(request, r.server.config.Now())
 	if err != nil && !errors.As(err, new(repeated)) {
-		l.problems.add(err)
+		r.problems.add(err)
 	}
 	switch {
 	case a.changed != nil:
-		l.commits <- commit{*a.changed, a.reply}
+		r.enqueue(commit{*a.changed, a.reply})
 	case a.reply != nil:
-		l.send(a.reply)
+		r.send(a.reply)
 	}
 	return a.probe
 }
 
-func (l *loop) commitAll() {
-	batch := make([]commit, 0, maxBatch)
-	leases := make([]Lease, 0, maxBatch)
-	for first := range l.commits {
-		batch = l.fill(append(batch[:0], first))
-		if l.journal != nil {
-			leases = leases[:0]
-			for _, c := range batch {
-				leases = append(leases, c.lease)
-			}
-			if err := l.journal.Commit(leases); err != nil {
-				l.problems.add(fmt.Errorf("%s: %w", l.server.config.Link, err))
-			}
-		}
-		for _, c := range batch {
-			if c.reply != nil {
-				l.send(c.reply)
-			}
-		}
-		clear(batch)
+// accepts says whether a request can be taken now.
+func (r *Responder) accepts() bool {
+	limit := maxWaiting
+	if r.server.config.MaxLeases == 1 {
+		limit = maxWaitingOne
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting) < limit
+}
+
+// enqueue has a lease written by the goroutine that writes now, or by a new one.
+func (r *Responder) enqueue(c commit) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = append(r.waiting, c)
+	if !r.writing {
+		r.writing = true
+		go r.write()
 	}
 }
 
-// fill adds to batch what waits already.
-func (l *loop) fill(batch []commit) []commit {
-	for len(batch) < cap(batch) {
-		select {
-		case next, ok := <-l.commits:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, next)
-		default:
-			return batch
-		}
+// write writes what waits, until nothing does.
+func (r *Responder) write() {
+	for batch := r.take(); len(batch) > 0; batch = r.take() {
+		r.commit(batch)
+	}
+}
+
+// take returns what waits, in order. With nothing it ends the writing.
+func (r *Responder) take() []commit {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	batch := r.waiting
+	r.waiting = nil
+	if len(batch) == 0 {
+		r.writing = false
+		r.idle.Broadcast()
 	}
 	return batch
 }
 
-func (l *loop) send(reply *dhcpv4.DHCPv4) {
-	to := ReplyTo(reply)
-	err := l.conn.Send(reply.ToBytes(), to)
-	select {
-	case <-l.stopped: // conn is closed: the client asks again, and its lease is on disk
-	default:
-		if err != nil {
-			l.problems.add(fmt.Errorf("%s: send %v to %v: %w", l.server.config.Link, reply.MessageType(), to.Address, err))
+func (r *Responder) commit(batch []commit) {
+	if r.journal != nil {
+		leases := make([]Lease, len(batch))
+		for i, c := range batch {
+			leases[i] = c.lease
 		}
+		r.writers <- struct{}{}
+		err := r.journal.Commit(leases)
+		<-r.writers
+		if err != nil {
+			r.problems.add(fmt.Errorf("%s: %w", r.server.config.Link, err))
+		}
+	}
+	for _, c := range batch {
+		if c.reply != nil {
+			r.send(c.reply)
+		}
+	}
+}
+
+func (r *Responder) send(reply *dhcpv4.DHCPv4) {
+	to := ReplyTo(reply)
+	if err := r.conn.Send(reply.ToBytes(), to); err != nil {
+		r.problems.add(fmt.Errorf("%s: send %v to %v: %w", r.server.config.Link, reply.MessageType(), to.Address, err))
+	}
+}
+
+// Close waits until all leases are written and their replies sent. Receive must not be called any more.
+func (r *Responder) Close() {
+	r.probing.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.writing {
+		r.idle.Wait()
 	}
 }

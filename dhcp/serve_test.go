@@ -1,12 +1,8 @@
 package dhcp
 
 import (
-	"context"
 	"errors"
-	"io"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,32 +14,13 @@ import (
 type wire struct {
 	requests chan []byte
 	replies  chan *dhcpv4.DHCPv4
-	closed   chan struct{}
-	once     sync.Once
 }
 
 func newWire() *wire {
-	return &wire{requests: make(chan []byte, 1000), replies: make(chan *dhcpv4.DHCPv4, 1000), closed: make(chan struct{})}
-}
-
-func (w *wire) Receive(buffer []byte) (int, error) {
-	select {
-	case request, ok := <-w.requests:
-		if !ok {
-			return 0, io.ErrUnexpectedEOF
-		}
-		return copy(buffer, request), nil
-	case <-w.closed:
-		return 0, net.ErrClosed
-	}
+	return &wire{requests: make(chan []byte, 1000), replies: make(chan *dhcpv4.DHCPv4, 1000)}
 }
 
 func (w *wire) Send(reply []byte, _ Destination) error {
-	select {
-	case <-w.closed:
-		return net.ErrClosed
-	default:
-	}
 	message, err := dhcpv4.FromBytes(reply)
 	if err != nil {
 		return err
@@ -52,9 +29,21 @@ func (w *wire) Send(reply []byte, _ Destination) error {
 	return nil
 }
 
-func (w *wire) Close() error {
-	w.once.Do(func() { close(w.closed) })
-	return nil
+// respond answers what comes over the wire until stop, and sends replies through conn.
+func (w *wire) respond(conn Conn, server *Server, journal *Journal, report func(error)) (stop func()) {
+	r := NewResponder(conn, server, journal, make(Writers, 1), report)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for request := range w.requests {
+			r.Receive(request)
+		}
+	}()
+	return func() {
+		close(w.requests)
+		<-done
+		r.Close()
+	}
 }
 
 // slow is a Store whose writes take a second.
@@ -75,11 +64,7 @@ func TestServeCommitsInGroups(t *testing.T) {
 		store := &slow{}
 		journal, server, _ := open(t, store, wide())
 		conn := newWire()
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		go func() {
-			served <- Serve(ctx, conn, server, journal, func(problem error) { t.Error(problem) })
-		}()
+		stop := conn.respond(conn, server, journal, func(problem error) { t.Error(problem) })
 		began := time.Now()
 		conn.requests <- request(1)
 		synctest.Wait()
@@ -100,26 +85,21 @@ func TestServeCommitsInGroups(t *testing.T) {
 			t.Errorf("two writes of a second took %v", took)
 		}
 		stop()
-		if err := <-served; err != nil {
-			t.Errorf("stopped: %v", err)
-		}
 	})
 }
 
-// A lease that waits for the disk when the server is told to stop is still written, and that nobody can be told is no problem.
+// A lease that waits for the disk when the server is told to stop is still written, and its client told.
 func TestServeStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slow{}
 		journal, server, _ := open(t, store, wide())
 		conn := newWire()
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		go func() { served <- Serve(ctx, conn, server, journal, func(problem error) { t.Error(problem) }) }()
+		stop := conn.respond(conn, server, journal, func(problem error) { t.Error(problem) })
 		conn.requests <- request(1)
 		synctest.Wait()
 		stop()
-		if err := <-served; err != nil || !strings.Contains(string(store.content), "10.0.1.1") {
-			t.Errorf("error %v, journal %q", err, store.content)
+		if !strings.Contains(string(store.content), "10.0.1.1") || len(conn.replies) != 1 {
+			t.Errorf("journal %q, %d replies", store.content, len(conn.replies))
 		}
 	})
 }
@@ -128,17 +108,12 @@ func TestServeStops(t *testing.T) {
 func TestServeCannotSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := &mute{newWire()}
-		ctx, stop := context.WithCancel(context.Background())
 		var problems []string
-		served := make(chan error)
-		go func() {
-			served <- Serve(ctx, conn, newServer(t, wide()), nil, func(problem error) { problems = append(problems, problem.Error()) })
-		}()
+		stop := conn.respond(conn, newServer(t, wide()), nil, func(problem error) { problems = append(problems, problem.Error()) })
 		conn.requests <- request(1)
-		synctest.Wait()
 		stop()
-		if err := <-served; err != nil || len(problems) != 1 || problems[0] != "ve-web: send ACK to 10.0.1.1:68: network is down" {
-			t.Errorf("error %v, problems %q", err, problems)
+		if len(problems) != 1 || problems[0] != "ve-web: send ACK to 10.0.1.1:68: network is down" {
+			t.Errorf("problems %q", problems)
 		}
 	})
 }
@@ -154,10 +129,7 @@ func TestServeProblems(t *testing.T) {
 		journal, server, _ := open(t, store, wide())
 		conn := newWire()
 		var problems []string
-		served := make(chan error)
-		go func() {
-			served <- Serve(context.Background(), conn, server, journal, func(problem error) { problems = append(problems, problem.Error()) })
-		}()
+		stop := conn.respond(conn, server, journal, func(problem error) { problems = append(problems, problem.Error()) })
 		conn.requests <- request(1)
 		if ack := <-conn.replies; ack.MessageType() != dhcpv4.MessageTypeAck {
 			t.Errorf("with a full disk: %v", ack)
@@ -176,24 +148,45 @@ func TestServeProblems(t *testing.T) {
 		if len(problems) != reportsPerMinute+2 || problems[reportsPerMinute] != "491 more problems were not reported" {
 			t.Errorf("problems %q", problems)
 		}
-		close(conn.requests)
-		if err := <-served; !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "ve-web") {
-			t.Errorf("a socket that failed: %v", err)
-		}
+		stop()
 	})
 }
 
 func TestServeWithoutJournal(t *testing.T) {
 	conn := newWire()
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() { served <- Serve(ctx, conn, newServer(t, wide()), nil, func(error) {}) }()
+	stop := conn.respond(conn, newServer(t, wide()), nil, func(error) {})
 	conn.requests <- request(1)
 	if ack := <-conn.replies; ack.MessageType() != dhcpv4.MessageTypeAck {
 		t.Error(ack)
 	}
 	stop()
-	if err := <-served; err != nil {
-		t.Error(err)
+}
+
+// What comes while too much waits for the disk is dropped, so that what waits is bounded; afterwards requests are answered again.
+func TestServeBoundsWhatWaits(t *testing.T) {
+	for maxLeases, bound := range map[int]int{0: maxWaiting, 1: maxWaitingOne} {
+		synctest.Test(t, func(t *testing.T) {
+			config := wide()
+			config.MaxLeases = maxLeases
+			journal, server, _ := open(t, &slow{}, config)
+			conn := newWire()
+			conn.replies = make(chan *dhcpv4.DHCPv4, 2*maxWaiting)
+			stop := conn.respond(conn, server, journal, func(problem error) { t.Error(problem) })
+			defer stop()
+			conn.requests <- request(1)
+			synctest.Wait() // it is being written
+			for range maxWaiting + 100 {
+				conn.requests <- request(1)
+			}
+			time.Sleep(time.Minute)
+			if got := len(conn.replies); got != 1+bound {
+				t.Errorf("%d replies, want %d", got, 1+bound)
+			}
+			conn.requests <- request(1)
+			time.Sleep(time.Minute)
+			if got := len(conn.replies); got != 2+bound {
+				t.Errorf("%d replies after the flood, want %d", got, 2+bound)
+			}
+		})
 	}
 }

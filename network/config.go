@@ -8,7 +8,7 @@ import (
 // Config is what a .network file says about the links it matches.
 type Config struct {
 	// Addresses are those of [Network] and [Address]. One of them may be 0.0.0.0/N: the first address of a free subnet
-	// of that size, see [Subnets].
+	// of that size, see [Subnets]. Another may be ::/N: the first address of a prefix of our own, see [LocalPrefixes].
 	Addresses []netip.Prefix
 
 	Masquerade  Families   // IPMasquerade=
@@ -17,6 +17,12 @@ type Config struct {
 	LinkLocal   Families   // LinkLocalAddressing=
 	DHCPServer  bool       // DHCPServer=
 	Server      DHCPServer // [DHCPServer]
+	SendRA      IPv6SendRA // IPv6SendRA= and [IPv6SendRA]
+
+	Link      LinkSettings // [Link] and [Bridge]
+	Sysctls   []linkSysctl // other kernel parameters of the link
+	Unmanaged bool         // Unmanaged=: the link is left alone
+	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
 
 	linkLocalSet, keepMaster bool
 }
@@ -43,7 +49,7 @@ func (t Tristate) or(otherwise bool) bool {
 }
 
 // defaults are those of systemd.network(5).
-func defaults() Config { return Config{Server: defaultDHCPServer()} }
+func defaults() Config { return Config{Server: defaultDHCPServer(), SendRA: defaultSendRA()} }
 
 // finish fills in what depends on more than one key.
 func (f *File) finish() {
@@ -55,6 +61,7 @@ func (f *File) finish() {
 		c.Addresses = append(c.Addresses, a) // ServerAddress= implies Address=
 	}
 	f.finishStaticLeases()
+	f.finishSendRA()
 }
 
 // forwards reports for which families packets of the link are forwarded.
@@ -65,7 +72,7 @@ func (c *Config) forwards() Families {
 // FreeSubnet returns the size of the free subnet that the file asks for with Address=0.0.0.0/N, if it does.
 func (c *Config) FreeSubnet() (bits int, wanted bool) {
 	for _, a := range c.Addresses {
-		if a.Addr().IsUnspecified() {
+		if a.Addr().IsUnspecified() && a.Addr().Is4() {
 			return a.Bits(), true
 		}
 	}

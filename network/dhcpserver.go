@@ -36,6 +36,9 @@ type DHCPServer struct {
 	Timezone     string // empty: the host's
 	EmitDomain   bool
 	Domain       string // empty: that of the host's own name
+	NoDomain     bool   // EmitDomain=no was said: not that of containers either
+
+	LocalLeaseDomain string // of the names of containers, in lower case; empty: [nspawnkit/dns.DefaultSuffix]
 
 	BootServerAddress netip.Addr // zero: none
 	BootServerName    string
@@ -82,7 +85,7 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "PoolSize", func(f *File, v string) error { return setCount(&f.Config.Server.PoolSize, v) }},
 	{"DHCPServer", "DefaultLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.DefaultLease, v) }},
 	{"DHCPServer", "MaxLeaseTimeSec", func(f *File, v string) error { return setLeaseTime(&f.Config.Server.MaxLease, v) }},
-	{"DHCPServer", "UplinkInterface", setUplink},
+	{"DHCPServer", "UplinkInterface", func(f *File, v string) error { return setUplink(&f.Config.Server.Uplink, v) }},
 	{"DHCPServer", "EmitDNS", func(f *File, v string) error { return setBool(&f.Config.Server.DNS.Emit, v) }},
 	{"DHCPServer", "DNS", func(f *File, v string) error { return f.Config.Server.DNS.add(v) }},
 	{"DHCPServer", "EmitNTP", func(f *File, v string) error { return setBool(&f.Config.Server.NTP.Emit, v) }},
@@ -99,7 +102,7 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "Router", func(f *File, v string) error { return setIPv4(&f.Config.Server.Router, v) }},
 	{"DHCPServer", "EmitTimezone", func(f *File, v string) error { return setBool(&f.Config.Server.EmitTimezone, v) }},
 	{"DHCPServer", "Timezone", setTimezone},
-	{"DHCPServer", "EmitDomain", func(f *File, v string) error { return setBool(&f.Config.Server.EmitDomain, v) }},
+	{"DHCPServer", "EmitDomain", setEmitDomain},
 	{"DHCPServer", "Domain", setDomain},
 	{"DHCPServer", "BootServerAddress", func(f *File, v string) error { return setIPv4(&f.Config.Server.BootServerAddress, v) }},
 	{"DHCPServer", "BootServerName", setBootServerName},
@@ -110,7 +113,7 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
 	{"DHCPServer", "PersistLeases", setPersistLeases},
 	{"DHCPServer", "BindToInterface", onlyYes}, // systemd 249 to 261
-	{"DHCPServer", "LocalLeaseDomain", noLocalLeaseDomain},
+	{"DHCPServer", "LocalLeaseDomain", setLocalLeaseDomain},
 	{"DHCPServer", "RelayTarget", noRelay}, // systemd 249 to 260
 	{"DHCPServer", "RelayAgentCircuitId", noRelay},
 	{"DHCPServer", "RelayAgentRemoteId", noRelay},
@@ -121,13 +124,25 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServerStaticLease", "Hostname", setStaticHostname},
 }
 
-// noLocalLeaseDomain is for a key that would have clients choose their names.
-func noLocalLeaseDomain(_ *File, value string) error {
-	if value == "" {
-		return nil
-	}
-	return errors.New("networkd-lite gives names by container, whatever clients call themselves")
+func setEmitDomain(f *File, value string) error {
+	s := &f.Config.Server
+	err := setBool(&s.EmitDomain, value)
+	s.NoDomain = err == nil && !s.EmitDomain
+	return err
 }
+
+// setLocalLeaseDomain takes the domain of the names of containers. Systemd's own files have "_dhcp", so labels may begin with "_".
+func setLocalLeaseDomain(f *File, value string) error {
+	value = strings.ToLower(strings.TrimSuffix(value, "."))
+	if value != "" && (len(value) > maxLocalLeaseDomain || !validDomain(strings.TrimPrefix(strings.ReplaceAll(value, "._", "."), "_"))) {
+		return errors.New("not a domain name")
+	}
+	f.Config.Server.LocalLeaseDomain = value
+	return nil
+}
+
+// maxLocalLeaseDomain leaves room for the name of a container in a name of at most 253 bytes.
+const maxLocalLeaseDomain = 253 - 64 - 1
 
 // noRelay is for the keys of a DHCP relay agent.
 func noRelay(_ *File, value string) error {
@@ -199,7 +214,7 @@ func setLeaseTime(into *time.Duration, value string) error {
 }
 
 // setUplink takes the name or the index of a link.
-func setUplink(f *File, value string) error {
+func setUplink(into *string, value string) error {
 	switch index, err := strconv.ParseUint(value, 10, 31); {
 	case value == "":
 		value = ":auto"
@@ -209,7 +224,7 @@ func setUplink(f *File, value string) error {
 			return err
 		}
 	}
-	f.Config.Server.Uplink = value
+	*into = value
 	return nil
 }
 

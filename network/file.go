@@ -36,6 +36,7 @@ type File struct {
 	Problems []settings.Problem // lines that are not in effect
 
 	section section // of the line that is being read
+	key     string  // of it
 }
 
 // Files are the .network files of a host in the order in which they are tried.
@@ -91,7 +92,8 @@ func readFile(root fs.FS, searchPath []string, name, main string) (*File, *setti
 		}
 	}
 	file.finish()
-	file.section = section{}
+	file.testHost(facts{root})
+	file.section, file.key = section{}, ""
 	return file, nil
 }
 
@@ -142,13 +144,25 @@ func (f *File) assign(s settings.Statement) {
 	if strings.HasPrefix(s.Section, "X-") {
 		return // systemd.syntax(7): for other programs
 	}
-	f.section = sectionOf(s)
+	f.section, f.key = sectionOf(s), s.Key
+	if f.setCondition(s) {
+		return
+	}
 	err := f.set(s.Section, s.Key, s.Value)
 	if err == nil {
 		return
 	}
 	problem := settings.Problem{Origin: s.Origin, Text: fmt.Sprintf("[%s] %s=: %v", s.Section, s.Key, err)}
-	if s.Section == "Match" && f.Match.unsupported == nil {
+	if s.Section == "Match" {
+		f.cannotMatch(problem)
+		return
+	}
+	f.Problems = append(f.Problems, problem)
+}
+
+// cannotMatch reports a condition that cannot be tested.
+func (f *File) cannotMatch(problem settings.Problem) {
+	if f.Match.unsupported == nil {
 		problem.Text += ", so the file is for no link"
 		f.Match.unsupported = &problem
 	}

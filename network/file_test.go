@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -149,7 +150,7 @@ func TestSearchPath(t *testing.T) {
 }
 
 func TestMatch(t *testing.T) {
-	long := Link{Name: "ve-aVeryLonABCD", AltNames: []string{"ve-aVeryLongName"}, Kind: "veth"}
+	long := Link{Name: "ve-aVeryLonABCD", AltNames: []string{"ve-aVeryLongName"}, Kind: "veth", HardwareAddr: HardwareAddr{2, 0, 0, 0, 0, 2}}
 	bridge := Link{Name: "vz-app", Kind: "bridge"}
 	for _, test := range []struct {
 		section string
@@ -174,7 +175,22 @@ func TestMatch(t *testing.T) {
 		{"Type=bridge", bridge, true},
 		{"Type=ether", bridge, false},
 		{"", bridge, true},
-		{"Name=vz-*\nVirtualization=no", bridge, false},
+		{"Name=vz-*\nProperty=ID_X=1", bridge, false},
+		{"OriginalName=ve-*", long, true},
+		{"OriginalName=ve-aVeryLongName", long, false},
+		{"MACAddress=02:00:00:00:00:01 02-00-00-00-00-02", long, true},
+		{"MACAddress=0200.0000.0002", long, true},
+		{"MACAddress=02:00:00:00:00:01", long, false},
+		{"MACAddress=02:00:00:00:00:01\nMACAddress=", long, true},
+		{"MACAddress=192.0.2.1", bridge, false},
+		{"MACAddress=x", long, false},
+		{"PermanentMACAddress=02:00:00:00:00:02", long, false},
+		{"Path=*", long, false},
+		{"Path=!pci-*", long, true},
+		{"SSID=home\nSSID=", long, true},
+		{"WLANInterfaceType=!station", long, true},
+		{"BSSID=02:00:00:00:00:02", long, false},
+		{"Credential=x", long, false},
 	} {
 		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Match]\n" + test.section)}}
 		files, _ := ReadFiles(root, SearchPath())
@@ -208,7 +224,7 @@ func FuzzReadFile(f *testing.F) {
 				}
 			}
 			file.Match.matches(l)
-			for _, a := range Desire(l, &file.Config, pools()[0]).Addresses {
+			for _, a := range Desire(l, &file.Config, pools()[0], netip.MustParsePrefix("fd00::/64")).Addresses {
 				if !a.IsValid() || a.Addr().IsUnspecified() {
 					t.Errorf("address %v", a)
 				}

@@ -71,7 +71,7 @@ func NewGuard(links []Link, machines Machines, several func(l Link) bool) Guard 
 		mac, err := ParseHardwareAddr(machine.ContainerMAC)
 		switch {
 		case err != nil: // not said; what is wrong is not read at all
-		case !isPort && !several(l):
+		case !isPort && (machine.limited || !several(l)):
 			g.Sole.Add(l.Name)
 			g.Senders.Add(Sender{l.Name, mac})
 		case isPort && strings.HasPrefix(machine.Bridge, ZonePrefix):
@@ -94,12 +94,18 @@ func (g Guard) Missing(other Guard) Guard {
 	}
 }
 
+// hostLink is a link of a machine.
+type hostLink struct {
+	MachineLink
+	limited bool // its hardware address decides what the machine reaches of the host
+}
+
 // byHostLink returns the links of all machines by the name of their host side.
-func (m Machines) byHostLink() map[string]*MachineLink {
-	links := map[string]*MachineLink{}
+func (m Machines) byHostLink() map[string]hostLink {
+	links := map[string]hostLink{}
 	for i := range m {
-		for j := range m[i].Links {
-			links[m[i].Links[j].Host] = &m[i].Links[j]
+		for _, l := range m[i].Links {
+			links[l.Host] = hostLink{l, m[i].HostAccess != nil}
 		}
 	}
 	return links

@@ -6,9 +6,11 @@ import (
 	"strings"
 )
 
-// Host is what a DHCP server passes on of the host's own configuration.
+// Host is what DHCP servers and router advertisements pass on of the host's own configuration.
 type Host struct {
 	DNS      []netip.Addr // the servers of resolv.conf(5), IPv4 only
+	DNS6     []netip.Addr // the same, IPv6 only
+	Search   []string     // the search domains of resolv.conf(5)
 	NTP      []netip.Addr // the servers of timesyncd.conf(5), IPv4 only
 	Timezone string       // "Europe/Berlin"; empty: unknown
 	Domain   string       // of the host's fully qualified name; empty: it has none
@@ -26,6 +28,7 @@ func ReadHost(root fs.FS) Host {
 			break
 		}
 	}
+	h.readResolver6(root)
 	if target, err := fs.ReadLink(root, "etc/localtime"); err == nil {
 		if _, zone, found := strings.Cut(target, "/zoneinfo/"); found && ValidTimezone(zone) {
 			h.Timezone = zone

@@ -16,13 +16,6 @@ type key struct {
 
 // keys is the one table of keys. Every other key is a problem of the file.
 var keys = [...]key{
-	{"Match", "Name", func(f *File, v string) error { return parsePatterns(&f.Match.Name, v) }},
-	{"Match", "Kind", func(f *File, v string) error { return parsePatterns(&f.Match.Kind, v) }},
-	{"Match", "Driver", func(f *File, v string) error { return parsePatterns(&f.Match.Driver, v) }},
-	{"Match", "Type", func(f *File, v string) error { return parsePatterns(&f.Match.Type, v) }},
-
-	{"Link", "RequiredForOnline", onlyNo}, // nothing waits for these links
-
 	{"Network", "Description", func(*File, string) error { return nil }}, // for readers of the file
 	{"Network", "Address", addAddress},
 	{"Address", "Address", addAddress},
@@ -34,15 +27,17 @@ var keys = [...]key{
 	{"Network", "LinkLocalAddressing", setLinkLocal},
 	{"Network", "KeepMaster", setKeepMaster},
 	{"Network", "IPv6AcceptRA", onlyNo}, // a container must not become the host's router
-	{"Network", "IPv6SendRA", onlyNo},
 	{"Network", "DHCP", onlyNo},
 	{"Network", "LLDP", onlyNo},
 	{"Network", "EmitLLDP", onlyNo},
+	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
+	{"Network", "IgnoreCarrierLoss", onlyYes},
+	{"Network", "KeepConfiguration", keepConfiguration},
 }
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], dhcpServerKeys[:]} {
+	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)
@@ -66,6 +61,14 @@ func onlyYes(_ *File, value string) error {
 		return nil
 	}
 	return errors.New("networkd-lite supports only \"yes\"")
+}
+
+// keepConfiguration takes KeepConfiguration=: addresses and routes stay when networkd-lite stops, and it has none that are dynamic.
+func keepConfiguration(_ *File, value string) error {
+	if on, err := settings.ParseBool(value); value == "" || value == "static" || err == nil && on {
+		return nil
+	}
+	return errors.New("networkd-lite supports only \"yes\" and \"static\"")
 }
 
 func setBool(into *bool, value string) error {
@@ -177,7 +180,7 @@ func addAddress(f *File, value string) error {
 	}
 	if prefix.Addr().IsUnspecified() {
 		for _, other := range f.Config.Addresses {
-			if other.Addr().IsUnspecified() {
+			if other.Addr().IsUnspecified() && other.Addr().Is4() == prefix.Addr().Is4() {
 				return errors.New("networkd-lite supports only one free subnet per link")
 			}
 		}
@@ -186,15 +189,15 @@ func addAddress(f *File, value string) error {
 	return nil
 }
 
-// parseAddress takes an address with its prefix length; 0.0.0.0 stands for a free subnet.
+// parseAddress takes an address with its prefix length; 0.0.0.0 and :: stand for a free subnet.
 func parseAddress(value string) (netip.Prefix, error) {
 	prefix, err := netip.ParsePrefix(value)
 	switch addr := prefix.Addr(); {
 	case err != nil:
 		return prefix, errors.New("not ADDRESS/LENGTH")
-	case addr.Is6() && addr.IsUnspecified():
-		return prefix, errors.New("networkd-lite does not choose IPv6 prefixes yet")
-	case addr.IsUnspecified() && (prefix.Bits() < minSubnet || prefix.Bits() > maxSubnet):
+	case addr.Is6() && addr.IsUnspecified() && (prefix.Bits() < subnetBits || prefix.Bits() > 127):
+		return prefix, fmt.Errorf("a free prefix must be between /%d and /127", subnetBits)
+	case addr.Is4() && addr.IsUnspecified() && (prefix.Bits() < minSubnet || prefix.Bits() > maxSubnet):
 		return prefix, fmt.Errorf("a free subnet must be between /%d and /%d", minSubnet, maxSubnet)
 	case addr.IsMulticast() || addr.IsLoopback() || addr.Is4In6():
 		return prefix, errors.New("not the address of a host")

@@ -15,6 +15,10 @@ type Link struct {
 	Up        bool     // administratively (IFF_UP)
 	Carrier   bool     // the other end is up, too (IFF_LOWER_UP)
 	Addresses []netip.Prefix
+
+	HardwareAddr HardwareAddr // zero: none, or none of Ethernet
+	MTU          int          // in bytes
+	LinkLocal    netip.Addr   // an IPv6 link-local address that can be used: not tentative any more; zero: none
 }
 
 // ErrNoLink says that a link does not exist any more, as happens when a container ends.

@@ -1,5 +1,7 @@
 package network
 
+import "net/netip"
+
 // MachinesDirectory holds one NAME.json for each running container with a private network.
 const MachinesDirectory = "/" + machinesPath
 
@@ -15,6 +17,12 @@ type Machine struct {
 	Links   []MachineLink `json:"links"`
 	Ports   []MachinePort `json:"ports,omitempty"`
 
+	// Began is when the container was started, in nanoseconds of CLOCK_BOOTTIME (clock_gettime(2)), which nobody sets: of two
+	// containers that want one port the earlier has it.
+	Began int64 `json:"began,omitempty"`
+
+	ZoneAccess []string           `json:"zoneAccess,omitempty"` // zones that the container reaches, without "vz-"
+	HostAccess *MachineAccess     `json:"hostAccess,omitempty"` // nil: it reaches everything of the host
 	Interfaces []MachineInterface `json:"interfaces,omitempty"` // of the host, which the container has for the time being
 }
 
@@ -33,11 +41,17 @@ type MachineLink struct {
 	Container    string `json:"container"`             // "host0"
 	ContainerMAC string `json:"containerMAC"`          // hardware address of the container side
 	Bridge       string `json:"bridge,omitempty"`      // "vz-app" or the bridge of Bridge=
+
+	Addresses []netip.Prefix `json:"addresses,omitempty"` // fixed ones of the container side
+	DNS       []netip.Addr   `json:"dns,omitempty"`       // name servers that the container is to use
 }
 
 // MachinePort is one Port= line.
 type MachinePort struct {
-	Protocol  string `json:"protocol"` // "tcp" or "udp"
-	Host      uint16 `json:"host"`
-	Container uint16 `json:"container"`
+	Protocol  string     `json:"protocol"`         // "tcp", "udp" or "sctp"
+	Address   netip.Addr `json:"address,omitzero"` // of the host; zero: all of IPv4 and IPv6
+	Host      uint16     `json:"host"`             // the first
+	Container uint16     `json:"container"`        // the first
+	Count     uint16     `json:"count,omitempty"`  // number of ports; 0 is 1
+	Origin    string     `json:"origin,omitempty"` // where it is set, for messages: "web.nspawn:3"
 }

@@ -115,7 +115,12 @@ func parseMachine(name string, data []byte) (Machine, error) {
 			return m, fmt.Errorf("%s: %w", l.Host, err)
 		}
 	}
-	return m, nil
+	for _, p := range m.Ports {
+		if err := p.check(); err != nil {
+			return m, err
+		}
+	}
+	return m, m.checkAccess()
 }
 
 // Machines are running containers by name.

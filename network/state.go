@@ -17,16 +17,21 @@ type State struct {
 	Forwarding Families // on the host as a whole
 }
 
-// Desire returns how a link is to be by its file. free is the subnet that was chosen for Address=0.0.0.0/N; the host has
-// its first address.
-func Desire(l Link, c *Config, free netip.Prefix) State {
+// Desire returns how a link is to be by its file. free is the subnet that was chosen for Address=0.0.0.0/N, free6 that for ::/N; the
+// host has the first address of each.
+func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
 	s := State{Masquerade: c.Masquerade, Forwarding: c.forwards()}
 	for _, a := range c.Addresses {
-		if a.Addr().IsUnspecified() {
+		switch {
+		case !a.Addr().IsUnspecified():
+		case a.Addr().Is4():
 			a = netip.PrefixFrom(free.Addr().Next(), free.Bits())
+		default:
+			a = netip.PrefixFrom(free6.Addr().Next(), a.Bits())
 		}
 		s.Addresses = append(s.Addresses, a)
 	}
+	s.Addresses = append(s.Addresses, c.SendRA.assigned(l)...)
 	ipv4 := "net/ipv4/conf/" + l.Name + "/"
 	ipv6 := "net/ipv6/conf/" + l.Name + "/"
 	s.Sysctls = []Sysctl{
@@ -36,8 +41,12 @@ func Desire(l Link, c *Config, free netip.Prefix) State {
 	if c.Forwarding4 != Unset || s.Forwarding.IPv4 {
 		s.Sysctls = append(s.Sysctls, Sysctl{ipv4 + "forwarding", digit(s.Forwarding.IPv4)})
 	}
-	if c.Forwarding6 != Unset || s.Forwarding.IPv6 {
-		s.Sysctls = append(s.Sysctls, Sysctl{ipv6 + "forwarding", digit(s.Forwarding.IPv6)})
+	// A router forwards (IPv6SendRA=), as far as the host does as a whole.
+	if on := c.Forwarding6.or(s.Forwarding.IPv6 || c.SendRA.Enabled); c.Forwarding6 != Unset || on {
+		s.Sysctls = append(s.Sysctls, Sysctl{ipv6 + "forwarding", digit(on)})
+	}
+	for _, sysctl := range c.Sysctls {
+		s.Sysctls = append(s.Sysctls, sysctl.of(l.Name))
 	}
 	return s
 }
@@ -91,36 +100,12 @@ func differing(want []Sysctl, get func(path string) (string, error)) []Sysctl {
 	return list
 }
 
-// HostForwarding returns the sysctls that switch on forwarding on the host as a whole, where it is off.
-//
-// A host that forwards IPv6 no longer takes router advertisements where accept_ra is 1, so it would lose its own default
-// route: such links get 2 first (Documentation/networking/ip-sysctl, accept_ra). Where forwarding is on already,
-// 1 is what somebody wanted and stays.
-func HostForwarding(on Families, links []Link, get func(path string) (string, error)) []Sysctl {
-	var list []Sysctl
-	if on.IPv4 {
-		list = differing([]Sysctl{{"net/ipv4/ip_forward", "1"}}, get)
-	}
-	if !on.IPv6 {
-		return list
-	}
-	all := differing([]Sysctl{{"net/ipv6/conf/all/forwarding", "1"}}, get)
-	if len(all) == 0 {
-		return list
-	}
-	for _, l := range links {
-		path := "net/ipv6/conf/" + l.Name + "/accept_ra"
-		if value, err := get(path); err == nil && strings.TrimSpace(value) == "1" && l.Name != "lo" && !l.Served() {
-			list = append(list, Sysctl{path, "2"})
-		}
-	}
-	return append(list, all...)
-}
-
 // Firewall is what the nft tables are to hold. Names of links are sorted.
 type Firewall struct {
 	Masquerade4, Masquerade6 []string
 	Guard                    Guard
+	Access                   Access
+	Ports                    Ports
 }
 
 // Add adds a link to the sets of its families.
@@ -144,13 +129,14 @@ func insert(list []string, s string) []string {
 // Equal reports whether both hold the same elements.
 func (f Firewall) Equal(other Firewall) bool {
 	return slices.Equal(f.Masquerade4, other.Masquerade4) && slices.Equal(f.Masquerade6, other.Masquerade6) &&
-		f.Guard.Equal(other.Guard)
+		f.Guard.Equal(other.Guard) && f.Access.Equal(other.Access) && f.Ports.Equal(other.Ports)
 }
 
 // Missing returns what f holds and other does not.
 func (f Firewall) Missing(other Firewall) Firewall {
 	return Firewall{
 		without(f.Masquerade4, other.Masquerade4), without(f.Masquerade6, other.Masquerade6), f.Guard.Missing(other.Guard),
+		f.Access.Missing(other.Access), f.Ports.Missing(other.Ports),
 	}
 }
 

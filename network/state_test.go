@@ -20,7 +20,7 @@ func (s sysctlTable) get(path string) (string, error) {
 }
 
 func TestDesire(t *testing.T) {
-	free := netip.MustParsePrefix("192.168.5.16/28")
+	free, free6 := netip.MustParsePrefix("192.168.5.16/28"), netip.MustParsePrefix("fd00:1:2:3::/64")
 	for _, test := range []struct{ network, want string }{
 		{"Address=0.0.0.0/28\nIPMasquerade=both\nDHCPServer=yes",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0}" +
@@ -32,10 +32,15 @@ func TestDesire(t *testing.T) {
 		{"IPMasquerade=ipv4\nIPv4Forwarding=no",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0} {net/ipv4/conf/ve-a.b/forwarding 0}]" +
 				" [] {true false} {false false}}"},
+		{"Address=::/64\nIPv6SendRA=yes\n[IPv6Prefix]\nPrefix=fd00:9::/64\nAssign=yes\n[IPv6Prefix]\nPrefix=fd00:8::/64",
+			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0} {net/ipv6/conf/ve-a.b/forwarding 1}]" +
+				" [fd00:1:2:3::1/64 fd00:9::ff:fe00:1/64] {false false} {false false}}"},
+		{"Address=::/80", "{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0}]" +
+			" [fd00:1:2:3::1/80] {false false} {false false}}"},
 	} {
 		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Network]\n" + test.network)}}
 		files, _ := ReadFiles(root, SearchPath())
-		got := fmt.Sprint(Desire(Link{Name: "ve-a.b"}, &files[0].Config, free))
+		got := fmt.Sprint(Desire(Link{Name: "ve-a.b", HardwareAddr: HardwareAddr{2, 0, 0, 0, 0, 1}}, &files[0].Config, free, free6))
 		if got != test.want {
 			t.Errorf("%q:\ngot  %s\nwant %s", test.network, got, test.want)
 		}
@@ -60,32 +65,6 @@ func TestDiff(t *testing.T) {
 		l := Link{Up: test.up, Addresses: prefixes(test.has)}
 		if got := fmt.Sprint(Diff(l, want, prefixes(test.ours), sysctls.get)); got != test.difference {
 			t.Errorf("%s: got %s, want %s", test.name, got, test.difference)
-		}
-	}
-}
-
-func TestHostForwarding(t *testing.T) {
-	links := []Link{{Name: "lo"}, {Name: "eth0"}, {Name: "eth1"}, {Name: "ve-a", Kind: "veth"}}
-	off := sysctlTable{
-		"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0", "net/ipv6/conf/lo/accept_ra": "1",
-		"net/ipv6/conf/eth0/accept_ra": "1", "net/ipv6/conf/eth1/accept_ra": "0", "net/ipv6/conf/ve-a/accept_ra": "1",
-	}
-	on := sysctlTable{"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1", "net/ipv6/conf/eth0/accept_ra": "1"}
-	for _, test := range []struct {
-		name     string
-		families Families
-		sysctls  sysctlTable
-		want     string
-	}{
-		{"nothing", Families{}, off, "[]"},
-		{"IPv4", Families{IPv4: true}, off, "[{net/ipv4/ip_forward 1}]"},
-		{"both", Families{true, true}, off,
-			"[{net/ipv4/ip_forward 1} {net/ipv6/conf/eth0/accept_ra 2} {net/ipv6/conf/all/forwarding 1}]"},
-		{"on already", Families{true, true}, on, "[]"},
-		{"no IPv6", Families{true, true}, sysctlTable{"net/ipv4/ip_forward": "0"}, "[{net/ipv4/ip_forward 1}]"},
-	} {
-		if got := fmt.Sprint(HostForwarding(test.families, links, test.sysctls.get)); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
 		}
 	}
 }

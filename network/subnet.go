@@ -87,7 +87,7 @@ func (s *Subnets) Choose(link string, bits int, carried, used []netip.Prefix, no
 			s.chosen = map[string]choice{}
 		}
 		s.chosen[link] = choice{p, now.UTC().Truncate(time.Second)}
-		s.forget()
+		forget(s.chosen)
 		return p, !remembered || last.Subnet != p, nil
 	}
 
@@ -127,15 +127,15 @@ func (s *Subnets) Chosen(link string) (netip.Prefix, bool) {
 }
 
 // forget drops the choices that were not used for the longest time when there are too many.
-func (s *Subnets) forget() {
-	if len(s.chosen) <= maxRemembered {
+func forget(chosen map[string]choice) {
+	if len(chosen) <= maxRemembered {
 		return
 	}
-	byAge := slices.SortedFunc(maps.Keys(s.chosen), func(a, b string) int {
-		return cmp.Or(s.chosen[a].Used.Compare(s.chosen[b].Used), cmp.Compare(a, b))
+	byAge := slices.SortedFunc(maps.Keys(chosen), func(a, b string) int {
+		return cmp.Or(chosen[a].Used.Compare(chosen[b].Used), cmp.Compare(a, b))
 	})
 	for _, link := range byAge[:len(byAge)-maxRemembered] {
-		delete(s.chosen, link)
+		delete(chosen, link)
 	}
 }
 

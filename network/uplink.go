@@ -13,8 +13,12 @@ import (
 	"nspawnkit/settings"
 )
 
-// Uplink is what a link of the host was told about servers, IPv4 only.
-type Uplink struct{ DNS, NTP, SIP []netip.Addr }
+// Uplink is what a link of the host was told about servers, IPv4 only but for DNS6, and search domains.
+type Uplink struct {
+	DNS, NTP, SIP []netip.Addr
+	DNS6          []netip.Addr
+	Domains       []string
+}
 
 // uplinks reads the states of links, each once.
 type uplinks struct {
@@ -59,6 +63,7 @@ func (u *uplinks) find(name string) Uplink {
 	if len(found.DNS) == 0 {
 		found.DNS = servers(string(resolved), "SERVERS")
 	}
+	found.addIPv6(string(networkd), string(resolved))
 	return found
 }
 

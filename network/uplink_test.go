@@ -33,15 +33,15 @@ eth0	0000A8C0	00000000	0001	0	0	100	00FFFFFF	0	0	0
 	if got := fmt.Sprint(h.DNS, h.NTP, h.Domain); got != "[203.0.113.53] [192.0.2.1 192.0.2.2]example.com" {
 		t.Errorf("host: %s", got)
 	}
-	const eth0 = "{[192.0.2.53] [192.0.2.123] [192.0.2.60]}"
+	const eth0 = "{[192.0.2.53] [192.0.2.123] [192.0.2.60] [fd00::1] []}"
 	for uplink, want := range map[string]string{
-		":auto": eth0, "eth0": eth0, "2": eth0, "wlan0": "{[198.51.100.53] [] []}", ":none": "{[] [] []}", "gone0": "{[] [] []}", "../../2": "{[] [] []}",
+		":auto": eth0, "eth0": eth0, "2": eth0, "wlan0": "{[198.51.100.53] [] [] [] []}", ":none": "{[] [] [] [] []}", "gone0": "{[] [] [] [] []}", "../../2": "{[] [] [] [] []}",
 	} {
 		if got := fmt.Sprint(h.Uplink(uplink)); got != want {
 			t.Errorf("uplink %s: %s, want %s", uplink, got, want)
 		}
 	}
-	if got := fmt.Sprint((Host{}).Uplink(":auto"), ReadHost(fstest.MapFS{}).Uplink(":auto")); got != "{[] [] []} {[] [] []}" {
+	if got := fmt.Sprint((Host{}).Uplink(":auto"), ReadHost(fstest.MapFS{}).Uplink(":auto")); got != "{[] [] [] [] []} {[] [] [] [] []}" {
 		t.Errorf("nothing known: %s", got)
 	}
 }

@@ -46,9 +46,8 @@ func defaults() Settings {
 			ResolvConf:   "auto",
 			Timezone:     "auto",
 		},
-		Files:   Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
-		Network: Network{HostAccess: true, ZoneAccess: true},
-		Set:     make(map[string]Origin),
+		Files: Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
+		Set:   make(map[string]Origin),
 	}
 }
 
@@ -178,6 +177,13 @@ func (c *combination) check() {
 	}
 	if n.NamespacePath != "" && n.hasLinks() {
 		c.refuse(c.settings.Origin("Network.NamespacePath"), "NamespacePath= may not be combined with links")
+	}
+	const noLink = "= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"
+	if len(n.Address) > 0 && !n.VirtualEthernet {
+		c.refuse(c.settings.Origin("Network.Address"), "Address"+noLink)
+	}
+	if n.MACAddress != "" && !n.VirtualEthernet {
+		c.refuse(c.settings.Origin("Network.MACAddress"), "MACAddress"+noLink)
 	}
 	if len(n.Ports) > 0 && !n.Private {
 		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")

@@ -36,6 +36,8 @@ var differences = []difference{
 	{line: `^\[Exec\] PrivateUsers=managed$`, to: 257, reason: "since 258"},
 	{line: `^\[Files\] PrivateUsersOwnership=foreign$`, to: 257, reason: "since 258"},
 
+	{line: `^\[Network\] Port=(sctp:|.*\d-\d|.*\.)`, reason: "sctp, ranges and addresses are ours"},
+	{line: `^--port=(sctp:|.*\d-\d|.*\.)`, rare: true, reason: "sctp, ranges and addresses are ours"},
 	{line: `^--uid=`, to: 257, rare: true, reason: "--user=, of another meaning since 258"},
 	{line: `^--restrict-address-families=`, to: 260, rare: true, reason: "since 261"},
 	{line: `^--private-users-delegate=`, to: 259, rare: true, reason: "since 260"},

@@ -80,8 +80,6 @@ func TestEveryKey(t *testing.T) {
 // pendingValues are good values of the keys that are not supported yet, but their defaults.
 var pendingValues = map[string]string{
 	"Files.Inaccessible": "/a", "Files.Overlay": "/a:/b", "Files.OverlayReadOnly": "/a:/b:/c", "Files.IDMapBinds": "owner",
-	"Network.Address": "10.0.0.2", "Network.MACAddress": "02:00:00:00:00:01", "Network.DNS": "10.0.0.1 fd00::1",
-	"Network.HostAccess": "no", "Network.ZoneAccess": "no",
 }
 
 func TestUnsupportedKeys(t *testing.T) {
@@ -170,10 +168,24 @@ func TestValues(t *testing.T) {
 		{"[Network]\nBridge=a%b", "error: Bridge=a%b: interface name a%b has bad characters"},
 		{"[Network]\nVirtualEthernetExtra=a:b:c", "error: VirtualEthernetExtra=a:b:c: interface name b:c has bad characters"},
 		{"[Network]\nPrivate=yes\nPort=0", "warning: Port=0: 0 is not a port from 1 to 65535, ignored"},
-		{"[Network]\nPrivate=yes\nPort=sctp:1", "warning: Port=sctp:1: sctp is not a port from 1 to 65535, ignored"},
+		{"[Network]\nPrivate=yes\nPort=dccp:1", "warning: Port=dccp:1: dccp is not a port from 1 to 65535, ignored"},
 		{"[Network]\nPrivate=yes\nPort=80:65536", "warning: Port=80:65536: 65536 is not a port from 1 to 65535, ignored"},
 		{"[Network]\nPrivate=yes\nPort=80\nPort=80:81", "warning: Port=80:81: host port tcp:80 is already used at /etc/systemd/nspawn/web.nspawn:3, ignored"},
 		{"[Network]\nBridge=br0\nZone=a", "error: Bridge= and Zone= may not be combined"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2", "error: Address=10.0.0.2: 10.0.0.2 has no prefix length, such as in 10.0.0.2/24"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/33", "error: Address=10.0.0.2/33: 33 is not a prefix length"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/", "error: Address=10.0.0.2/:  is not a prefix length"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/32", "error: Address=10.0.0.2/32: the network of 10.0.0.2/32 has no address for the host's side of the link"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/31", "error: Address=10.0.0.2/31: the network of 10.0.0.2/31 has no address for the host's side of the link"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/7", "error: Address=10.0.0.2/7: the network of 10.0.0.2/7 is larger than a DHCP server can look after, 8 bits of prefix"},
+		{"[Network]\nZone=a\nAddress=10.0.0.0/24", "error: Address=10.0.0.0/24: 10.0.0.0/24 is the address of its network"},
+		{"[Network]\nZone=a\nAddress=10.0.0.255/24", "error: Address=10.0.0.255/24: 10.0.0.255/24 is the broadcast address of its network"},
+		{"[Network]\nZone=a\nAddress=fd00::/64", "error: Address=fd00::/64: fd00::/64 is the address of its network"},
+		{"[Network]\nZone=a\nAddress=0.0.0.0/24", "error: Address=0.0.0.0/24: 0.0.0.0 is not the address of a host"},
+		{"[Network]\nZone=a\nMACAddress=01:00:00:00:00:01", "error: MACAddress=01:00:00:00:00:01: not the address of one interface"},
+		{"[Network]\nZone=a\nDNS=a", "error: DNS=a: a is not an IP address"},
+		{"[Network]\nPrivate=yes\nAddress=10.0.0.2/24", "error: Address= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"},
+		{"[Network]\nPrivate=yes\nMACAddress=02:00:00:00:00:01", "error: MACAddress= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"},
 		{"[Network]\nPort=80", "error: Port= cannot be used without private networking"},
 	} {
 		_, problems := combined(t, test.line+"\n")

@@ -92,19 +92,47 @@ func setNamespacePath(s *Settings, v value) error {
 	return nil
 }
 
-// addAddress takes the address that host0 shall have, one for each family: the last counts.
+// addAddress takes an address of host0 with the prefix length of its network.
 func addAddress(s *Settings, v value) error {
-	address, err := parseHostAddress(v.text)
+	if v.text == "" {
+		s.Network.Address = nil
+		return nil
+	}
+	host, length, found := strings.Cut(v.text, "/")
+	address, err := parseHostAddress(host)
 	if err != nil {
 		return err
 	}
-	others := slices.DeleteFunc(slices.Clone(s.Network.Address), func(a netip.Addr) bool { return a.Is4() == address.Is4() })
-	s.Network.Address = append(others, address)
+	if !found {
+		return fmt.Errorf("%s has no prefix length, such as in %s/24", address, address)
+	}
+	bits, err := parseUint(length, 8)
+	if err != nil || int(bits) > address.BitLen() || length[0] < '0' {
+		return fmt.Errorf("%s is not a prefix length", printable(length))
+	}
+	prefix := netip.PrefixFrom(address, int(bits))
+	switch left := address.BitLen() - int(bits); {
+	case address.Is4() && bits < 8:
+		return fmt.Errorf("the network of %s is larger than a DHCP server can look after, 8 bits of prefix", prefix)
+	case left == 0 || left == 1 && address.Is4():
+		return fmt.Errorf("the network of %s has no address for the host's side of the link", prefix)
+	case left > 1 && address == prefix.Masked().Addr():
+		return fmt.Errorf("%s is the address of its network", prefix)
+	case left > 1 && address.Is4() && !prefix.Contains(address.Next()):
+		return fmt.Errorf("%s is the broadcast address of its network", prefix)
+	}
+	if !slices.Contains(s.Network.Address, prefix) {
+		s.Network.Address = append(s.Network.Address, prefix)
+	}
 	return nil
 }
 
 // addDNS takes the addresses of name servers.
 func addDNS(s *Settings, v value) error {
+	if v.text == "" {
+		s.Network.DNS = nil
+		return nil
+	}
 	var servers []netip.Addr
 	for word := range strings.FieldsSeq(v.text) {
 		server, err := parseHostAddress(word)
@@ -143,40 +171,4 @@ func setMACAddress(s *Settings, v value) error {
 	}
 	s.Network.MACAddress = address
 	return nil
-}
-
-// addPort takes [PROTOCOL:]HOST[:CONTAINER] of --port=.
-func addPort(s *Settings, v value) error {
-	port := Port{Origin: v.origin, Protocol: "tcp"}
-	rest := v.text
-	if protocol, after, found := strings.Cut(v.text, ":"); found && (protocol == "tcp" || protocol == "udp") {
-		port.Protocol, rest = protocol, after
-	}
-	host, inside, found := strings.Cut(rest, ":")
-	if !found {
-		inside = host
-	}
-	var err error
-	if port.Host, err = parsePort(host); err != nil {
-		return err
-	}
-	if port.Container, err = parsePort(inside); err != nil {
-		return err
-	}
-	for _, other := range s.Network.Ports {
-		if other.Protocol == port.Protocol && other.Host == port.Host {
-			return fmt.Errorf("host port %s:%d is already used at %s", port.Protocol, port.Host, other.Origin)
-		}
-	}
-	s.Network.Ports = append(s.Network.Ports, port)
-	return nil
-}
-
-// parsePort takes a port number from 1 to 65535.
-func parsePort(text string) (uint16, error) {
-	n, err := parseUint(text, 16)
-	if err != nil || n == 0 || text[0] == ' ' || text[0] == '\t' {
-		return 0, fmt.Errorf("%s is not a port from 1 to 65535", printable(text))
-	}
-	return uint16(n), nil
 }

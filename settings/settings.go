@@ -236,11 +236,11 @@ type Network struct {
 	Zone                 string // without the "vz-" prefix; implies VirtualEthernet
 	Ports                []Port
 
-	Address    []netip.Addr // Address= of host0, one at most of IPv4 and of IPv6; none: as networkd-lite hands out
-	MACAddress string       // MACAddress= of host0, "02:00:5e:10:00:01"; empty: made of the machine's name
-	DNS        []netip.Addr // DNS=; none: as networkd-lite hands out
-	HostAccess bool         // the container reaches services of the host
-	ZoneAccess bool         // the container reaches others of its zone
+	Address    []netip.Prefix // Address= of host0; none: as networkd-lite hands out
+	MACAddress string         // MACAddress= of host0, "02:00:5e:10:00:01"; empty: made of the machine's name
+	DNS        []netip.Addr   // DNS=; none: as networkd-lite hands out
+	HostAccess HostAccess     // which services of the host the container reaches
+	ZoneAccess []string       // zones whose containers it reaches, besides its own
 }
 
 // InterfacePair is one HOST[:CONTAINER] of VirtualEthernetExtra=, Interface=, MACVLAN= or IPVLAN=.
@@ -252,6 +252,8 @@ type InterfacePair struct {
 // Port is one Port= line.
 type Port struct {
 	Origin          Origin
-	Protocol        string // "tcp" or "udp"
-	Host, Container uint16
+	Protocol        string     // "tcp", "udp" or "sctp"
+	Address         netip.Addr // of the host; zero: all of IPv4 and IPv6
+	Host, Container uint16     // the first of each
+	Count           uint16     // number of ports, 1 without a range
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 
 	"nspawnkit/network"
@@ -41,24 +42,31 @@ func (e *examination) pingHost() error {
 	return nil
 }
 
-// probeOutside tries what is beyond the host: its router, and the DNS servers that containers are told of.
+// probeOutside tries what is beyond the host, its router and DNS servers, and the DNS servers that containers are told of.
 func (e *examination) probeOutside() error {
 	router, err := probe.Router()
 	if err != nil {
 		return err
 	}
-	for _, target := range append([]netip.Addr{router}, e.facts.DHCP.DNS...) {
+	resolvers := network.ReadHost(os.DirFS(e.root)).DNS
+	for _, target := range slices.Concat([]netip.Addr{router}, resolvers, e.facts.DHCP.DNS) {
 		if !target.IsValid() || e.ours(target) {
 			continue
 		}
-		path := e.try(target.String(), func() error { return probe.Ping(target) })
+		ping := func() error { return probe.Ping(target) }
+		path := e.try(target, ping, ping)
 		e.facts.Outside = append(e.facts.Outside, path)
 		if path.Inside == doctor.Answer {
 			break
 		}
 	}
 	for _, server := range e.facts.DHCP.DNS {
-		path := e.try(server.String(), func() error { return probe.Ask(server) })
+		ask := func() error { return probe.Ask(server) }
+		host := ask
+		if e.ours(server) {
+			host = func() error { return askAny(resolvers) } // it passes questions on
+		}
+		path := e.try(server, ask, host)
 		e.facts.DNS = append(e.facts.DNS, path)
 		if path.Inside == doctor.Answer {
 			break
@@ -67,11 +75,22 @@ func (e *examination) probeOutside() error {
 	return nil
 }
 
-// try makes an attempt from inside, and where it fails from the host, too.
-func (e *examination) try(target string, attempt func() error) doctor.Path {
-	path := doctor.Path{Target: target, Inside: e.fromInside(attempt)}
+// askAny asks DNS servers until one answers.
+func askAny(servers []netip.Addr) error {
+	err := probe.ErrSilence
+	for _, server := range servers {
+		if err = probe.Ask(server); err == nil {
+			break
+		}
+	}
+	return err
+}
+
+// try makes an attempt from inside, and where that fails what corresponds to it from the host.
+func (e *examination) try(target netip.Addr, inside, host func() error) doctor.Path {
+	path := doctor.Path{Target: target.String(), Inside: e.fromInside(inside)}
 	if path.Inside != doctor.Answer {
-		path.Host = result(attempt())
+		path.Host = result(host())
 	}
 	return path
 }
@@ -96,9 +115,14 @@ func (e *examination) probePorts() error {
 		if port.Protocol != "tcp" || len(e.facts.Ports) == maxPorts {
 			continue
 		}
+		host := port.Address
+		if !host.Is4() {
+			host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		}
 		e.facts.Ports = append(e.facts.Ports, doctor.Port{
 			Host: port.Host, Container: port.Container,
-			Inside: result(probe.Connect(netip.AddrPortFrom(inside, port.Container))),
+			Inside:    result(probe.Connect(netip.AddrPortFrom(inside, port.Container))),
+			Published: result(probe.Connect(netip.AddrPortFrom(host, port.Host))),
 		})
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -15,6 +16,8 @@ import (
 
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/poll"
+	"nspawnkit/network/kernel/proxy"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/networkd"
 	"nspawnkit/settings"
@@ -26,16 +29,8 @@ func serve(p paths, log *logger) error {
 	defer stop()
 	root := os.DirFS(p.root)
 	reload := make(chan struct{}, 1)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
 	foreign := newForeignFilters(root, log.report)
-	go func() {
-		for range hangup {
-			foreign.load()
-			poke(reload)
-		}
-	}()
-
+	onHangup(func() { foreign.load(); poke(reload) })
 	unlock, err := kernel.Lock(p.lock())
 	if errors.Is(err, kernel.ErrLocked) {
 		return errors.New("already running")
@@ -52,21 +47,38 @@ func serve(p paths, log *logger) error {
 	if err != nil {
 		return err
 	}
+	poller, err := poll.New()
+	if err != nil {
+		return err
+	}
+	defer poller.Close()
+	tidy := limitMemory()
+	leases := &leaseTable{}
+	servers, err := openDHCP(p, poller, leases, log.report)
+	if err != nil {
+		return err
+	}
 
 	changes := make(chan struct{}, 1)
+	servers.watch = &leaseWatch{leases: leases, changed: func() { poke(changes) }}
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
+	names := newDNSServers(root, leases, log.report)
+	defer names.host.follow(ctx, connectBus)()
 	m := &manager.Manager{
-		Links: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
-		DHCP:  dhcpServers{p, log.report},
+		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		DHCP: servers, DNS: names,
+		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Requests: renumberRequests(p.requests()).take,
-		Serves:   foreign.serves,
+		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
+		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
+		Proxy: proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
@@ -74,6 +86,21 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+// onHangup calls do whenever the process gets SIGHUP.
+func onHangup(do func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			do()
+		}
+	}()
+}
+
+func connectBus(ctx context.Context) (*dbus.Conn, error) {
+	return dbus.ConnectSystemBus(dbus.WithContext(ctx))
 }
 
 // busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
@@ -91,9 +118,12 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 			cancel(err)
 		}
 	}()
-	go owner.Watch(ctx, func(ctx context.Context) (*dbus.Conn, error) {
-		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
-	}, ready, changed)
+	go func() {
+		if err := kernel.WatchNeighbours(ctx, changed); err != nil {
+			cancel(err)
+		}
+	}()
+	go owner.Watch(ctx, connectBus, ready, changed)
 	deadline := time.After(busTimeout)
 	for range cap(watching) {
 		select {

@@ -2,35 +2,12 @@ package main
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
 )
-
-// dnsServer answers every question with itself.
-func (n *namespace) dnsServer(address string) {
-	n.t.Helper()
-	n.inside(func() error {
-		conn, err := net.ListenPacket("udp", address)
-		if err != nil {
-			return err
-		}
-		n.t.Cleanup(func() { conn.Close() })
-		go func() {
-			for buffer := make([]byte, 1500); ; {
-				length, from, err := conn.ReadFrom(buffer)
-				if err != nil {
-					return
-				}
-				buffer[2] |= 0x80
-				conn.WriteTo(buffer[:length], from)
-			}
-		}()
-		return nil
-	})
-}
 
 // doctor runs the verb, and returns what it prints and the hop that it says fails first.
 func (w *world) doctor(args ...string) (report, failed string) {
@@ -108,18 +85,19 @@ func TestDoctor(t *testing.T) {
 		{"dns", func(w *world, _ *namespace) {
 			w.outside.command("nft", "table inet other { chain one { type filter hook input priority filter; udp dport 53 drop; }; }")
 		},
-			"FAIL  dns         203.0.113.2 answers no DNS question, of the host neither"},
+			"FAIL  dns         192.168.177.49 answers no DNS question, of the host neither"},
 		{"ports", func(w *world, _ *namespace) {
 			w.command("sed", "-i", "s/80}/81}/", w.root+"/run/nspawnkit/machines/web.json")
 		}, "nothing listens on TCP port 81 in the container"},
 	} {
 		t.Run(strings.Trim(test.hop+" "+strings.TrimSpace(strings.TrimPrefix(test.line, "FAIL")), " "), func(t *testing.T) {
 			w := newWorld(t)
-			w.outside.dnsServer("203.0.113.2:53")
+			w.outside.dnsServer("203.0.113.2:53", netip.Addr{})
 			w.startDaemon()
 			web := w.runsWithPort()
 			web.dhcp()
 			web.echoServer("0.0.0.0:80")
+			w.waitForLog("web: ports lead to 192.168.177.55")
 			test.breaks(w, web)
 			report, failed := w.doctor("web")
 			if failed != test.hop || !strings.Contains(report, test.line) {
@@ -149,7 +127,7 @@ func fixOf(report, hop string) string {
 // Where no container is named a probe stands for one, and nothing of it stays.
 func TestDoctorOfHost(t *testing.T) {
 	w := newWorld(t)
-	w.outside.dnsServer("203.0.113.2:53")
+	w.outside.dnsServer("203.0.113.2:53", netip.Addr{})
 	if report, failed := w.doctor(); failed != "daemon" {
 		t.Errorf("fails at %q: %s", failed, report)
 	}
@@ -175,7 +153,7 @@ func TestDoctorOfHost(t *testing.T) {
 // A container of a zone.
 func TestDoctorInZone(t *testing.T) {
 	w := newWorld(t)
-	w.outside.dnsServer("203.0.113.2:53")
+	w.outside.dnsServer("203.0.113.2:53", netip.Addr{})
 	w.startDaemon()
 	w.runsMachine("db", "vb-db", "vz-app")
 	w.command("ip", "link", "add", "vz-app", "type", "bridge")

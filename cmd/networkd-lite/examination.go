@@ -13,6 +13,7 @@ import (
 
 	"nspawnkit/network"
 	"nspawnkit/network/doctor"
+	"nspawnkit/network/firewall"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/kernel/probe"
 )
@@ -164,20 +165,47 @@ func (e *examination) readHost() error {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
 	}
-	firewall, err := kernel.NewFirewall()
+	filter, err := kernel.NewFirewall()
 	if err != nil {
 		return err
 	}
 	table := &e.facts.Table
-	if table.Exists, table.Masquerades, err = firewall.Masquerades(server); err != nil {
+	if table.Exists, table.Masquerades, err = filter.Masquerades(server); err != nil {
 		return err
 	}
 	table.Known = true
-	droppers, err := firewall.Droppers()
+	certain, err := certainDrops()
+	if err != nil {
+		return err
+	}
+	droppers, err := filter.Droppers()
 	for _, d := range droppers {
-		e.facts.Foreign = append(e.facts.Foreign, foreign(d, server))
+		f := foreign(d, server)
+		if finding, ok := certain[f.Chain]; ok && !d.Input {
+			f.Rule, f.Allow, f.Certain = finding.Rule, finding.Command, true
+		}
+		e.facts.Foreign = append(e.facts.Foreign, f)
 	}
 	return err
+}
+
+// certainDrops returns which chains of others drop packets of containers for certain, by name.
+func certainDrops() (map[string]firewall.Finding, error) {
+	data, err := kernel.XTables{}.Ruleset()
+	if err != nil || len(data) == 0 {
+		return nil, err
+	}
+	// firewalld's table is what its zones say; ours is ours.
+	findings, err := firewall.Inspect(data, func(_, table string) bool { return table == "firewalld" || table == kernel.TableName })
+	byChain := map[string]firewall.Finding{}
+	for _, f := range findings {
+		name := "nft chain " + f.Chain
+		if earlier, ok := byChain[name]; ok {
+			f.Command = earlier.Command + " && " + f.Command
+		}
+		byChain[name] = f
+	}
+	return byChain, err
 }
 
 // identifier is what the names of nft(8) consist of, and the spaces between them.

@@ -8,8 +8,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"nspawnkit/network"
 	"nspawnkit/network/firewall"
+	"nspawnkit/network/firewalld"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/manager"
 )
@@ -19,6 +22,7 @@ type foreignFilters struct {
 	root    fs.FS
 	report  func(manager.Priority, string)
 	keeper  *firewall.Keeper
+	zone    *firewalld.Keeper
 	allowed atomic.Bool // Firewall= of networkd-lite.conf(5)
 	links   atomic.Bool // there are links of containers
 	first   sync.Once
@@ -27,13 +31,15 @@ type foreignFilters struct {
 
 func newForeignFilters(root fs.FS, report func(manager.Priority, string)) *foreignFilters {
 	f := &foreignFilters{root: root, report: report, known: make(chan struct{})}
-	f.keeper = firewall.NewKeeper(kernel.XTables{}, func(text string, err error) {
+	note := func(text string, err error) {
 		if err != nil {
 			report(manager.Error, err.Error())
 		} else {
 			report(manager.Notice, text)
 		}
-	})
+	}
+	f.keeper, f.zone = firewall.NewKeeper(kernel.XTables{}, note), firewalld.NewKeeper(note)
+	f.keeper.Ruleset, f.keeper.Warn = kernel.XTables{}.Ruleset, func(text string) { report(manager.Warning, text) }
 	f.load()
 	return f
 }
@@ -55,7 +61,11 @@ func (f *foreignFilters) serves(any bool) {
 	f.first.Do(func() { close(f.known) })
 }
 
-func (f *foreignFilters) want() { f.keeper.Want(f.allowed.Load() && f.links.Load()) }
+func (f *foreignFilters) want() {
+	wanted := f.allowed.Load() && f.links.Load()
+	f.keeper.Want(wanted)
+	f.zone.Want(wanted)
+}
 
 // run looks after the rules until ctx ends. They stay: traffic goes on without the daemon.
 func (f *foreignFilters) run(ctx context.Context) {
@@ -66,6 +76,7 @@ func (f *foreignFilters) run(ctx context.Context) {
 	}
 	go again(ctx, func() error { return kernel.WatchFirewall(ctx, f.keeper.Changed, f.keeper.Changed) }, func(err error) { f.report(manager.Warning, err.Error()) })
 	go again(ctx, func() error { return kernel.WatchFile(ctx, kernel.XTablesLock, f.keeper.Changed) }, nil)
+	go f.zone.Run(ctx, func(ctx context.Context) (*dbus.Conn, error) { return dbus.ConnectSystemBus(dbus.WithContext(ctx)) })
 	f.keeper.Run(ctx)
 }
 

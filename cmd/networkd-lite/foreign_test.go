@@ -52,6 +52,9 @@ func TestDocker(t *testing.T) {
 				t.Error("the rule of the administrator does not come first")
 			}
 
+			if strings.Contains(w.daemon.said(), " drops ") {
+				t.Error("warned of what passes")
+			}
 			w.daemon.stop(syscall.SIGKILL)
 			w.startDaemon() // nothing is there twice
 			w.addContainer("db").dhcp()
@@ -167,5 +170,33 @@ func TestUfw(t *testing.T) {
 	w.waitForRules("iptables-save", false)
 	if after := w.rulesOf("iptables-save"); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	if strings.Contains(w.daemon.said(), " drops ") {
+		t.Error("warned of what passes")
+	}
+}
+
+// What some other program drops is left alone; the journal says what, where, and how to allow it.
+func TestForeignDrop(t *testing.T) {
+	w := newWorld(t)
+	w.command("nft", "table inet mine { chain forward { type filter hook forward priority filter; policy drop; ct state established accept; }; }")
+	before := w.command("nft", "list", "table", "inet", "mine")
+	w.startDaemon()
+	web := w.addContainer("web")
+	web.dhcp()
+	const warning = `nft chain inet mine forward drops what containers send to others (policy drop); to allow it: `
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(w.daemon.said(), warning); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no warning")
+		}
+	}
+	if after := w.command("nft", "list", "table", "inet", "mine"); after != before {
+		t.Errorf("before %s, after %s", before, after)
+	}
+	_, command, _ := strings.Cut(w.daemon.said(), warning)
+	command, _, _ = strings.Cut(command, "\n")
+	w.command("sh", "-c", command)
+	if got := web.seenAs("203.0.113.2:8080"); got != "203.0.113.1" {
+		t.Errorf("seen outside as %s", got)
 	}
 }

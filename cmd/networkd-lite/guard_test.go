@@ -19,11 +19,12 @@ const (
 	otherMAC = "02:00:00:00:00:66"
 )
 
-// runsMachine writes what nspawn-exec says of a running container with one link; bridge may be empty.
-func (w *world) runsMachine(name, link, bridge string) {
+// runsMachine writes what nspawn-exec says of a running container with one link; bridge may be empty. more are other fields.
+func (w *world) runsMachine(name, link, bridge string, more ...string) {
 	w.t.Helper()
 	w.write("run/nspawnkit/machines/"+name+".json", fmt.Sprintf(
-		`{"version":1,"name":%q,"links":[{"host":%q,"container":"host0","containerMAC":%q,"bridge":%q}]}`, name, link, ownMAC, bridge))
+		`{"version":1,"name":%q,"links":[{"host":%q,"container":"host0","containerMAC":%q,"bridge":%q}]%s}`,
+		name, link, ownMAC, bridge, strings.Join(more, "")))
 }
 
 // collector receives datagrams on a port of an address and remembers their text.

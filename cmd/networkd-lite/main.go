@@ -16,6 +16,8 @@ const usage = `networkd-lite                        look after the links of cont
 networkd-lite status [--json]        print what is done with each link
 networkd-lite leases [--json]        print the addresses that were given to containers
 networkd-lite doctor [NAME] [--json] try the network of a container, or the host's part of it, and say what fails
+networkd-lite ports [--json]         print the ports of the host that lead to containers
+networkd-lite names [--json]         print the names of containers
 networkd-lite renumber LINK          give a link another subnet than the one that was chosen for it
 networkd-lite --help | --version
 
@@ -43,6 +45,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readLeases(paths) })
 	case "doctor":
 		err = examine(paths, args, stdout)
+	case "ports":
+		err = show(args, stdout, func() (table, error) { return readPorts(paths) })
+	case "names":
+		err = show(args, stdout, func() (table, error) { return readNames(paths) })
 	case "renumber":
 		err = renumber(paths, args, stdout)
 	case "--help", "-h":

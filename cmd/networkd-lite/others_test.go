@@ -76,7 +76,7 @@ func TestDnsmasq(t *testing.T) {
 				w := newWorld(t)
 				start := func() {
 					w.start(append([]string{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--log-facility=-", "--user=root", "--no-resolv",
-						"--pid-file=", "--dhcp-leasefile=" + t.TempDir() + "/leases", "--dhcp-range=203.0.113.50,203.0.113.60,1h"}, arguments...)...)
+						"--pid-file=", "--dhcp-leasefile=" + t.TempDir() + "/leases", "--dhcp-range=203.0.113.50,203.0.113.59,1h"}, arguments...)...)
 					w.waitFor(":67 ", "ss", "-uln")
 				}
 				if first {

@@ -54,18 +54,23 @@ func readStatus(p paths) (table, error) {
 
 // loadStatus reads what the running daemon does.
 func loadStatus(p paths) (s status, err error) {
-	running, err := kernel.Locked(p.lock())
-	if err != nil {
+	if err := mustRun(p); err != nil {
 		return s, err
-	}
-	if !running {
-		return s, errors.New("not running; start it with: systemctl start networkd-lite")
 	}
 	data, err := os.ReadFile(filepath.Join(p.runtime, manager.StatusFile))
 	if err != nil {
 		return s, err
 	}
 	return s, json.Unmarshal(data, &s.Status)
+}
+
+// mustRun fails when the daemon does not run.
+func mustRun(p paths) error {
+	running, err := kernel.Locked(p.lock())
+	if err == nil && !running {
+		err = errors.New("not running; start it with: systemctl start networkd-lite")
+	}
+	return err
 }
 
 func (s status) rows() [][]string {

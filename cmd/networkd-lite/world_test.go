@@ -64,6 +64,7 @@ func newWorld(t *testing.T) *world {
 		w.write("usr/lib/nspawnkit/network/"+filepath.Base(path), string(data))
 	}
 	w.write("etc/resolv.conf", "nameserver 127.0.0.53\nnameserver 203.0.113.2\n")
+	w.write("var/lib/nspawnkit/network/prefixes.json", `{"version":1,"globalID":"fd6e:7370:6177::/48","links":{}}`) // not a random one
 	w.outside = w.newNamespace()
 	w.command("ip", "link", "set", "lo", "up")
 	w.command("ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", w.outside.pid)
@@ -291,7 +292,11 @@ func (w *world) waitFor(text string, command ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	for {
-		out, _ := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+		run := exec.CommandContext(ctx, command[0], command[1:]...)
+		if command[0] == "/proc/self/exe" {
+			run.Env = w.env
+		}
+		out, _ := run.CombinedOutput()
 		if strings.Contains(string(out), text) {
 			return
 		}

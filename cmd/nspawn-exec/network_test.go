@@ -34,7 +34,7 @@ func TestVirtualEthernet(t *testing.T) {
 	c := begin(t, root, "--network-veth", "/bin/sh", "-c", "cat /sys/class/net/*/address; echo up; exec sleep 1000")
 	state := readMachine(t, "web")
 	want := network.Machine{
-		Version: network.MachineVersion, Name: "web",
+		Version: network.MachineVersion, Name: "web", Began: state.Began,
 		Links: []network.MachineLink{{
 			Host: "ve-web", HostMAC: state.Links[0].HostMAC, Container: "host0", ContainerMAC: state.Links[0].ContainerMAC,
 		}},

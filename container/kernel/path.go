@@ -248,6 +248,33 @@ func (r *Root) OpenOrMakeFile(name string) (*os.File, error) {
 	return r.Open(name, unix.O_PATH)
 }
 
+// WriteFile gives a regular file the content, and makes it if there is none. Symbolic links are followed inside the root, also one that
+// leads to nothing yet: what is not a regular file stays as it is, [ErrNotRegular].
+func (r *Root) WriteFile(name string, data []byte) error {
+	// O_NONBLOCK: a FIFO without reader fails with ENXIO rather than to wait for one.
+	flags := unix.O_WRONLY | unix.O_CREAT | unix.O_NONBLOCK | unix.O_NOCTTY
+	file, err := r.open(name, flags, 0o644, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
+	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EISDIR) {
+		return fmt.Errorf("write %s: %w", name, ErrNotRegular)
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("write %s: %w", name, ErrNotRegular)
+	}
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return err
+}
+
 // Owner returns the user and group that own an open file.
 func Owner(file *os.File) (uid, gid uint32, err error) {
 	var st unix.Stat_t

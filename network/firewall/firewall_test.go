@@ -125,6 +125,15 @@ func TestKeeper(t *testing.T) {
 	}
 	expect(true)
 	k.Want(true)
+	ruleset := `{"nftables":[{"chain":{"family":"inet","table":"a","name":"b","type":"filter","hook":"forward","policy":"drop"}}]}`
+	k.Ruleset = func() ([]byte, error) { return []byte(ruleset), nil }
+	var warned []string
+	k.Warn = func(text string) { warned = append(warned, text) }
+	defer func() {
+		if len(warned) != 3 || !strings.Contains(warned[0], "inet a b") || !strings.HasPrefix(warned[2], "read the nft ruleset: ") {
+			t.Errorf("warned %q", warned) // once
+		}
+	}()
 	const added = "iptables-nft: added rules to DOCKER-USER, so that packets of containers pass<nil>"
 	host.changeErr = errors.New("locked")
 	expect(false, "let packets of containers pass: locked")
@@ -137,6 +146,8 @@ func TestKeeper(t *testing.T) {
 	host.listErr = errors.New("no netlink")
 	expect(false, "no netlink")
 	host.listErr = nil
+	ruleset = "{"
+	expect(true)
 	k.Want(false)
 	expect(true, "iptables-nft: removed our rules<nil>")
 	if strings.Contains(host.text, CommentPrefix) {

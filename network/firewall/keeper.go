@@ -37,14 +37,20 @@ type Keeper struct {
 	// Note takes messages; err is nil for what was done. The same is not said twice in a row.
 	Note func(text string, err error)
 
+	// Ruleset returns what "nft --json list ruleset" prints, nothing where there is no nft; Warn takes what [Inspect] finds there while
+	// rules are wanted, everything once.
+	Ruleset func() ([]byte, error)
+	Warn    func(text string)
+
 	wanted  atomic.Bool
 	changed chan struct{}
+	warned  map[string]bool
 	failed  map[Backend]string // what was said last
 }
 
 // NewKeeper returns a keeper that wants no rules yet.
 func NewKeeper(tables Tables, note func(text string, err error)) *Keeper {
-	return &Keeper{Tables: tables, Note: note, changed: make(chan struct{}, 1), failed: map[Backend]string{}}
+	return &Keeper{Tables: tables, Note: note, changed: make(chan struct{}, 1), warned: map[string]bool{}, failed: map[Backend]string{}}
 }
 
 // Want says whether the rules are to be there. The next look, which is soon, sees to it.
@@ -109,7 +115,34 @@ func (k *Keeper) Look() bool {
 		k.note(b, text, err)
 		well = well && err == nil
 	}
+	if k.Ruleset != nil && k.wanted.Load() {
+		k.inspect()
+	}
 	return well
+}
+
+// inspect warns of what others drop even so.
+func (k *Keeper) inspect() {
+	var findings []Finding
+	data, err := k.Ruleset()
+	if err == nil && len(data) > 0 {
+		// firewalld's table is what its zones say; ours is ours.
+		findings, err = Inspect(data, func(_, table string) bool { return table == "firewalld" || table == "nspawnkit" })
+	}
+	if err != nil {
+		findings = nil
+		k.warn(err.Error())
+	}
+	for _, f := range findings {
+		k.warn(f.String())
+	}
+}
+
+func (k *Keeper) warn(text string) {
+	if !k.warned[text] {
+		k.warned[text] = true
+		k.Warn(text)
+	}
 }
 
 // lookAt returns what was done.

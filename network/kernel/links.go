@@ -50,9 +50,15 @@ func (k *Links) List() ([]network.Link, error) {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	byIndex := map[int][]netip.Prefix{}
+	linkLocal := map[int]netip.Addr{}
 	for _, m := range addresses {
-		if prefix, ok := addressOf(m); ok {
-			byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
+		prefix, ok := addressOf(m)
+		if !ok {
+			continue
+		}
+		byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
+		if usableLinkLocal(m, prefix.Addr()) {
+			linkLocal[int(m.Index)] = prefix.Addr()
 		}
 	}
 	links, err := k.handle.LinkList()
@@ -65,9 +71,18 @@ func (k *Links) List() ([]network.Link, error) {
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
 			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
+			HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
 		})
 	}
 	return list, nil
+}
+
+// hardwareAddr returns an Ethernet address, or the zero address for one of another length.
+func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
+	if len(a) != len(network.HardwareAddr{}) {
+		return network.HardwareAddr{}
+	}
+	return network.HardwareAddr(a)
 }
 
 // addressOf returns the address of the host and the length of its prefix. IFA_LOCAL is the own address where IFA_ADDRESS

@@ -73,7 +73,8 @@ func (f *Firewall) Replace(want network.Firewall) error {
 		}
 		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: masquerade(family.protocol, family.set)})
 	}
-	if err := f.addGuard(table, want.Guard); err != nil {
+	err := errors.Join(f.addGuard(table, want.Guard), f.addAccess(table, want.Access), f.addPorts(table, want.Ports))
+	if err != nil {
 		return err
 	}
 	if err := f.conn.Flush(); err != nil {
@@ -87,11 +88,16 @@ func (f *Firewall) Replace(want network.Firewall) error {
 func (f *Firewall) Update(add, remove network.Firewall) error {
 	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
 	set4, set6 := ifnameSet(table, masquerade4), ifnameSet(table, masquerade6)
-	for i, set := range guardSets(table, add.Guard) {
-		f.conn.SetAddElements(set.Set, set.elements)
-		f.conn.SetDeleteElements(set.Set, guardSets(table, remove.Guard)[i].elements)
+	var problems []error
+	for _, set := range append(guardSets(table, remove.Guard), accessSets(table, remove.Access)...) {
+		problems = append(problems, f.conn.SetDeleteElements(set.Set, set.elements))
+	}
+	for _, set := range append(guardSets(table, add.Guard), accessSets(table, add.Access)...) {
+		problems = append(problems, f.conn.SetAddElements(set.Set, set.elements))
 	}
 	err := errors.Join(
+		f.updatePorts(table, add.Ports, remove.Ports),
+		errors.Join(problems...),
 		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
 		f.conn.SetAddElements(set6, elements(add.Masquerade6)),
 		f.conn.SetDeleteElements(set4, elements(remove.Masquerade4)),

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -51,9 +52,8 @@ func (f *Firewall) addGuard(table *nftables.Table, guard network.Guard) error {
 	})
 	source := f.conn.AddChain(&nftables.Chain{Name: "source", Table: table})
 	add := func(chain *nftables.Chain, parts ...[]expr.Any) { f.addRule(table, chain, parts...) }
-	jump := []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: source.Name}}
 	add(chain, inSet(expr.MetaKeyIIFNAME, soleSet), unknownSender(sendersSet), drop())
-	add(chain, inSet(expr.MetaKeyIIFNAME, guardedSet), jump)
+	add(chain, inSet(expr.MetaKeyIIFNAME, guardedSet), jump(source))
 
 	linkLocal := prefix{4, 12, 4, []byte{169, 254, 0, 0}, 16}
 	add(source, prefix{4, 12, 4, []byte{0, 0, 0, 0}, 32}.match(), verdict(expr.VerdictReturn))
@@ -136,15 +136,9 @@ func inSet(key expr.MetaKey, set string) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Lookup{SourceRegister: 1, SetName: set}}
 }
 
-// unknownSender is "meta iiftype ether iifname . ether saddr != @SET". The name takes the registers of 32 bits 0 to 3, which are
-// register 1, the address 4 and 5, at the start of register 2.
+// unknownSender is "meta iiftype ether iifname . ether saddr != @SET".
 func unknownSender(set string) []expr.Any {
-	return append(
-		isEther(),
-		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
-		&expr.Payload{DestRegister: 2, Base: expr.PayloadBaseLLHeader, Offset: 6, Len: 6},
-		&expr.Lookup{SourceRegister: 1, SetName: set, Invert: true},
-	)
+	return slices.Concat(isEther(), senderRegisters(), []expr.Any{&expr.Lookup{SourceRegister: 1, SetName: set, Invert: true}})
 }
 
 // isEther is "meta iiftype ether".

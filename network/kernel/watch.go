@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Watch calls changed whenever a link or an IPv4 address appears, changes or goes, until ctx ends. ready is called once
+// Watch calls changed whenever a link or an address appears, changes or goes, until ctx ends. ready is called once
 // when nothing can be missed any more.
 //
 // What has changed is for the caller to find out with [Links.List]: messages get lost when many come at once (ENOBUFS),
 // and a list never lies.
 func Watch(ctx context.Context, ready, changed func()) error {
-	conn, err := rtnetlink.Dial(&netlink.Config{Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR})
+	conn, err := rtnetlink.Dial(&netlink.Config{Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR})
 	if err != nil {
 		return fmt.Errorf("watch links: %w", err)
 	}

@@ -75,6 +75,21 @@ func runXTables(b firewall.Backend, suffix, input string, arguments ...string) (
 	if err != nil {
 		return "", fmt.Errorf("%v%s: %w", b, suffix, firewall.ErrNoProgram)
 	}
+	return runFilter(path, input, arguments...)
+}
+
+// Ruleset returns what nft(8) says of the host's packet filter, but for the elements of sets; nothing where it is not installed.
+func (XTables) Ruleset() ([]byte, error) {
+	path, err := exec.LookPath("nft")
+	if err != nil {
+		return nil, nil
+	}
+	output, err := runFilter(path, "", "--json", "--terse", "list", "ruleset")
+	return []byte(output), err
+}
+
+// runFilter runs a program with a text to read and returns what it prints.
+func runFilter(path, input string, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), xtablesTimeout)
 	defer cancel()
 	command := exec.CommandContext(ctx, path, arguments...)

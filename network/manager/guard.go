@@ -6,14 +6,15 @@ import (
 	"nspawnkit/network"
 )
 
-// guard says what keeps the containers on the links from sending in the name of others. Links that are systemd-networkd's, or
+// guard says what keeps the containers on the links from sending in the name of others and from reaching what they may not. Links that are systemd-networkd's, or
 // somebody else's, are guarded just the same.
-func (m *Manager) guard() network.Guard {
+func (m *Manager) guard(want *network.Firewall) {
 	links := make([]network.Link, 0, len(m.links))
 	for _, l := range m.links {
 		links = append(links, l.Link)
 	}
-	return network.NewGuard(links, m.machines, func(l network.Link) bool {
+	want.Access = network.NewAccess(links, m.machines)
+	want.Guard = network.NewGuard(links, m.machines, func(l network.Link) bool {
 		file := m.links[l.Index].file
 		return file != nil && file.Config.Server.PoolSize > 0 // see serverConfig
 	})

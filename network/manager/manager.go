@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/ra"
 	"nspawnkit/settings"
 )
 
@@ -38,17 +40,24 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface{ Manages(index int) bool }
 
-// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept.
+// DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
+// and at most once, when the server has to give up; it is closed nevertheless.
 type DHCP interface {
-	Open(l network.Link, c dhcp.Config, persist string) (Server, error)
+	Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error)
 }
 
-// Server is the DHCP server of one link.
+// Server is a DHCP server that serves one link. It must not need a goroutine of its own: a host has hundreds.
 type Server interface {
-	// Serve answers until ctx ends, and is called once.
-	Serve(ctx context.Context) error
+	// Close ends it; afterwards its lease journal is complete.
+	Close()
 	// Outcome says what came of a client's requests, see [dhcp.Server.Outcome].
 	Outcome(hardware dhcp.HardwareAddr) dhcp.Outcome
+}
+
+// Proxy takes connections to ports of the loopback link to containers. [nspawnkit/network/kernel/proxy.Proxy] is one.
+type Proxy interface {
+	// Lead says where the ports lead from now on, and returns where it listens.
+	Lead(network.Loopback) map[network.Listener]uint16
 }
 
 // Store keeps files over restarts. A missing file is nil without an error.
@@ -71,23 +80,35 @@ const (
 // Manager configures the links of containers. Its methods are for one goroutine.
 type Manager struct {
 	Links    Links
+	Devices  Devices
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
 	DHCP     DHCP
-	State    Store                                      // subnets.json, kept over reboots
+	DNS      DNS // nil: containers get no names
+	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
+	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
+	State    Store                                      // subnets.json and prefixes.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
 	Host     func() network.Host                        // reads what the host uses itself
 	Machines func() (network.Machines, []error)         // reads what is known of running containers
+	Routes6  func() ([]network.Route, error)            // lists the IPv6 routes
+	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
 	Report   func(p Priority, text string)              // takes messages, one line each
-	Now      func() time.Time
+
+	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
+	Neighbours  func() ([]network.Neighbour, error)                   // of all links
+	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
+	Proxy       Proxy
+	Now         func() time.Time
 
 	files    network.Files
 	warned   map[settings.Problem]bool // problems of files that were reported
 	subnets  network.Subnets
+	prefixes network.LocalPrefixes
 	machines network.Machines   // as of the latest look
 	host     *network.Host      // the same; nil: not read yet
 	broken   map[string]bool    // problems of machines that were reported
@@ -95,8 +116,16 @@ type Manager struct {
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
 	saved    []byte             // the last status.json
-	ended    chan struct{}      // a DHCP server has ended
+	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+
+	routeList []network.Route // as of the latest look; nil: not read yet
+	unsaved   bool            // subnets were chosen
+
+	routeList6      []network.Route // the same of IPv6
+	unsavedPrefixes bool
+	naming          nameState
+	ports           ports
 }
 
 // link is what is known of a link that exists.
@@ -104,11 +133,17 @@ type link struct {
 	network.Link
 	file   *network.File  // nil: not ours to configure
 	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
+	prefix netip.Prefix   // chosen for Address=::/N
 	state  network.State  // as it is to be
 	ours   []netip.Prefix // addresses that are there because of us
 	server *server
+	router *router
+	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
+	names  map[netip.Addr]*nameServer
+	suffix string // of the names
 
-	containers dhcp.Containers // on a bridge
+	containers dhcp.Containers      // on a bridge
+	device     network.LinkSettings // as set last
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -128,6 +163,7 @@ func (m *Manager) Start() {
 	m.ended = make(chan struct{}, 1)
 	m.routes.Store(true)
 	m.loadSubnets()
+	m.loadPrefixes()
 	m.loadStatus()
 	m.Load()
 }
@@ -137,6 +173,7 @@ func (m *Manager) Load() {
 	var problems []settings.Problem
 	m.files, problems = m.Files()
 	m.warned = map[settings.Problem]bool{}
+	m.naming.said = map[string]bool{}
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
@@ -146,7 +183,7 @@ func (m *Manager) Load() {
 
 // Run looks after the links until ctx ends: whenever something is received from changes, and with .network files read
 // again for reload. alive is called after every look, and at least once in each interval. What was set up stays when ctx
-// ends; only the DHCP servers stop.
+// ends; only the DHCP servers and the router advertisements stop.
 func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, interval time.Duration, alive func()) {
 	defer m.stopServers()
 	next := m.Reconcile(ctx)
@@ -168,10 +205,25 @@ func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, inte
 			return
 		}
 		if look {
+			began := time.Now()
 			due = m.Now().Add(m.Reconcile(ctx))
+			pause(ctx, time.Since(began))
 		}
 	}
 }
+
+// pause lets what changes come together after a look that took that long: each look is at all links, so that hundreds of containers that
+// start at once would cost the square of their number. With a few links it is over before anybody sees it.
+func pause(ctx context.Context, took time.Duration) {
+	timer := time.NewTimer(min(2*took, maxPause))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+const maxPause = 200 * time.Millisecond
 
 const (
 	idle                   = time.Hour // until the next look when nothing was heard of
@@ -186,6 +238,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
+	m.routeList, m.routeList6 = nil, nil
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -193,17 +246,15 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			m.Report(Error, "renumber: "+err.Error())
 		}
 	}
-	m.host = nil
+	m.host, m.naming.retry = nil, false
 	next = idle
+	m.meetAll(list)
+	m.chooseSubnets(list)
 	for _, found := range list {
-		if !found.Served() {
-			continue
-		}
 		l := m.links[found.Index]
 		if l == nil {
-			l = m.meet(found)
+			continue
 		}
-		l.update(found, m.Now())
 		if wait := l.again.Sub(m.Now()); wait > 0 {
 			next = min(next, wait)
 		} else if err := m.reconcile(ctx, l, list); err != nil {
@@ -213,13 +264,22 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 	}
 	m.previous = nil
-	if err := m.reconcileTable(); err != nil {
+	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
 	}
+	if err := m.reconcileTable(); err != nil {
+		m.Report(Error, err.Error())
+		next = min(next, longestWait)
+	} else {
+		m.forgetFlows(m.table.Ports)
+	}
+	m.updateNames()
+	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.saveStatus()
+	m.savePorts()
 	return next
 }
 
@@ -247,6 +307,8 @@ func (m *Manager) forget(list []network.Link) {
 			continue
 		}
 		l.stopServer()
+		l.stopRouter(nil)
+		l.stopNames()
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -291,25 +353,45 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if m.Owner.Manages(l.Index) {
 		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		return m.release(l, "left to systemd-networkd", len(l.ours) > 0)
+		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+			return err
+		}
+		file, _ := m.files.Find(l.Link)
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil
 	}
 	file, passed := m.files.Find(l.Link)
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
+		l.stopNames()
 		return m.release(l, "no .network file matches", false)
 	}
 	m.warn(file.Problems...)
-	if err := m.chooseSubnet(l, &file.Config, list); err != nil {
+	if file.Config.Unmanaged {
+		return m.release(l, "left alone by Unmanaged=yes", false)
+	}
+	config := m.withFixed(l.Link, file.Config)
+	if err := m.chooseSubnet(l, &config, list); err != nil {
 		return err
 	}
-	want := network.Desire(l.Link, &file.Config, l.subnet)
+	if err := m.choosePrefix(l, &config, list); err != nil {
+		return err
+	}
+	m.saveChosen() // when it could not be chosen before
+	want := network.Desire(l.Link, &config, l.subnet, l.prefix)
+	want.Addresses = m.fixedSides(l.Link, want.Addresses)
+	m.dropIPv6(l, &config.SendRA, &want)
 	if err := m.forward(want.Forwarding, list); err != nil {
+		return err
+	}
+	if err := m.configure(l, file.Config.Link); err != nil {
 		return err
 	}
 	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
 	difference.Flap, l.flap = l.flap, false
+	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
 	if !difference.Empty() {
@@ -318,7 +400,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		}
 	}
 	l.ours = want.Addresses
-	if err := m.serve(ctx, l); err != nil {
+	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
+	if err := errors.Join(m.serve(l), m.advertise(ctx, l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -328,7 +411,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 // release takes back what was set on a link that is not ours to configure, or no longer.
 func (m *Manager) release(l *link, why string, flap bool) error {
 	l.stopServer()
-	l.file, l.state, l.subnet = nil, network.State{}, netip.Prefix{}
+	l.stopRouter(ra.ErrWithdrawn)
+	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
 	difference.Up, difference.Flap = false, flap
 	if !difference.Empty() {
@@ -343,7 +427,11 @@ func (m *Manager) release(l *link, why string, flap bool) error {
 
 // forward switches on forwarding on the host.
 func (m *Manager) forward(on network.Families, list []network.Link) error {
-	for _, s := range network.HostForwarding(on, list, m.Sysctls.Get) {
+	sysctls, err := network.HostForwarding(on, list, m.Routes6, m.Sysctls.Get)
+	if err != nil {
+		return err
+	}
+	for _, s := range sysctls {
 		if err := m.Sysctls.Set(s.Path, s.Value); err != nil {
 			return err
 		}
@@ -358,7 +446,8 @@ func (m *Manager) reconcileTable() error {
 	for _, l := range m.links {
 		want.Add(l.Name, l.state.Masquerade)
 	}
-	want.Guard = m.guard()
+	m.guard(&want)
+	want.Ports = m.portTable()
 	if m.table != nil {
 		if want.Equal(*m.table) {
 			return nil
@@ -385,8 +474,14 @@ func (l *link) describe() string {
 	if l.server != nil {
 		parts = append(parts, "DHCP server")
 	}
+	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
+		parts = append(parts, "router advertisements")
+	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
+	}
+	if l.noIPv6 != "" {
+		parts = append(parts, l.noIPv6)
 	}
 	if len(parts) == 0 {
 		return "up"

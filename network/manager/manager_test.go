@@ -21,6 +21,8 @@ type host struct {
 	t         *testing.T
 	links     []network.Link
 	routes    []network.Route
+	routes6   []network.Route
+	advertise []string     // what routers do and say
 	flapped   []string     // links that lost their carrier for a moment
 	outcome   dhcp.Outcome // of every client
 	requests  []string     // to renumber a link
@@ -34,10 +36,12 @@ type host struct {
 	saved     map[string][]byte
 	log       []string
 	applyErr  error
+	devices   []string // what was configured
 	openErr   error
-	serverErr chan error  // ends a server
+	failed    func(error) // makes the latest server give up
 	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
 	now       time.Time
+	published
 }
 
 func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
@@ -62,7 +66,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	for _, name := range append(h.table.Missing(remove).Masquerade6, add.Masquerade6...) {
 		table.Add(name, network.Families{IPv6: true})
 	}
-	table.Guard = h.table.Guard
+	h.updatePorts(&table, add, remove)
 	h.table = &table
 	return nil
 }
@@ -70,6 +74,11 @@ func (h *host) Update(add, remove network.Firewall) error {
 func (h *host) ReplaceBridge(ports network.Set[network.Sender]) error {
 	h.ports = append(h.ports, ports)
 	return h.bridgeErr
+}
+
+func (h *host) Configure(l network.Link, want, had network.LinkSettings) error {
+	h.devices = append(h.devices, fmt.Sprintf("%s mtu %d, was %d", l.Name, want.MTUBytes, had.MTUBytes))
+	return h.applyErr
 }
 
 func (h *host) Apply(l network.Link, d network.Difference) error {
@@ -94,33 +103,29 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 	return network.ErrNoLink
 }
 
-func (h *host) Open(l network.Link, c dhcp.Config, persist string) (Server, error) {
-	return &server4{h, func(ctx context.Context) error {
-		h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
-		select {
-		case <-ctx.Done():
-			h.serving <- "-" + l.Name
-			return nil
-		case err := <-h.serverErr:
-			return err
-		}
-	}}, h.openErr
+func (h *host) Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error) {
+	if h.openErr != nil {
+		return nil, h.openErr
+	}
+	h.serving <- fmt.Sprintf("+%s %v %s", l.Name, c.ServerAddress, persist)
+	h.failed = failed
+	return &server4{h, l.Name}, nil
 }
 
 // server4 is a DHCP server whose clients all fare as the host says.
 type server4 struct {
-	host  *host
-	serve func(context.Context) error
+	host *host
+	link string
 }
 
-func (s *server4) Serve(ctx context.Context) error        { return s.serve(ctx) }
+func (s *server4) Close()                                 { s.host.serving <- "-" + s.link }
 func (s *server4) Outcome(dhcp.HardwareAddr) dhcp.Outcome { return s.host.outcome }
 
 const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPServer=yes\nIPMasquerade=both\n"
 
 func newHost(t *testing.T) *host {
 	return &host{
-		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100), serverErr: make(chan error),
+		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
 		files: fstest.MapFS{"usr/lib/nspawnkit/network/80-ve.network": {Data: []byte(shipped)}}, now: time.Unix(1e9, 0),
 	}
 }
@@ -128,14 +133,17 @@ func newHost(t *testing.T) *host {
 // start begins the life of a daemon on the host.
 func (h *host) start() *Manager {
 	m := &Manager{
-		Links: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Links: h, Devices: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
-		Serves:   func(any bool) { h.serves = any },
-		Now:      func() time.Time { return h.now },
+		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
+		Random: strings.NewReader("a global ID, and another one"),
+		Serves: func(any bool) { h.serves = any },
+		Now:    func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
+	h.publish(m)
 	m.Start()
 	h.t.Cleanup(m.stopServers)
 	return m
@@ -295,9 +303,9 @@ func TestFailures(t *testing.T) {
 	h.openErr = nil
 	h.now = h.now.Add(2 * time.Minute)
 	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
-	h.serverErr <- errors.New("receive: no")
+	h.failed(errors.New("receive: no"))
 	<-m.ended
-	h.look(m, "<3>ve-bad: DHCP server: receive: no")
+	h.look(m, "<3>ve-bad: DHCP server: receive: no", "-ve-bad")
 	h.now = h.now.Add(2 * time.Minute)
 	h.look(m, "<6>ve-bad: 192.168.84.225/28, DHCP server, masquerading", "+ve-bad 192.168.84.225/28 yes")
 
@@ -373,4 +381,40 @@ func TestBrokenMachine(t *testing.T) {
 	h.look(m, "")
 	h.files["run/nspawnkit/machines/web.json"] = file
 	h.look(m, problem)
+}
+
+// What a file says about the device is set once for each change of the file.
+func TestDevice(t *testing.T) {
+	h, m := running(t)
+	if len(h.devices) > 0 {
+		t.Errorf("configured %q", h.devices)
+	}
+	const dropIn = "etc/systemd/network/80-ve.network.d/a.conf"
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nMTUBytes=1400\n")}
+	m.Load()
+	h.look(m, "")
+	h.look(m, "")
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nMTUBytes=1300\n")}
+	m.Load()
+	h.look(m, "")
+	if got := strings.Join(h.devices, "; "); got != "ve-web mtu 1400, was 0; ve-web mtu 1300, was 1400" {
+		t.Errorf("configured %q", got)
+	}
+	h.files[dropIn] = &fstest.MapFile{Data: []byte("[Link]\nUnmanaged=yes\n")}
+	m.Load()
+	h.look(m, "<6>ve-web: left alone by Unmanaged=yes", "-ve-web")
+	if len(h.links[1].Addresses) > 0 {
+		t.Errorf("addresses %v left", h.links[1].Addresses)
+	}
+}
+
+// ActivationPolicy=manual leaves a link that is down to somebody else.
+func TestActivationPolicy(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-web\n[Link]\nActivationPolicy=manual\n[Network]\nAddress=10.0.0.1/24\n")}
+	h.add(3, "ve-web", "veth")
+	h.look(h.start(), "<6>ve-web: 10.0.0.1/24")
+	if h.links[0].Up {
+		t.Error("brought up")
+	}
 }

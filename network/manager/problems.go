@@ -2,6 +2,7 @@ package manager
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,20 @@ func (m *Manager) meet(found network.Link) *link {
 	l.Carrier = found.Carrier
 	m.links[found.Index] = l
 	return l
+}
+
+// meetAll takes over what the kernel says of all links that are served.
+func (m *Manager) meetAll(list []network.Link) {
+	for _, found := range list {
+		if !found.Served() {
+			continue
+		}
+		l := m.links[found.Index]
+		if l == nil {
+			l = m.meet(found)
+		}
+		l.update(found, m.Now())
+	}
 }
 
 // update takes over what the kernel says of a link.
@@ -127,16 +142,14 @@ func (m *Manager) findOverlaps(list []network.Link) {
 		m.Report(Warning, err.Error())
 		return
 	}
-	names, ours := map[int]string{}, []int{}
+	names := map[int]string{}
 	for _, l := range list {
 		names[l.Index] = l.Name
-		if l.Served() {
-			ours = append(ours, l.Index)
-		}
 	}
+	routes = slices.DeleteFunc(routes, func(r network.Route) bool { return m.links[r.Link] != nil })
 	for _, l := range m.links {
 		text := ""
-		if route, found := network.Overlap(l.subnet, routes, ours); found && l.subnet.IsValid() {
+		if route, found := network.Overlap(l.subnet, routes); found && l.subnet.IsValid() {
 			text = fmt.Sprintf("subnet %v overlaps the route to %v through %s, which came later: change the subnet with: networkd-lite renumber %s",
 				l.subnet, route.Destination, linkText(names[route.Link]), l.Name)
 		}

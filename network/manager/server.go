@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -14,15 +13,13 @@ import (
 type server struct {
 	config  dhcp.Config
 	persist string
-	since   time.Time // when it started
-	stop    context.CancelFunc
-	done    chan struct{} // closed at the end
-	err     error         // why it ended; valid when done is closed
+	since   time.Time  // when it started
+	failure chan error // why it gave up, once
 	Server
 }
 
 // serve starts the DHCP server of a link, restarts it with another configuration, or stops it, as the link's state says.
-func (m *Manager) serve(ctx context.Context, l *link) error {
+func (m *Manager) serve(l *link) error {
 	c := &l.file.Config
 	if !c.DHCPServer {
 		l.stopServer()
@@ -35,6 +32,8 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 	}
 	config, problems := serverConfig(l.Link, address, &c.Server, m.hostNow())
 	m.warn(problems...)
+	l.offerNames(&config, &c.Server)
+	addFixed(&config, l.Name, m.machines)
 	if l.Kind == "bridge" {
 		l.containers.Set(containersOf(l.Name, m.machines))
 		config.Containers = &l.containers // the same one again: the server need not start anew for a container
@@ -43,32 +42,28 @@ func (m *Manager) serve(ctx context.Context, l *link) error {
 		return nil
 	}
 	l.stopServer()
-	opened, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases)
-	if err != nil {
-		return fmt.Errorf("DHCP server: %w", err)
-	}
-	ctx, stop := context.WithCancel(ctx)
-	s := &server{config: config, persist: c.Server.PersistLeases, since: m.Now(), stop: stop, done: make(chan struct{}), Server: opened}
-	l.server = s
-	go func() {
-		s.err = opened.Serve(ctx)
-		close(s.done)
+	failure := make(chan error, 1)
+	opened, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases, func(err error) {
+		failure <- err
 		select {
 		case m.ended <- struct{}{}:
 		default: // a look is due already
 		}
-	}()
+	})
+	if err != nil {
+		return fmt.Errorf("DHCP server: %w", err)
+	}
+	l.server = &server{config: config, persist: c.Server.PersistLeases, since: m.Now(), failure: failure, Server: opened}
 	return nil
 }
 
-// serverError returns why the DHCP server has ended by itself, once.
+// serverError returns why the DHCP server has given up, once.
 func (l *link) serverError() error {
 	if l.server == nil {
 		return nil
 	}
 	select {
-	case <-l.server.done:
-		err := l.server.err
+	case err := <-l.server.failure:
 		l.stopServer()
 		return fmt.Errorf("DHCP server: %w", err)
 	default:
@@ -76,18 +71,19 @@ func (l *link) serverError() error {
 	}
 }
 
-// stopServer ends the DHCP server and waits until its lease journal is closed: the next link of the same name reads it.
+// stopServer ends the DHCP server: the next link of the same name reads its lease journal.
 func (l *link) stopServer() {
 	if l.server != nil {
-		l.server.stop()
-		<-l.server.done
+		l.server.Close()
 		l.server = nil
 	}
 }
 
-// stopServers ends all DHCP servers.
+// stopServers ends all DHCP and DNS servers, and router advertisements.
 func (m *Manager) stopServers() {
 	for _, l := range m.links {
 		l.stopServer()
+		l.stopNames()
+		l.stopRouter(nil)
 	}
 }

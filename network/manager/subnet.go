@@ -37,16 +37,54 @@ func (m *Manager) choose(l *link, bits int, carried, used []netip.Prefix) error 
 	if err != nil {
 		return err
 	}
-	if changed {
-		m.saveSubnets() // before anybody gets an address of it
-	}
+	m.unsaved = m.unsaved || changed
 	l.subnet = subnet
 	return nil
 }
 
+// chooseSubnets chooses the subnets and IPv6 prefixes of all links that are to have one, and writes them down together, before anybody
+// gets an address of them. Where that fails reconcile says why.
+func (m *Manager) chooseSubnets(list []network.Link) {
+	for _, found := range list {
+		l := m.links[found.Index]
+		if l == nil || l.again.After(m.Now()) || m.Owner.Manages(l.Index) {
+			continue
+		}
+		if file, _ := m.files.Find(l.Link); file != nil {
+			m.chooseSubnet(l, &file.Config, list)
+			m.choosePrefix(l, &file.Config, list)
+		}
+	}
+	m.saveChosen()
+}
+
+// saveChosen writes down what was chosen since it was called last.
+func (m *Manager) saveChosen() {
+	if m.unsaved {
+		m.unsaved = false
+		m.saveSubnets()
+	}
+	if m.unsavedPrefixes {
+		m.unsavedPrefixes = false
+		m.savePrefixes()
+	}
+}
+
+// routesNow returns the routes of the host as of this look, but for those that it makes itself.
+func (m *Manager) routesNow() ([]network.Route, error) {
+	if m.routeList != nil {
+		return m.routeList, nil
+	}
+	routes, err := m.Links.Routes()
+	if err == nil {
+		m.routeList = routes
+	}
+	return routes, err
+}
+
 // used returns what addresses everything else on the host has and reaches.
 func (m *Manager) used(l *link, list []network.Link) ([]netip.Prefix, error) {
-	routes, err := m.Links.Routes()
+	routes, err := m.routesNow()
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ var rules = []struct {
 	why       string
 }{
 	{
-		packages: []string{"settings", "units", "network", "dhcp", "image", "siphash", "container", "machined"},
+		packages: []string{"settings", "units", "network", "dhcp", "dns", "image", "siphash", "container", "machined"},
 		except:   []string{"container/kernel", "network/kernel", "container/seccomp/internal"},
 		forbidden: []string{
 			"golang.org/x/sys", "github.com/vishvananda/netlink", "github.com/jsimonetti/rtnetlink", "github.com/google/nftables",
@@ -34,7 +34,7 @@ var rules = []struct {
 		why:       "kernel packages know nothing of settings",
 	},
 	{
-		packages:  []string{"settings", "units", "network", "dhcp", "image", "siphash", "container", "machined"},
+		packages:  []string{"settings", "units", "network", "dhcp", "dns", "image", "siphash", "container", "machined"},
 		except:    []string{"container/seccomp/internal"}, // a generator, a program
 		forbidden: []string{"log", "log/slog"},
 		why:       "only programs log",

@@ -125,21 +125,21 @@ func TestTemplateAndTarget(t *testing.T) {
 	}
 }
 
-// TestNetworkFiles checks what our files share with systemd's own of 262, and PersistLeases=, which is ours. Keys that
+// TestNetworkFiles checks what our files share with systemd's own of 262, and PersistLeases= and Address=::/64, which are ours. Keys that
 // networkd-lite does not act on stay out.
 func TestNetworkFiles(t *testing.T) {
 	for name, want := range map[string][]string{
-		"ve": {"Match.Kind=veth", "Match.Name=ve-*", "Network.Address=0.0.0.0/28", "Network.DHCPServer=yes", "DHCPServer.PersistLeases=yes"},
-		"vz": {"Match.Kind=bridge", "Match.Name=vz-*", "Network.Address=0.0.0.0/24", "Network.DHCPServer=yes", "DHCPServer.PersistLeases=yes"},
+		"ve": {"Match.Kind=veth", "Match.Name=ve-*", "Network.Address=0.0.0.0/28 ::/64", "Network.DHCPServer=yes", "DHCPServer.PersistLeases=yes"},
+		"vz": {"Match.Kind=bridge", "Match.Name=vz-*", "Network.Address=0.0.0.0/24 ::/64", "Network.DHCPServer=yes", "DHCPServer.PersistLeases=yes"},
 		"vb": {"Match.Kind=veth", "Match.Name=vb-*", "Network.KeepMaster=yes", "Network.LinkLocalAddressing=no"},
 	} {
 		got := values(t, "network/80-container-"+name+".network")
 		if name != "vb" {
-			want = append(want, "Network.IPMasquerade=both", "Network.IPv6AcceptRA=no")
+			want = append(want, "Network.IPMasquerade=both", "Network.IPv6AcceptRA=no", "Network.IPv6SendRA=yes")
 		}
 		for _, line := range want {
 			key, value, _ := strings.Cut(line, "=")
-			if !slices.Equal(got[key], []string{value}) {
+			if !slices.Equal(got[key], strings.Fields(value)) {
 				t.Errorf("%s: %s=%q, want %q", name, key, got[key], value)
 			}
 		}

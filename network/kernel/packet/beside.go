@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"syscall"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -19,10 +17,8 @@ import (
 // agents, leave through a raw socket (raw(7)). The other program receives the requests, too, and has no addresses for them.
 type beside struct {
 	address netip.Addr // of the server
-	packets *os.File   // IP packets that come in through the link
-	routed  *os.File   // IP packets that the kernel finds a hardware address for
-	raw     syscall.RawConn
-	buffer  []byte
+	packets int        // socket for IP packets that come in through the link
+	routed  int        // socket for IP packets that the kernel finds a hardware address for
 }
 
 // maxHeader is the length of the longest IP header and of the UDP header.
@@ -35,21 +31,17 @@ func openBeside(ifindex int, address netip.Addr) (*beside, error) {
 	}
 	routed, err := openRouted(ifindex)
 	if err != nil {
-		packets.Close()
+		unix.Close(packets)
 		return nil, fmt.Errorf("raw socket: %w", err)
 	}
-	raw, err := routed.SyscallConn()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("raw socket: %w", err), packets.Close(), routed.Close())
-	}
-	return &beside{address: address, packets: packets, routed: routed, raw: raw}, nil
+	return &beside{address: address, packets: packets, routed: routed}, nil
 }
 
-func openPackets(ifindex int) (*os.File, error) {
+func openPackets(ifindex int) (int, error) {
 	// Bound to no protocol until the filter is there: nothing else comes in meanwhile.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
 	err = attachFilter(fd, packetFilter())
 	if err == nil {
@@ -61,37 +53,21 @@ func openPackets(ifindex int) (*os.File, error) {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, err
 	}
-	return os.NewFile(uintptr(fd), "packet socket"), nil
+	return fd, nil
 }
 
-func openRouted(ifindex int) (*os.File, error) {
+func openRouted(ifindex int) (int, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_RAW)
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, ifindex); err != nil {
 		unix.Close(fd)
-		return nil, err
+		return -1, err
 	}
-	return os.NewFile(uintptr(fd), "raw socket"), nil
-}
-
-// receive waits for the next request to the server.
-func (b *beside) receive(buffer []byte) (int, error) {
-	if len(b.buffer) < maxHeader+len(buffer) {
-		b.buffer = make([]byte, maxHeader+len(buffer))
-	}
-	for {
-		n, err := b.packets.Read(b.buffer)
-		if err != nil {
-			return 0, err
-		}
-		if request, ok := b.request(b.buffer[:n]); ok {
-			return copy(buffer, request), nil
-		}
-	}
+	return fd, nil
 }
 
 // request returns the payload of an IP packet with a UDP datagram to the server: one that is only forwarded to another is not for it.
@@ -124,16 +100,10 @@ func parseDatagram(packet []byte) (to netip.AddrPort, payload []byte, ok bool) {
 
 // send sends an IP packet to a unicast address.
 func (b *beside) send(packet []byte, to dhcp.Destination) error {
-	address := &unix.SockaddrInet4{Addr: to.Address.Addr().As4()}
-	var err error
-	writeErr := b.raw.Write(func(fd uintptr) bool {
-		err = unix.Sendto(int(fd), packet, 0, address)
-		return err != unix.EAGAIN
-	})
-	return errors.Join(writeErr, err)
+	return unix.Sendto(b.routed, packet, 0, &unix.SockaddrInet4{Addr: to.Address.Addr().As4()})
 }
 
-func (b *beside) close() error { return errors.Join(b.packets.Close(), b.routed.Close()) }
+func (b *beside) close() error { return errors.Join(unix.Close(b.packets), unix.Close(b.routed)) }
 
 // packetFilter lets only IP packets with DHCP requests through, and no fragments.
 func packetFilter() []bpf.Instruction {

@@ -4,54 +4,35 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
 )
 
-// frames sends IP packets to hardware addresses of one link (packet(7), SOCK_DGRAM). It receives nothing.
-type frames struct {
-	ifindex int
-	file    *os.File
-	raw     syscall.RawConn
-}
+// frames sends IP packets to hardware addresses of any link (packet(7), SOCK_DGRAM). It receives nothing.
+type frames int
 
-func openFrames(ifindex int) (*frames, error) {
+func openFrames() (frames, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0) // protocol 0: send only
 	if err != nil {
-		return nil, fmt.Errorf("packet socket: %w", err)
+		return 0, fmt.Errorf("packet socket: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "packet socket")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("packet socket: %w", err)
-	}
-	return &frames{ifindex: ifindex, file: file, raw: raw}, nil
+	return frames(fd), nil
 }
 
-func (f *frames) send(packet []byte, to dhcp.HardwareAddr) error {
+// send sends a packet out of the link with that index. A full queue of the link is an error: a client asks again.
+func (f frames) send(ifindex int, packet []byte, to dhcp.HardwareAddr) error {
 	address := &unix.SockaddrLinklayer{
 		Protocol: binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff}), // network byte order
-		Ifindex:  f.ifindex,
+		Ifindex:  ifindex,
 		Halen:    uint8(len(to)),
 	}
 	copy(address.Addr[:], to[:])
-	var err error
-	writeErr := f.raw.Write(func(fd uintptr) bool {
-		err = unix.Sendto(int(fd), packet, 0, address)
-		return err != unix.EAGAIN
-	})
-	if writeErr != nil {
-		return writeErr
-	}
-	return err
+	return unix.Sendto(int(f), packet, 0, address)
 }
 
-func (f *frames) close() error { return f.file.Close() }
+func (f frames) close() error { return unix.Close(int(f)) }
 
 const (
 	ipHeader   = 20

@@ -1,7 +1,6 @@
 package packet
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/poll"
 )
 
 // lease is short, so that clients renew while a test looks on; 20 s is the least that dhcpcd accepts.
@@ -134,28 +134,42 @@ func serve(t *testing.T, index int, config dhcp.Config, path string) (server *dh
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := dhcp.NewFile(path)
-	journal, problems, err := dhcp.OpenJournal(store, path, server, time.Now())
+	journal, problems, err := dhcp.OpenJournal(dhcp.File(path), path, server, time.Now())
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
-	conn, err := Listen(index, config.Link, config.ServerAddress.Addr())
+	sockets := openSockets(t)
+	conn, err := sockets.Listen(index, config.Link, config.ServerAddress.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() {
-		served <- dhcp.Serve(ctx, conn, server, journal, func(problem error) { t.Log(problem) })
-	}()
-	stop = func() {
-		cancel()
-		if err := <-served; err != nil {
+	responder := dhcp.NewResponder(conn, server, journal, make(dhcp.Writers, 1), func(problem error) { t.Log(problem) })
+	if err := conn.Receive(responder.Receive, func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	return server, func() {
+		if err := conn.Stop(); err != nil {
 			t.Error(err)
 		}
-		store.Close()
+		responder.Close()
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	return server, stop
+}
+
+func openSockets(t *testing.T) *Sockets {
+	t.Helper()
+	poller, err := poll.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets, err := Open(poller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { poller.Close(); sockets.Close() })
+	return sockets
 }
 
 func config(name, server string) dhcp.Config {

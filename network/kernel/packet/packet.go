@@ -7,39 +7,65 @@
 package packet
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/poll"
 )
+
+// Sockets makes the sockets of all links in a network namespace. Only the UDP socket is one for each link; the rest they share, so that
+// a link at rest costs a descriptor.
+type Sockets struct {
+	poller *poll.Poller
+	frames frames
+	buffer []byte // for requests; the poller calls one function at a time
+}
+
+const (
+	// maxRequest is what fits in an Ethernet frame.
+	maxRequest = 1500
+
+	// receiveBuffer, in bytes of kernel memory, has room for some 1000 requests that come at once.
+	receiveBuffer = 1 << 20
+
+	// maxTurn is how many requests a link may have answered before it is the next one's turn.
+	maxTurn = 64
+)
+
+// Open prepares sockets in the network namespace of the calling thread. It needs CAP_NET_RAW. The caller closes, after all links.
+func Open(poller *poll.Poller) (*Sockets, error) {
+	frames, err := openFrames()
+	if err != nil {
+		return nil, fmt.Errorf("DHCP sockets: %w", err)
+	}
+	return &Sockets{poller: poller, frames: frames, buffer: make([]byte, maxHeader+maxRequest)}, nil
+}
+
+// Close closes what the links share.
+func (s *Sockets) Close() error { return s.frames.close() }
 
 // Conn is the [dhcp.Conn] of one link.
 type Conn struct {
+	*Sockets
 	name    string
 	address netip.Addr
 	ifindex int
-	frames  *frames
-	udp     *net.UDPConn // nil: see beside
-	beside  *beside
+	socket  int     // that requests come through
+	beside  *beside // nil, or what uses it in place of the UDP socket
 }
 
-// receiveBuffer, in bytes of kernel memory, has room for some 1000 requests that come while the disk writes leases.
-const receiveBuffer = 1 << 20
-
-// Listen opens the sockets for the link with that index in the network namespace of the calling thread. name is for error messages;
-// serverAddr is the address that replies come from, which the link must have. It needs CAP_NET_RAW, CAP_NET_ADMIN and,
-// for the port, CAP_NET_BIND_SERVICE.
-func Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
+// Listen opens the socket of the link with that index in the network namespace of the calling thread. name is for error messages;
+// serverAddr is the address that replies come from, which the link must have. It needs CAP_NET_ADMIN and, for the port,
+// CAP_NET_BIND_SERVICE. The caller closes.
+func (s *Sockets) Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
 	if !serverAddr.Is4() {
 		return nil, fmt.Errorf("DHCP sockets of %s: %v is not an IPv4 address", name, serverAddr)
 	}
-	c := &Conn{name: name, address: serverAddr, ifindex: ifindex}
+	c := &Conn{Sockets: s, name: name, address: serverAddr, ifindex: ifindex}
 	err := c.open()
 	if err != nil {
 		return nil, fmt.Errorf("DHCP sockets of %s: %w", name, err)
@@ -49,15 +75,12 @@ func Listen(ifindex int, name string, serverAddr netip.Addr) (*Conn, error) {
 
 // open opens the sockets.
 func (c *Conn) open() (err error) {
-	if c.frames, err = openFrames(c.ifindex); err != nil {
-		return err
-	}
-	c.udp, err = listenUDP(c.ifindex)
+	c.socket, err = listenUDP(c.ifindex)
 	if errors.Is(err, unix.EADDRINUSE) {
 		c.beside, err = openBeside(c.ifindex, c.address)
-	}
-	if err != nil {
-		c.frames.close()
+		if err == nil {
+			c.socket = c.beside.packets
+		}
 	}
 	return err
 }
@@ -66,35 +89,56 @@ func (c *Conn) open() (err error) {
 // filter has no say.
 func (c *Conn) Beside() bool { return c.beside != nil }
 
-// Receive is part of [dhcp.Conn].
-func (c *Conn) Receive(buffer []byte) (n int, err error) {
-	if c.beside != nil {
-		return c.beside.receive(buffer)
-	}
-	n, _, err = c.udp.ReadFromUDPAddrPort(buffer)
-	return n, err
+// Receive has receive called with each request until Stop; the bytes are valid during the call only. When the socket fails, failed is
+// called once instead. Both are called by the poller: they must not wait.
+func (c *Conn) Receive(receive func(request []byte), failed func(error)) error {
+	broken := false
+	return c.poller.Add(c.socket, func() {
+		for range maxTurn {
+			if broken {
+				return // it waits for Stop
+			}
+			n, err := unix.Read(c.socket, c.buffer) // what does not fit is cut off
+			switch {
+			case err == unix.EAGAIN || err == unix.EINTR:
+				return
+			case err != nil:
+				broken = true
+				failed(fmt.Errorf("receive DHCP requests of %s: %w", c.name, err))
+			case c.beside == nil:
+				receive(c.buffer[:n])
+			default:
+				if request, ok := c.beside.request(c.buffer[:n]); ok {
+					receive(request)
+				}
+			}
+		}
+	})
 }
 
 // Send is part of [dhcp.Conn].
 func (c *Conn) Send(reply []byte, to dhcp.Destination) error {
 	switch {
 	case to.Hardware != (dhcp.HardwareAddr{}):
-		return c.frames.send(c.datagram(reply, to), to.Hardware)
+		return c.frames.send(c.ifindex, c.datagram(reply, to), to.Hardware)
 	case to.Address.Addr() == limitedBroadcast():
-		return c.frames.send(c.datagram(reply, to), broadcast())
+		return c.frames.send(c.ifindex, c.datagram(reply, to), broadcast())
 	case c.beside != nil:
 		return c.beside.send(c.datagram(reply, to), to)
 	}
-	_, _, err := c.udp.WriteMsgUDPAddrPort(reply, c.source(), to.Address)
-	return err
+	address := &unix.SockaddrInet4{Port: int(to.Address.Port()), Addr: to.Address.Addr().As4()}
+	return unix.Sendmsg(c.socket, reply, c.source(), address, 0)
 }
 
-// Close is part of [dhcp.Conn].
+// Stop ends the calls of receive: none runs when it returns.
+func (c *Conn) Stop() error { return c.poller.Remove(c.socket) }
+
+// Close closes the sockets, after Stop. Send must not be called any more.
 func (c *Conn) Close() error {
 	if c.beside != nil {
-		return errors.Join(c.beside.close(), c.frames.close())
+		return c.beside.close()
 	}
-	return errors.Join(c.udp.Close(), c.frames.close())
+	return unix.Close(c.socket)
 }
 
 // source is the control message that makes a datagram leave from the server's address (ip(7), IP_PKTINFO): a link may have several.
@@ -102,19 +146,22 @@ func (c *Conn) source() []byte {
 	return unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(c.ifindex), Spec_dst: c.address.As4()})
 }
 
-func listenUDP(ifindex int) (*net.UDPConn, error) {
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		if controlErr := raw.Control(func(fd uintptr) { err = configure(int(fd), ifindex) }); controlErr != nil {
-			return controlErr
-		}
-		return err
-	}}
-	conn, err := config.ListenPacket(context.Background(), "udp4", "0.0.0.0:67")
+func listenUDP(ifindex int) (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return 0, fmt.Errorf("UDP socket: %w", err)
 	}
-	return conn.(*net.UDPConn), nil
+	err = configure(fd, ifindex)
+	if err == nil {
+		if err = unix.Bind(fd, &unix.SockaddrInet4{Port: serverPort}); err != nil {
+			err = fmt.Errorf("bind: %w", err)
+		}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return 0, err
+	}
+	return fd, nil
 }
 
 // configure prepares the UDP socket before it is bound. SO_BINDTOIFINDEX (Linux 5.0) cannot hit another link that took over the name.

@@ -40,7 +40,8 @@ func Ping(to netip.Addr) error {
 	})
 }
 
-// Ask asks a DNS server for the servers of the root zone (RFC 1035). Whatever it answers is an answer.
+// Ask asks a DNS server for the servers of the root zone (RFC 1035). Whatever it answers is an answer, but for SERVFAIL: a server that
+// passes questions on says so when nobody answers it.
 func Ask(server netip.Addr) error {
 	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, 53)))
 	if err != nil {
@@ -49,10 +50,19 @@ func Ask(server netip.Addr) error {
 	id := uint16(rand.Uint32())
 	question := binary.BigEndian.AppendUint16(nil, id)
 	question = append(question, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1) // recursion desired; one question: ".", NS, IN
-	return exchange(conn, question, func(reply []byte) bool {
+	failed := false
+	err = exchange(conn, question, func(reply []byte) bool {
+		failed = len(reply) >= 12 && reply[3]&15 == serverFailure
 		return len(reply) >= 12 && binary.BigEndian.Uint16(reply) == id && reply[2]&0x80 != 0
 	})
+	if err == nil && failed {
+		return ErrSilence
+	}
+	return err
 }
+
+// serverFailure is the RCODE of RFC 1035, section 4.1.1.
+const serverFailure = 2
 
 // Connect opens a TCP connection and closes it again.
 func Connect(to netip.AddrPort) error {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+	"iter"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nspawnkit/dhcp"
+	"nspawnkit/dns"
+	"nspawnkit/network"
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/manager"
+	"nspawnkit/network/names"
+)
+
+// maxForwarded is how many queries of all containers may be under way at the host's servers.
+const maxForwarded = 256
+
+// leaseTable knows the DHCP servers that run, by link.
+type leaseTable struct{ servers sync.Map }
+
+func (t *leaseTable) add(link string, server *dhcp.Server) (remove func()) {
+	t.servers.Store(link, server)
+	return func() { t.servers.CompareAndDelete(link, server) }
+}
+
+// of lists the leases of a link.
+func (t *leaseTable) of(link string) iter.Seq[dhcp.Lease] {
+	server, found := t.servers.Load(link)
+	if !found {
+		return func(func(dhcp.Lease) bool) {}
+	}
+	return server.(*dhcp.Server).Leases()
+}
+
+// dnsServers serves links with DNS.
+type dnsServers struct {
+	leases     *leaseTable
+	forwarder  *dns.Forwarder
+	report     func(manager.Priority, string)
+	host       *hostNames
+	neighbours neighbourTable
+	directory  atomic.Pointer[names.Directory]
+	said       atomic.Int64 // when a problem was reported last, Unix time
+}
+
+// quiet is how many seconds pass between two reports of problems, which every query may have while the host's servers do not answer.
+const quiet = 60
+
+func (d *dnsServers) problem(err error) {
+	now, last := time.Now().Unix(), d.said.Load()
+	if (now >= last+quiet || now < last) && d.said.CompareAndSwap(last, now) {
+		d.report(manager.Warning, err.Error())
+	}
+}
+
+// newDNSServers returns what asks the servers of the host's resolv.conf.
+func newDNSServers(root fs.FS, leases *leaseTable, report func(manager.Priority, string)) *dnsServers {
+	d := &dnsServers{leases: leases, report: report}
+	d.host = newHostNames(d)
+	d.Update(nil, nil)
+	resolvers := &network.Resolvers{Root: root, Now: time.Now}
+	d.forwarder = dns.NewForwarder(func() []netip.AddrPort { return resolvers.Servers(d.isOurs) }, maxForwarded)
+	return d
+}
+
+// isOurs reports whether a DNS server is one of these, which must not ask themselves.
+func (d *dnsServers) isOurs(address netip.Addr) bool { return d.directory.Load().Serves(address) }
+
+// Open is part of [manager.DNS].
+func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Context) error, error) {
+	udp, tcp, err := kernel.ListenDNS(l.Index, l.Name, address)
+	if err != nil {
+		return nil, err
+	}
+	server := &dns.Server{
+		Zone:      func(client netip.Addr) *dns.Zone { return d.directory.Load().Zone(l.Name, client) },
+		Forwarder: d.forwarder,
+		Report:    d.problem,
+	}
+	return func(ctx context.Context) error { return server.Serve(ctx, udp, tcp) }, nil
+}
+
+// Update is part of [manager.DNS].
+func (d *dnsServers) Update(machines network.Machines, links []names.Link) []string {
+	directory := names.New(machines, links, names.Source{Leases: d.leases.of, Neighbours: d.neighbours.of, Now: time.Now})
+	d.directory.Store(directory)
+	d.host.update(links)
+	return directory.Conflicts
+}

@@ -1,0 +1,109 @@
+package names
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"nspawnkit/dns"
+	"nspawnkit/network"
+)
+
+// Zone returns what a client of a link may know; of a link that is not of the directory, nobody may ask. A client with an address of the
+// host is the host itself: the kernel lets nobody else have it (martian sources), and brings what the host sends to its own address of a
+// link to sockets that are bound to that link.
+//
+// Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other.
+func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
+	z := d.zones[link]
+	switch {
+	case z == nil:
+		return &dns.Zone{Hosts: view{d, nil}}
+	case slices.Contains(z.Self, client.Unmap()):
+		return d.hostZones[link]
+	}
+	return z
+}
+
+// hostZone is what the host itself may know at its addresses of a link: everything, and it has others to ask for the rest.
+func (d *Directory) hostZone(l *Link, subnets []netip.Prefix) *dns.Zone {
+	z := d.zone(l, subnets)
+	z.Hosts, z.Closed = view{d, nil}, true
+	return z
+}
+
+func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {
+	z := &dns.Zone{Suffix: l.Suffix, Subnets: subnets, Hosts: view{d, l}}
+	for _, a := range l.Addresses {
+		z.Clients = append(z.Clients, a.Masked())
+		if !a.Addr().IsLinkLocalUnicast() { // would be of no use without the link's name
+			z.Self = append(z.Self, a.Addr())
+		}
+	}
+	return z
+}
+
+// subnets are those of all links.
+func (d *Directory) subnets() []netip.Prefix {
+	var list []netip.Prefix
+	for i := range d.links {
+		for _, a := range d.links[i].Addresses {
+			list = append(list, a.Masked())
+		}
+	}
+	return list
+}
+
+// view is what may be known on a link; nil: on the host. It is a [dns.Hosts].
+type view struct {
+	directory *Directory
+	link      *Link
+}
+
+// sees reports whether what is on another link may be known here.
+func (v view) sees(other *Link) bool {
+	return v.link == nil || other.Name == v.link.Name ||
+		strings.HasPrefix(v.link.Name, network.VethPrefix) && strings.HasPrefix(other.Name, network.VethPrefix)
+}
+
+// Addresses is part of [dns.Hosts]. Those on the link itself come first.
+func (v view) Addresses(name string) (addresses []netip.Addr, exists bool) {
+	for _, p := range v.directory.byName[name] {
+		if !v.sees(p.link) {
+			continue
+		}
+		exists = true
+		at := len(addresses)
+		if v.link != nil && p.link.Name == v.link.Name {
+			at = 0
+		}
+		addresses = slices.Insert(addresses, at, v.directory.addresses(p)...)
+	}
+	return addresses, exists
+}
+
+// Name is part of [dns.Hosts].
+func (v view) Name(address netip.Addr) (name string, exists bool) {
+	for i := range v.directory.links {
+		l := &v.directory.links[i]
+		if !v.sees(l) || !slices.ContainsFunc(l.Addresses, func(a netip.Prefix) bool { return a.Contains(address) }) {
+			continue
+		}
+		for _, p := range v.directory.byLink[l.Name] {
+			if slices.Contains(v.directory.addresses(p), address) {
+				return p.name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// Serves reports whether an address is one of the host on the links.
+func (d *Directory) Serves(address netip.Addr) bool {
+	for _, z := range d.zones {
+		if slices.Contains(z.Self, address) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package resolved
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// The names of org.freedesktop.resolve1(5).
+const (
+	busName    = "org.freedesktop.resolve1"
+	objectPath = "/org/freedesktop/resolve1"
+	manager    = busName + ".Manager."
+
+	// noSuchLink is what a link that has gone is to it: it has forgotten the settings then.
+	noSuchLink = busName + ".NoSuchLink"
+	// notSupported is what SetLinkDNSSEC() is to one that cannot validate at all.
+	notSupported = "org.freedesktop.DBus.Error.NotSupported"
+
+	retry = 2 * time.Second // between attempts to reach the bus
+)
+
+// Client keeps systemd-resolved up to date, where it runs.
+type Client struct {
+	// Report takes what went wrong, each text once until it succeeds.
+	Report func(error)
+
+	mu     sync.Mutex
+	wanted []Route
+	poke   chan struct{}
+	said   map[string]bool
+}
+
+// NewClient returns a client that wants nothing yet.
+func NewClient(report func(error)) *Client {
+	return &Client{Report: report, poke: make(chan struct{}, 1), said: map[string]bool{}}
+}
+
+// Set says what systemd-resolved is to know. It returns at once.
+func (c *Client) Set(routes []Route) {
+	c.mu.Lock()
+	c.wanted = routes
+	c.mu.Unlock()
+	select {
+	case c.poke <- struct{}{}:
+	default:
+	}
+}
+
+// Run tells systemd-resolved until ctx ends, again whenever it starts, and takes everything back then: nobody answers any more.
+func (c *Client) Run(ctx context.Context, connect func(context.Context) (*dbus.Conn, error)) {
+	for ctx.Err() == nil {
+		if conn, err := connect(context.WithoutCancel(ctx)); err == nil {
+			c.follow(ctx, conn)
+			conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry):
+		}
+	}
+}
+
+// follow works with one connection until it breaks.
+func (c *Client) follow(ctx context.Context, conn *dbus.Conn) {
+	signals := make(chan *dbus.Signal, 16)
+	conn.Signal(signals)
+	err := conn.AddMatchSignal(
+		dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
+		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName))
+	if err != nil {
+		return
+	}
+	var runs bool
+	if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&runs); err != nil {
+		return
+	}
+	s := session{client: c, object: conn.Object(busName, objectPath), runs: runs}
+	for {
+		s.update(c.routes())
+		select {
+		case <-ctx.Done():
+			s.update(nil)
+			return
+		case <-c.poke:
+		case signal, ok := <-signals:
+			if !ok {
+				return
+			}
+			if len(signal.Body) == 3 && signal.Body[0] == busName {
+				s.runs, s.told = signal.Body[2] != "", nil
+			}
+		}
+	}
+}
+
+func (c *Client) routes() []Route {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wanted
+}
+
+// session is one life of systemd-resolved.
+type session struct {
+	client *Client
+	object dbus.BusObject
+	runs   bool
+	told   []Route
+}
+
+// update tells what differs.
+func (s *session) update(wanted []Route) {
+	if !s.runs {
+		return
+	}
+	var told []Route
+	for _, old := range s.told {
+		if !contains(wanted, old.Index) {
+			s.call("RevertLink", old.Link, int32(old.Index))
+		} else {
+			told = append(told, old)
+		}
+	}
+	s.told = told
+	for _, r := range wanted {
+		if !s.knows(r) && s.tell(r) {
+			s.remember(r)
+		}
+	}
+}
+
+func contains(routes []Route, index int) bool {
+	for _, r := range routes {
+		if r.Index == index {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) knows(r Route) bool {
+	for _, old := range s.told {
+		if old.equal(r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) remember(r Route) {
+	for i := range s.told {
+		if s.told[i].Index == r.Index {
+			s.told[i] = r
+			return
+		}
+	}
+	s.told = append(s.told, r)
+}
+
+// address and domain are the structures of SetLinkDNS() and SetLinkDomains().
+type (
+	address struct {
+		Family int32
+		Bytes  []byte
+	}
+	domain struct {
+		Name        string
+		RoutingOnly bool
+	}
+)
+
+const familyINET = 2 // AF_INET
+
+// tell sets one link: its server, its domains, and that it is for no other names. Nobody signs the names of containers.
+func (s *session) tell(r Route) bool {
+	domains := make([]domain, len(r.Domains))
+	for i, name := range r.Domains {
+		domains[i] = domain{name, true}
+	}
+	index := int32(r.Index)
+	return s.call("SetLinkDomains", r.Link, index, domains) &&
+		s.call("SetLinkDefaultRoute", r.Link, index, false) &&
+		s.call("SetLinkDNSSEC", r.Link, index, "no") &&
+		s.call("SetLinkDNS", r.Link, index, []address{{familyINET, r.Server.AsSlice()}})
+}
+
+// call calls a method for a link and reports an error, unless the link has gone.
+func (s *session) call(method, link string, arguments ...any) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := s.object.CallWithContext(ctx, manager+method, dbus.FlagNoAutoStart, arguments...).Err
+	if err == nil {
+		return true
+	}
+	var refused dbus.Error
+	if errors.As(err, &refused) && (refused.Name == noSuchLink || refused.Name == notSupported) {
+		return refused.Name == notSupported
+	}
+	err = fmt.Errorf("systemd-resolved, %s of %s: %w", method, link, err)
+	if text := err.Error(); !s.client.said[text] {
+		s.client.said[text] = true
+		s.client.Report(err)
+	}
+	return false
+}
