@@ -12,13 +12,13 @@ import (
 // Set by the linker, see meson.build.
 var version = "unknown"
 
-const usage = `networkd-lite                        look after the links of containers (started by systemd)
-networkd-lite status [--json]        print what is done with each link
-networkd-lite leases [--json]        print the addresses that were given to containers
-networkd-lite doctor [NAME] [--json] try the network of a container, or the host's part of it, and say what fails
-networkd-lite ports [--json]         print the ports of the host that lead to containers
-networkd-lite names [--json]         print the names of containers
-networkd-lite renumber LINK          give a link another subnet than the one that was chosen for it
+const usage = `networkd-lite                          look after the links of containers (started by systemd)
+networkd-lite status [--json]          print what is done with each link
+networkd-lite leases [--json]          print the addresses that were given to containers
+networkd-lite doctor [NAME] [--json]   try the network of a container, or the host's part of it, and say what fails
+networkd-lite ports [--json]           print the ports of the host that lead to containers
+networkd-lite names [--json]           print the names of containers
+networkd-lite renumber LINK            give a link another subnet than the one that was chosen for it
 networkd-lite --help | --version
 
 NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
