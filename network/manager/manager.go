@@ -252,6 +252,9 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	m.chooseSubnets(list)
 	for _, found := range list {
 		l := m.links[found.Index]
+		if ctx.Err() != nil {
+			return idle // the end: servers have ended, too, which is no failure of theirs
+		}
 		if l == nil {
 			continue
 		}

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -61,10 +62,13 @@ func (m *Manager) serveNames(ctx context.Context, l *link, file *network.File, a
 
 // openNames starts the DNS server at an address, unless it runs. It is no failure of the link that it cannot.
 func (m *Manager) openNames(ctx context.Context, l *link, address netip.Addr) {
+	if ctx.Err() != nil {
+		return // the end of the daemon, which ends its servers too
+	}
 	if s := l.names[address]; s != nil {
 		select {
 		case <-s.done:
-			m.Report(Warning, l.Name+": DNS server: "+s.err.Error())
+			m.Report(Warning, fmt.Sprintf("%s: DNS server: %v", l.Name, s.err))
 			l.stopName(address)
 		default:
 			return
