@@ -29,4 +29,7 @@ func TestPortIsTaken(t *testing.T) {
 	if r := run(t, second, options...); r.status != 0 {
 		t.Errorf("after the owner was killed: %+v", r)
 	}
+	if r := run(t, first, "/bin/true"); r.status != 0 { // which removes what the killed one left
+		t.Errorf("the owner does not start again: %+v", r)
+	}
 }
