@@ -38,7 +38,11 @@ type Sysctls interface {
 }
 
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
-type Owner interface{ Manages(index int) bool }
+type Owner interface {
+	Manages(index int) bool
+	// Reconfigure has it set up a link from the beginning.
+	Reconfigure(ctx context.Context, index int) error
+}
 
 // DHCP opens DHCP servers. persist is a value of PersistLeases= and says where the leases are kept. failed is called, from any goroutine
 // and at most once, when the server has to give up; it is closed nevertheless.
@@ -355,8 +359,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	if m.Owner.Manages(l.Index) {
-		// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends.
-		if err := m.release(l, "left to systemd-networkd", len(l.ours) > 0); err != nil {
+		if err := m.leave(ctx, l); err != nil {
 			return err
 		}
 		file, _ := m.files.Find(l.Link)
@@ -408,23 +411,6 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	m.note(l, Info, l.describe())
-	return nil
-}
-
-// release takes back what was set on a link that is not ours to configure, or no longer.
-func (m *Manager) release(l *link, why string, flap bool) error {
-	l.stopServer()
-	l.stopRouter(ra.ErrWithdrawn)
-	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
-	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
-	difference.Up, difference.Flap = false, flap
-	if !difference.Empty() {
-		if err := m.Links.Apply(l.Link, difference); err != nil {
-			return err
-		}
-	}
-	l.ours = nil
-	m.note(l, Info, why)
 	return nil
 }
 

@@ -23,7 +23,7 @@ type host struct {
 	routes    []network.Route
 	routes6   []network.Route
 	advertise []string     // what routers do and say
-	flapped   []string     // links that lost their carrier for a moment
+	flapped   []string     // links that lost their carrier for a moment, and those that networkd was to begin again
 	outcome   dhcp.Outcome // of every client
 	requests  []string     // to renumber a link
 	managed   map[int]bool
@@ -36,17 +36,23 @@ type host struct {
 	saved     map[string][]byte
 	log       []string
 	applyErr  error
-	devices   []string // what was configured
-	openErr   error
-	failed    func(error) // makes the latest server give up
-	serving   chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
-	now       time.Time
+
+	reconfigureErr error
+	devices        []string // what was configured
+	openErr        error
+	failed         func(error) // makes the latest server give up
+	serving        chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
+	now            time.Time
 	published
 }
 
-func (h *host) List() ([]network.Link, error)       { return slices.Clone(h.links), nil }
-func (h *host) Routes() ([]network.Route, error)    { return slices.Clone(h.routes), nil }
-func (h *host) Manages(index int) bool              { return h.managed[index] }
+func (h *host) List() ([]network.Link, error)    { return slices.Clone(h.links), nil }
+func (h *host) Routes() ([]network.Route, error) { return slices.Clone(h.routes), nil }
+func (h *host) Manages(index int) bool           { return h.managed[index] }
+func (h *host) Reconfigure(_ context.Context, index int) error {
+	h.flapped = append(h.flapped, fmt.Sprintf("reconfigure %d", index))
+	return h.reconfigureErr
+}
 func (h *host) Replace(want network.Firewall) error { h.table = &want; return nil }
 func (h *host) Load(name string) ([]byte, error)    { return h.saved[name], nil }
 func (h *host) Save(name string, data []byte) error { h.saved[name] = data; return nil }
@@ -263,6 +269,9 @@ func TestNetworkdTakesOver(t *testing.T) {
 		t.Errorf("addresses %v left", h.links[1].Addresses)
 	}
 	h.masqueraded()
+	if got := strings.Join(h.flapped, ", "); got != "ve-web, reconfigure 3" {
+		t.Errorf("carrier: %s", got)
+	}
 
 	theirs := netip.MustParsePrefix("192.168.5.33/28")
 	h.links[1].Addresses = []netip.Prefix{theirs}
@@ -270,6 +279,14 @@ func TestNetworkdTakesOver(t *testing.T) {
 	h.managed[3] = false // stopped: its address stays, and so does the container's lease
 	h.look(m, "<6>ve-web: 192.168.5.33/28, DHCP server, masquerading", "+ve-web 192.168.5.33/28 yes")
 	h.masqueraded("ve-web")
+}
+
+func TestNetworkdDoesNotAnswer(t *testing.T) {
+	h, m := running(t)
+	h.managed[3], h.reconfigureErr = true, errors.New("no answer")
+	h.look(m, "<6>ve-web: left to systemd-networkd\n"+
+		"<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it", "-ve-web")
+	h.look(m, "")
 }
 
 func TestReload(t *testing.T) {

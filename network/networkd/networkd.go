@@ -6,6 +6,7 @@ package networkd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io/fs"
 	"strconv"
 	"sync/atomic"
@@ -20,7 +21,8 @@ const (
 	// LinksDirectory is where networkd keeps the state of each link, in a file named by its index (sd-network(3)).
 	LinksDirectory = "run/systemd/netif/links"
 
-	retry = 2 * time.Second // between attempts to reach the bus or to watch the directory
+	retry  = 2 * time.Second // between attempts to reach the bus or to watch the directory
+	answer = 5 * time.Second // that networkd has to answer
 )
 
 // Owner knows whether networkd runs. The zero value does not; Watch keeps it up to date.
@@ -31,6 +33,7 @@ type Owner struct {
 	Watcher func(ctx context.Context, ready, changed func()) error
 
 	running atomic.Bool
+	bus     atomic.Pointer[dbus.Conn] // nil: not connected
 }
 
 // Manages reports whether networkd runs and manages, or is going to manage, the link.
@@ -54,6 +57,19 @@ func managed(state []byte) bool {
 		}
 	}
 	return true
+}
+
+// Reconfigure has networkd set up a link from the beginning, as "networkctl reconfigure" does (org.freedesktop.network1(5),
+// ReconfigureLink).
+func (o *Owner) Reconfigure(ctx context.Context, index int) error {
+	conn := o.bus.Load()
+	if conn == nil {
+		return errors.New("no connection to the system bus")
+	}
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	return conn.Object(busName, "/org/freedesktop/network1").
+		CallWithContext(ctx, busName+".Manager.ReconfigureLink", dbus.FlagNoAutoStart, int32(index)).Err
 }
 
 // Watch follows networkd on the bus until ctx ends, and calls changed when it starts or stops or the state of a link
@@ -99,6 +115,8 @@ func (o *Owner) follow(ctx context.Context, conn *dbus.Conn, ready *func(), chan
 	if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&has); err != nil {
 		return
 	}
+	o.bus.Store(conn)
+	defer o.bus.Store(nil)
 	stop := o.set(ctx, has, changed)
 	once(ready)
 	for signal := range signals {
