@@ -28,7 +28,7 @@ type Links interface {
 type Firewall interface {
 	Replace(network.Firewall) error
 	Update(add, remove network.Firewall) error
-	ReplaceBridge(ports network.Set[network.Sender]) error
+	ReplaceBridge(network.BridgeGuard) error
 }
 
 // Sysctls are the kernel parameters below /proc/sys.

@@ -28,7 +28,7 @@ type host struct {
 	requests  []string     // to renumber a link
 	managed   map[int]bool
 	table     *network.Firewall
-	ports     []network.Set[network.Sender] // all that the table of bridges ever held
+	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
 	sysctls   map[string]string
@@ -77,7 +77,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	return nil
 }
 
-func (h *host) ReplaceBridge(ports network.Set[network.Sender]) error {
+func (h *host) ReplaceBridge(ports network.BridgeGuard) error {
 	h.ports = append(h.ports, ports)
 	return h.bridgeErr
 }
