@@ -20,6 +20,7 @@ type handOverState struct {
 	Child, Second         *kernel.Child
 	Notify, Console, Peer *kernel.File
 	Receiver              *receiver
+	Lease                 *lease
 	Group                 *kernel.ControlGroup
 	Boot                  *bootProgress
 	Watchdog              *watchdog
@@ -55,7 +56,7 @@ func (r *Running) handOver(signals *kernel.Signals) error {
 	if r.fresh || !r.watching.mayHandOver() {
 		return nil
 	}
-	if !r.handling.TryLock() {
+	if r.lease.busy() || !r.handling.TryLock() {
 		return errBusy
 	}
 	defer r.handling.Unlock()
@@ -75,7 +76,7 @@ func (r *Running) replace(signals *kernel.Signals) error {
 	defer left.Close()
 	state, err := newStateFile("state", handOverState{
 		Machine: r.machine, Child: r.child, Second: r.second, Notify: handed(r.notify.File()), Console: handed(r.console), Peer: handed(r.peer),
-		Receiver: r.receiver, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
+		Receiver: r.receiver, Lease: r.lease, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
 		Left: handed(left),
 	})
 	if err != nil {
@@ -118,6 +119,9 @@ func TakeOver(state *os.File, notifier machined.Notifier, log func(priority int,
 		return nil, err
 	}
 	r.machine, r.child, r.second, r.Group, r.starting, r.left = s.Machine, s.Child, s.Second, s.Group, s.Starting, s.Left
+	if r.lease = s.Lease; r.lease != nil {
+		r.lease.await(now())
+	}
 	if s.Console != nil {
 		r.console = s.Console.File
 	}

@@ -23,6 +23,7 @@ type Running struct {
 	console  *os.File  // nil: the container has none
 	peer     *os.File  // the payload's side of it, if it is held
 	receiver *receiver // of the journal
+	lease    *lease    // nil: no address is asked for
 	boot     bootProgress
 	watchdog watchdog
 	watching watching

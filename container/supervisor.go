@@ -450,7 +450,7 @@ func (s *Supervisor) waitReady() error {
 // letGo waits until the payload was executed: the channel closes then.
 func (s *Supervisor) letGo() error {
 	if servers := s.plan.Settings.Network.DNS; s.plan.Inside.NameServers && len(servers) > 0 {
-		s.nameServers = resolvConf(servers, "")
+		s.nameServers = resolvConf(servers)
 	}
 	if err := s.channel.Send(goMessage(s.nameServers)); err != nil {
 		return err

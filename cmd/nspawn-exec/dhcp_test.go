@@ -1,0 +1,271 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// dhcpServer is networkd-lite with files of its own, but the /run of this private host, where containers are told of it.
+type dhcpServer struct {
+	t       *testing.T
+	root    string
+	command *exec.Cmd
+	mutex   sync.Mutex
+	said    bytes.Buffer
+}
+
+// newDHCPServer starts one. link is the .network file of containers; empty: the one that comes with it.
+func newDHCPServer(t *testing.T, link string) *dhcpServer {
+	t.Helper()
+	needKernel(t)
+	s := &dhcpServer{t: t, root: t.TempDir()}
+	shipped, err := filepath.Glob("../../units/static/network/*.network")
+	if err != nil || len(shipped) == 0 {
+		t.Fatalf("no .network files: %v", err)
+	}
+	for _, path := range shipped {
+		data, err := os.ReadFile(path)
+		must(t, err)
+		writeFile(t, filepath.Join(s.root, "usr/lib/nspawnkit/network", filepath.Base(path)), string(data))
+	}
+	writeFile(t, s.root+"/etc/resolv.conf", "")
+	must(t, os.Symlink("/run", s.root+"/run"))
+	if link != "" {
+		s.configure(link)
+	}
+	t.Cleanup(func() {
+		s.stop()
+		must(t, os.RemoveAll("/run/nspawnkit/network"))
+		if t.Failed() {
+			t.Logf("networkd-lite said:\n%s", s.said.String())
+		}
+	})
+	s.start()
+	return s
+}
+
+func (s *dhcpServer) configure(link string) {
+	writeFile(s.t, s.root+"/etc/systemd/network/80-container-ve.network", link)
+}
+
+// Write takes what networkd-lite says.
+func (s *dhcpServer) Write(text []byte) (int, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.said.Write(text)
+}
+
+// start waits until the server is ready.
+func (s *dhcpServer) start() {
+	s.t.Helper()
+	socket := filepath.Join(s.t.TempDir(), "notify")
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	must(s.t, err)
+	defer notify.Close()
+	s.command = exec.Command(program("networkd-lite"))
+	s.command.Env = []string{"PATH=" + os.Getenv("PATH"), "NSPAWNKIT_ROOT=" + s.root, "NOTIFY_SOCKET=" + socket, "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere"}
+	s.command.Stderr = s
+	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	must(s.t, s.command.Start())
+	must(s.t, notify.SetReadDeadline(time.Now().Add(patience)))
+	if _, err := notify.Read(make([]byte, 4096)); err != nil {
+		s.t.Fatalf("networkd-lite is not ready: %v", err)
+	}
+}
+
+func (s *dhcpServer) stop() {
+	if s.command != nil {
+		_ = s.command.Process.Kill()
+		_ = s.command.Wait()
+		s.command = nil
+	}
+}
+
+// networkFile is one for the host's sides of links, with leases of some seconds.
+func networkFile(address string, seconds int) string {
+	return fmt.Sprintf("[Match]\nName=ve-*\n[Network]\nAddress=%s\nDHCPServer=yes\n[DHCPServer]\nDefaultLeaseTimeSec=%d\nMaxLeaseTimeSec=%[2]d\nPersistLeases=no\nPoolSize=4\n",
+		address, seconds)
+}
+
+// lookAtLease shows what a payload finds of its lease; inside shows it later.
+const lookAtLease = `busybox ip -o -4 addr show dev host0 | busybox awk '{print $4}'; busybox ip route; grep -v '^#' /etc/resolv.conf`
+
+// inside runs a script in the network and mount namespaces of a container.
+func (c *container) inside(script string) string {
+	c.t.Helper()
+	out, err := exec.Command("nsenter", fmt.Sprintf("--target=%d", c.init()), "--net", "--mount", "/bin/sh", "-c", script).CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("%s: %v", out, err)
+	}
+	return string(out)
+}
+
+// addressInside returns the address of host0, empty if it has none.
+func (c *container) addressInside() string {
+	return strings.TrimSpace(c.inside(`busybox ip -o -4 addr show dev host0 | busybox awk '{print $4}'`))
+}
+
+// A payload that is no init finds address, route and name servers when it starts.
+func TestLeaseBeforePayload(t *testing.T) {
+	newDHCPServer(t, networkFile("10.44.0.1/24", 3600))
+	for name, options := range map[string][]string{
+		"pipe": nil, "terminal": {"--console=read-only"}, "process 2": {"--as-pid2"}, "asked": {"--settings=override"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			writeFile(t, "/run/systemd/nspawn/web.nspawn", "[Network]\nDHCP=yes\n")
+			defer os.Remove("/run/systemd/nspawn/web.nspawn")
+			r := run(t, root, append(append([]string{"--network-veth"}, options...), "/bin/sh", "-c", lookAtLease)...)
+			got := strings.Fields(r.stdout)
+			if r.status != 0 || r.stderr != "" || len(got) == 0 || !strings.HasPrefix(got[0], "10.44.0.") {
+				t.Fatalf("%+v", r)
+			}
+			address := strings.TrimSuffix(got[0], "/24")
+			want := got[0] + " default via 10.44.0.1 dev host0 src " + address + " metric 1024 onlink 10.44.0.0/24 dev host0 scope link src " + address +
+				" nameserver 10.44.0.1 search nspawn.internal"
+			if strings.Join(got, " ") != want {
+				t.Errorf("%q, want %q", strings.Join(got, " "), want)
+			}
+		})
+	}
+}
+
+// What of resolv.conf is whose.
+func TestLeasedNameServers(t *testing.T) {
+	newDHCPServer(t, networkFile("10.44.0.1/24", 3600))
+	for name, test := range map[string]struct{ before, file, want string }{
+		"none":      {"", "", "10.44.0.1"},
+		"loopback":  {"nameserver 127.0.0.53\n", "", "10.44.0.1"},
+		"ours":      {"# Written by nspawn-exec at the start of the container.\nnameserver 192.0.2.1\n", "", "10.44.0.1"},
+		"image's":   {"nameserver 192.0.2.1\n", "", "192.0.2.1"},
+		"DHCP=yes":  {"nameserver 192.0.2.1\n", "[Network]\nDHCP=yes\n", "10.44.0.1"},
+		"DNS=":      {"", "[Network]\nDNS=192.0.2.2\n", "192.0.2.2"},
+		"off":       {"nameserver 127.0.0.53\n", "[Exec]\nResolvConf=off\n", "127.0.0.53"},
+		"read-only": {"nameserver 127.0.0.53\n", "[Files]\nReadOnly=yes\n[Exec]\nTimezone=off\n", "10.44.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			writeFile(t, root+"/etc/resolv.conf", test.before)
+			r := runBySettings(t, root, test.file, "--network-veth", "/bin/sh", "-c", "grep ^nameserver /etc/resolv.conf")
+			if r.status != 0 || r.stderr != "" || strings.TrimSpace(r.stdout) != "nameserver "+test.want {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// A lease is renewed as long as the container runs, whatever its console is, and the address goes with the lease.
+func TestLeaseIsRenewed(t *testing.T) {
+	const seconds = 4
+	for _, console := range []string{"pipe", "read-only", "interactive"} {
+		t.Run(console, func(t *testing.T) {
+			server := newDHCPServer(t, networkFile("10.44.0.1/24", seconds))
+			root := newRoot(t, "web")
+			c := begin(t, root, append([]string{"--network-veth", "--console=" + console}, sleeper...)...)
+			if console != "interactive" { // that program goes on
+				c.expectFresh()
+			}
+			address := c.addressInside()
+			for range 3 * seconds {
+				time.Sleep(time.Second)
+				if now := c.addressInside(); now == "" || now != address {
+					t.Fatalf("%q, was %q", now, address)
+				}
+			}
+			server.stop()
+			eventually(t, "the address goes with the lease", func() bool { return c.addressInside() == "" })
+			server.start()
+			eventually(t, "there is another lease", func() bool { return c.addressInside() == address })
+			if said := c.stderr.String(); strings.Count(said, "has ended: asking for another") > 1 {
+				t.Error(said)
+			}
+			c.signal(syscall.SIGTERM)
+			c.signal(syscall.SIGTERM)
+			c.wait()
+			server.stop()
+			must(t, os.RemoveAll("/run/nspawnkit/network"))
+			clean(t, root)
+		})
+	}
+}
+
+// A server that refuses a lease gives another, with other name servers.
+func TestLeaseIsRefused(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 6))
+	root := newRoot(t, "web")
+	c := begin(t, root, append([]string{"--network-veth"}, sleeper...)...)
+	c.expectFresh()
+	if address := c.addressInside(); !strings.HasPrefix(address, "10.44.0.") {
+		t.Fatalf("%q", address)
+	}
+	server.stop()
+	server.configure(networkFile("10.45.0.1/24", 6))
+	server.start()
+	eventually(t, "it has an address of the new network", func() bool { return strings.HasPrefix(c.addressInside(), "10.45.0.") })
+	if got := c.inside(lookAtLease); strings.Contains(got, "10.44.") || !strings.Contains(got, "default via 10.45.0.1") || !strings.Contains(got, "nameserver 10.45.0.1") {
+		t.Errorf("%s", got)
+	}
+}
+
+// Without a server a container starts after a while, with a warning, and gets its address when there is one. Nothing is left of one that is
+// killed.
+func TestNoDHCPServer(t *testing.T) {
+	root := newRoot(t, "web")
+	writeFile(t, "/run/systemd/nspawn/web.nspawn", "[Network]\nDHCP=yes\n")
+	defer os.Remove("/run/systemd/nspawn/web.nspawn")
+	c := begin(t, root, append([]string{"--network-veth", "--settings=override"}, sleeper...)...)
+	if said := c.stderr.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "host0: no DHCP server has answered within 5s: the payload starts without an address") {
+		t.Errorf("%q", said)
+	}
+	c.expectFresh()
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 3600))
+	eventually(t, "it has an address", func() bool { return strings.HasPrefix(c.addressInside(), "10.44.0.") })
+	eventually(t, "and a name server", func() bool { return strings.Contains(c.inside("cat /etc/resolv.conf"), "nameserver 10.44.0.1") })
+	c.kill()
+	if r := run(t, root, "--network-veth", "/bin/true"); r.status != 0 {
+		t.Errorf("%+v", r)
+	}
+	server.stop()
+	must(t, os.RemoveAll("/run/nspawnkit/network"))
+	must(t, os.Remove("/run/systemd/nspawn/web.nspawn"))
+	clean(t, root)
+}
+
+// A container without a sign of a server is not kept waiting.
+func TestNoSignOfDHCPServer(t *testing.T) {
+	if steps := run(t, newRoot(t, "web"), "--network-veth", "--dry-run", "/bin/true"); steps.status != 0 || strings.Contains(steps.stdout, "DHCP") {
+		t.Errorf("%+v", steps)
+	}
+}
+
+// A container that sets up its network itself is left alone.
+func TestLeaseIsGivenUp(t *testing.T) {
+	newDHCPServer(t, networkFile("10.44.0.1/24", 4))
+	c := begin(t, newRoot(t, "web"), "--network-veth", "/bin/sh", "-c", "busybox ip addr flush dev host0; busybox ip addr add 10.44.0.99/24 dev host0; busybox ip route add default via 10.44.0.1; echo up; exec sleep 1000")
+	eventually(t, "the supervisor notices", func() bool { return c.socketsInside() == 0 })
+	time.Sleep(6 * time.Second)
+	if address := c.addressInside(); address != "10.44.0.99/24" {
+		t.Errorf("%q", address)
+	}
+}
+
+// socketsInside counts the descriptors that keep the container's network namespace in the supervisor.
+func (c *container) socketsInside() (count int) {
+	namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", c.init()))
+	must(c.t, err)
+	for _, descriptor := range descriptorsOf(c.t.(*testing.T), c.cmd.Process.Pid) {
+		if target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.cmd.Process.Pid, descriptor)); target == namespace {
+			count++
+		}
+	}
+	return count
+}
