@@ -93,8 +93,14 @@ func (s *Signals) Hold() error {
 // HoldSignals is the program of the holder. It traces all threads of its parent, which stop for each signal that they are about to take
 // (ptrace(2)), and has the parent get what it has held back when that takes signals again, perhaps in another program. With the
 // holder the tracing ends.
+//
+// A signal that stops a process is not held back, but after a SIGCONT it is dropped: when the thread that is about to take it ends by
+// execve(2), the kernel sends it again, to the next program (ptrace_signal in kernel/signal.c), where it would come after the SIGCONT
+// that was to end the stop.
 func HoldSignals(arguments []string) {
 	var list, held []syscall.Signal
+	var continued bool
+	stopping := []syscall.Signal{unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
 	for _, text := range arguments {
 		number, _ := strconv.Atoi(text) // the supervisor wrote it
 		list = append(list, syscall.Signal(number))
@@ -127,6 +133,10 @@ func HoldSignals(arguments []string) {
 				_ = unix.Kill(parent, number)
 			}
 			return
+		case number == unix.SIGCONT:
+			continued = true
+		case continued && slices.Contains(stopping, number):
+			number = 0
 		case slices.Contains(list, number):
 			if !slices.Contains(held, number) {
 				held = append(held, number)

@@ -28,7 +28,7 @@ type Links interface {
 type Firewall interface {
 	Replace(network.Firewall) error
 	Update(add, remove network.Firewall) error
-	ReplaceBridge(ports network.Set[network.Sender]) error
+	ReplaceBridge(network.BridgeGuard) error
 }
 
 // Sysctls are the kernel parameters below /proc/sys.
@@ -372,11 +372,11 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 			m.warn(*passed)
 		}
 		l.stopNames()
-		return m.release(l, "no .network file matches", false)
+		return m.release(l, "no .network file matches", nil)
 	}
 	m.warn(file.Problems...)
 	if file.Config.Unmanaged {
-		return m.release(l, "left alone by Unmanaged=yes", false)
+		return m.release(l, "left alone by Unmanaged=yes", nil)
 	}
 	config := m.withFixed(l.Link, file.Config)
 	if err := m.chooseSubnet(l, &config, list); err != nil {
