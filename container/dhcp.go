@@ -69,7 +69,8 @@ func (s *Supervisor) prepareLease() error {
 	}
 	s.lease = &lease{
 		Client: client.Client{State: client.Selecting, Identity: client.Identity{HostName: dhcpHostName(s.plan.Inside.Hostname), Broadcast: d.Shared}},
-		Link:   d.Link, Namespace: kernel.File{File: namespace}, NameServers: s.plan.Inside.NameServers, KeepNames: d.KeepNames,
+		Link:   d.Link, Namespace: kernel.File{File: namespace}, Root: s.plan.Users.Start,
+		NameServers: s.plan.Inside.NameServers, KeepNames: d.KeepNames,
 	}
 	inside, err := link.OpenAt(namespace)
 	if err != nil {

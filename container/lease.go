@@ -21,6 +21,7 @@ type lease struct {
 	Index       int
 	Namespace   kernel.File // of the link
 	Server      [6]byte     // hardware address that the lease has come from
+	Root        uint32      // the container's
 	NameServers bool        // go to resolv.conf
 	KeepNames   bool        // unless there are others
 	Written     string      // resolv.conf(5), as it was written last
@@ -246,16 +247,22 @@ func (r *Running) follow(change client.Change) error {
 	return err
 }
 
-// updateNameServers writes resolv.conf of a container that runs, through the root directory of its first process.
+// updateNameServers writes resolv.conf of a container that runs, through the root directory of its first process. What the container has
+// made of the path is not to be trusted: it is written as the container's root would, and nobody waits for a file system that hangs.
 func (r *Running) updateNameServers() error {
 	root, err := kernel.OpenRoot(fmt.Sprintf("/proc/%d/root", r.child.PID))
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	if err = writeResolvConf(root, r.lease.Written, r.lease.KeepNames); err != nil {
-		return fmt.Errorf("cannot set name servers, ignoring: %w", err)
-	}
+	text, user, keep := r.lease.Written, r.lease.Root, r.lease.KeepNames
+	r.handling.RLock() // nobody hands over meanwhile
+	go func() {
+		defer r.handling.RUnlock()
+		defer root.Close()
+		if err := kernel.WithFilesOf(user, user, func() error { return writeResolvConf(root, text, keep) }); err != nil {
+			r.log(Warning, fmt.Sprintf("cannot set name servers, ignoring: %v", err))
+		}
+	}()
 	return nil
 }
 
@@ -269,8 +276,8 @@ func (w *watch) onLease(err error) {
 		w.log(Warning, err.Error())
 	}
 	switch {
-	case w.rest != nil || w.lease.busy():
-	case w.grown: // a collector of garbage would take more memory than there is garbage
+	case w.lease.busy():
+	case w.grown || !w.fresh: // a collector of garbage would take more memory than there is garbage
 		w.patience = restTime
 		w.rest = time.After(w.patience)
 	default:

@@ -289,3 +289,28 @@ func TestIdleWithLease(t *testing.T) {
 	eventually(t, "it is small again", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
 	c.expectIdle()
 }
+
+// A container cannot have the supervisor write to a file of the host that it only sees.
+func TestLeasedNameServersOfHost(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 4))
+	host := t.TempDir()
+	must(t, os.Chmod(host, 0o755))
+	writeFile(t, host+"/file", "")
+	c := begin(t, newRoot(t, "web"), append([]string{"--network-veth", "--bind=" + host + ":/mnt"}, "/bin/sh", "-c",
+		"cat /etc/resolv.conf >/etc/old; rm /etc/resolv.conf; busybox ln -s /mnt/file /etc/resolv.conf; echo up; exec sleep 1000")...)
+	c.expectFresh()
+	server.stop()
+	server.configure(networkFile("10.44.0.1/24", 4) + "DNS=10.44.0.9\n")
+	server.start()
+	eventually(t, "the supervisor is refused", func() bool { return strings.Contains(c.stderr.String(), "cannot set name servers, ignoring:") })
+	if data, err := os.ReadFile(host + "/file"); err != nil || len(data) > 0 {
+		t.Errorf("the file of the host has %q, %v", data, err)
+	}
+	if got := c.inside("rm /etc/resolv.conf; cp /etc/old /etc/resolv.conf; chown $(stat -c %u /etc/old) /etc/resolv.conf"); got != "" {
+		t.Error(got)
+	}
+	server.stop()
+	server.configure(networkFile("10.44.0.1/24", 4) + "DNS=10.44.0.8\n")
+	server.start()
+	eventually(t, "it writes to the container's own", func() bool { return strings.Contains(c.inside("cat /etc/resolv.conf"), "nameserver 10.44.0.8") })
+}
