@@ -53,7 +53,7 @@ func (w *watching) mayHandOver() bool {
 // handOver replaces this program, and returns only if it did not. Nobody reads meanwhile what comes from the container: what was
 // read has been handled, and the rest waits, as do signals.
 func (r *Running) handOver(signals *kernel.Signals) error {
-	if r.fresh || !r.watching.mayHandOver() {
+	if r.fresh && !r.grown || !r.watching.mayHandOver() {
 		return nil
 	}
 	if r.lease.busy() || !r.handling.TryLock() {
@@ -69,15 +69,19 @@ func (r *Running) handOver(signals *kernel.Signals) error {
 
 func (r *Running) replace(signals *kernel.Signals) error {
 	defer kernel.KeepNothing()
-	left, err := newStateFile("remains", &r.remains)
-	if err != nil {
-		return err
+	left := r.left
+	if left == nil {
+		file, err := newStateFile("remains", &r.remains)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		left = handed(file)
 	}
-	defer left.Close()
 	state, err := newStateFile("state", handOverState{
 		Machine: r.machine, Child: r.child, Second: r.second, Notify: handed(r.notify.File()), Console: handed(r.console), Peer: handed(r.peer),
 		Receiver: r.receiver, Lease: r.lease, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
-		Left: handed(left),
+		Left: left,
 	})
 	if err != nil {
 		return err

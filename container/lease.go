@@ -25,6 +25,7 @@ type lease struct {
 	KeepNames   bool        // unless there are others
 	Written     string      // resolv.conf(5), as it was written last
 
+	turns   int // of this program, in which it has not heard of a server
 	timer   <-chan time.Time
 	socket  *dhcpsocket.Socket // nil: nothing is asked
 	asked   uint32             // its transaction
@@ -206,6 +207,9 @@ func (l *lease) given() bool {
 // resolvConf is what the lease has for resolv.conf(5).
 func (l *lease) resolvConf() string { return resolvConf(l.Client.Lease.DNS, l.Client.Lease.Search...) }
 
+// manyTurns is after how many turns without an answer the program has grown by some tens of kilobytes.
+const manyTurns = 16
+
 // leaseDue is the turn of the DHCP client while the container runs. A container that has taken its address away looks after its network
 // itself, and is left alone.
 func (r *Running) leaseDue() error {
@@ -215,6 +219,8 @@ func (r *Running) leaseDue() error {
 		return r.endLease()
 	}
 	change, err := l.act(now())
+	l.turns++
+	r.grown = r.grown || l.turns >= manyTurns
 	return errors.Join(err, r.follow(change))
 }
 
@@ -232,6 +238,7 @@ func (r *Running) follow(change client.Change) error {
 		r.log(Info, fmt.Sprintf("%s: %s from DHCP server %s", l.Link, change.New.Address, change.New.Server))
 	}
 	err := l.apply(change)
+	r.grown = r.grown || change != (client.Change{})
 	if change.New != nil && l.NameServers && l.resolvConf() != l.Written {
 		l.Written = l.resolvConf()
 		err = errors.Join(err, r.updateNameServers())
@@ -252,12 +259,21 @@ func (r *Running) updateNameServers() error {
 	return nil
 }
 
-// onLease ends a turn of the DHCP client. It does not go on the same for ever: what cannot be done now is tried again with the next message.
+// onLease ends a turn of the DHCP client: what cannot be done now is tried again with the next message, unless the link is gone.
 func (w *watch) onLease(err error) {
-	if err != nil && !errors.Is(err, link.ErrNoDevice) {
+	if errors.Is(err, link.ErrNoDevice) {
+		w.log(Info, fmt.Sprintf("%s: the container has removed the link, so no DHCP server is asked any more", w.lease.Link))
+		err = w.endLease()
+	}
+	if err != nil {
 		w.log(Warning, err.Error())
 	}
-	if w.rest == nil && !w.lease.busy() {
+	switch {
+	case w.rest != nil || w.lease.busy():
+	case w.grown: // a collector of garbage would take more memory than there is garbage
+		w.patience = restTime
+		w.rest = time.After(w.patience)
+	default:
 		if err := kernel.Rest(); err != nil {
 			w.log(Debug, err.Error())
 		}

@@ -269,3 +269,23 @@ func (c *container) socketsInside() (count int) {
 	}
 	return count
 }
+
+// A supervisor that looks after a lease is as small as another, and as quiet, also when it has renewed the lease many times.
+func TestIdleWithLease(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 2))
+	c := begin(t, newRoot(t, "web"), append([]string{"--network-veth"}, sleeper...)...)
+	c.expectFresh()
+	for range 20 {
+		time.Sleep(time.Second)
+		if c.addressInside() == "" {
+			t.Fatal("no address")
+		}
+	}
+	server.stop()
+	server.configure(networkFile("10.44.0.1/24", 3600))
+	server.start()
+	pid := c.cmd.Process.Pid
+	eventually(t, "it has a long lease", func() bool { return strings.Contains(c.inside("busybox ip addr show dev host0"), "valid_lft 36") })
+	eventually(t, "it is small again", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
+	c.expectIdle()
+}

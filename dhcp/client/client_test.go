@@ -295,3 +295,23 @@ func TestNotOurs(t *testing.T) {
 		}
 	}
 }
+
+// A link that shares its hardware address is known by an identifier, and does not receive what is sent to an address that it does not have.
+func TestSharedLink(t *testing.T) {
+	var addresses []netip.Prefix
+	server := newServer(t, func(*dhcp.Config) {})
+	for _, identifier := range []string{"\x00one", "\x00two"} {
+		k := newTalk(t)
+		k.Identifier, k.Broadcast = []byte(identifier), true
+		for range 2 { // also when it is renewed
+			request, change := k.exchange(server)
+			if !request.IsBroadcast() || string(request.GetOneOption(dhcpv4.OptionClientIdentifier)) != identifier {
+				t.Errorf("%v", request.Summary())
+			}
+			addresses = append(addresses, change.New.Address)
+		}
+	}
+	if addresses[0] != addresses[1] || addresses[2] != addresses[3] || addresses[0] == addresses[2] {
+		t.Errorf("%v", addresses)
+	}
+}
