@@ -94,12 +94,10 @@ func (s *Signals) Hold() error {
 // (ptrace(2)), and has the parent get what it has held back when that takes signals again, perhaps in another program. With the
 // holder the tracing ends.
 //
-// A signal that stops a process is not held back, but after a SIGCONT it is dropped: when the thread that is about to take it ends by
-// execve(2), the kernel sends it again, to the next program (ptrace_signal in kernel/signal.c), where it would come after the SIGCONT
-// that was to end the stop.
+// A signal that stops a process is dropped: when the thread that is about to take it ends by execve(2), the kernel sends it again, to the
+// next program (ptrace_signal in kernel/signal.c), and with that takes away a SIGCONT that has come meanwhile. Nobody would end that stop.
 func HoldSignals(arguments []string) {
 	var list, held []syscall.Signal
-	var continued bool
 	stopping := []syscall.Signal{unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
 	for _, text := range arguments {
 		number, _ := strconv.Atoi(text) // the supervisor wrote it
@@ -133,9 +131,7 @@ func HoldSignals(arguments []string) {
 				_ = unix.Kill(parent, number)
 			}
 			return
-		case number == unix.SIGCONT:
-			continued = true
-		case continued && slices.Contains(stopping, number):
+		case slices.Contains(stopping, number):
 			number = 0
 		case slices.Contains(list, number):
 			if !slices.Contains(held, number) {
