@@ -103,7 +103,9 @@ func (s *Supervisor) obtainLease() error {
 	l := s.lease
 	began := now()
 	l.Client.Began = began
-	l.await(began)
+	if err := l.begin(); err != nil {
+		return s.withoutLease(err)
+	}
 	patience := time.After(leasePatience)
 	for l.Client.Lease == nil {
 		var change client.Change
@@ -116,14 +118,15 @@ func (s *Supervisor) obtainLease() error {
 			change, err = l.act(now())
 		case message := <-l.messages():
 			change = l.receive(message, now())
+		case up := <-l.carriers():
+			l.setCarrier(up)
 		case <-patience:
 			s.log(Warning, fmt.Sprintf("%s: no DHCP server has answered within %s: the payload starts without an address, and gets one when there is one "+
 				"(\"networkd-lite doctor %s\" says what is wrong; with DHCP=no in [Network] nobody waits)", l.Link, leasePatience, s.plan.Settings.Machine))
 			return nil
 		}
 		if err = errors.Join(err, l.apply(change)); err != nil {
-			s.log(Warning, fmt.Sprintf("cannot get an address by DHCP, ignoring: %v", err))
-			return s.endLease()
+			return s.withoutLease(err)
 		}
 	}
 	if s.plan.Inside.NameServers && len(s.plan.Settings.Network.DNS) == 0 {
@@ -131,6 +134,12 @@ func (s *Supervisor) obtainLease() error {
 		l.Written = s.nameServers
 	}
 	return nil
+}
+
+// withoutLease goes on without: that is no reason not to start.
+func (s *Supervisor) withoutLease(err error) error {
+	s.log(Warning, fmt.Sprintf("cannot get an address by DHCP, ignoring: %v", err))
+	return s.endLease()
 }
 
 // unserved reports whether systemd-networkd, which was to be the server, has nothing to do with the host's side of the link.

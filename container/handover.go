@@ -124,7 +124,9 @@ func TakeOver(state *os.File, notifier machined.Notifier, log func(priority int,
 	}
 	r.machine, r.child, r.second, r.Group, r.starting, r.left = s.Machine, s.Child, s.Second, s.Group, s.Starting, s.Left
 	if r.lease = s.Lease; r.lease != nil {
-		r.lease.await(now())
+		if err := r.lease.begin(); err != nil {
+			r.log(Warning, err.Error())
+		}
 	}
 	if s.Console != nil {
 		r.console = s.Console.File

@@ -13,8 +13,8 @@ import (
 	"nspawnkit/network/kernel/link"
 )
 
-// lease is the DHCP client of a link of the container. Between its messages, which may be hours apart, it is a timer: the socket is open only
-// while an answer may come. As JSON it goes to the program that takes the container over.
+// lease is the DHCP client of a link of the container. Between its messages, which may be hours apart, it is a timer and a watch on the
+// carrier: the socket is open only while an answer may come. As JSON it goes to the program that takes the container over.
 type lease struct {
 	Client      client.Client
 	Link        string // for people: the container may rename it
@@ -25,6 +25,7 @@ type lease struct {
 	NameServers bool        // go to resolv.conf
 	KeepNames   bool        // unless there are others
 	Written     string      // resolv.conf(5), as it was written last
+	Carrier     bool        // the link has one, as far as was heard
 
 	turns   int // of this program, in which it has not heard of a server
 	timer   <-chan time.Time
@@ -32,6 +33,8 @@ type lease struct {
 	asked   uint32             // its transaction
 	until   time.Duration      // when nobody listens to it any more
 	arrived chan leaseMessage
+	watch   *link.Carrier
+	carrier chan bool // what it hears
 }
 
 // leaseMessage is what has come for the client.
@@ -59,6 +62,48 @@ func (l *lease) messages() <-chan leaseMessage {
 		return nil
 	}
 	return l.arrived
+}
+
+func (l *lease) carriers() <-chan bool {
+	if l == nil {
+		return nil
+	}
+	return l.carrier
+}
+
+// begin has a program look after the lease: it sets the timer, and watches whether the link has a carrier. Who takes it away for a moment
+// wants clients to ask again (networkd-lite(8), renumber).
+func (l *lease) begin() error {
+	l.await(now())
+	err := kernel.InNetwork(l.Namespace.File, func() (err error) {
+		l.watch, err = link.WatchCarrier(l.Index, l.Carrier)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.Link, err)
+	}
+	l.carrier = make(chan bool, 4)
+	go hearCarrier(l.watch, l.carrier)
+	return nil
+}
+
+func hearCarrier(watch *link.Carrier, heard chan<- bool) {
+	for {
+		up, err := watch.Await()
+		if err != nil {
+			return
+		}
+		heard <- up
+	}
+}
+
+// setCarrier takes note of the carrier.
+func (l *lease) setCarrier(up bool) {
+	if up && !l.Carrier {
+		l.Client.Reconnect(now())
+	}
+	l.Carrier = up
+	l.await(now())
 }
 
 // busy reports whether an answer may come.
@@ -293,6 +338,9 @@ func (r *Running) endLease() error {
 		return nil
 	}
 	r.lease.hangUp()
+	if r.lease.watch != nil {
+		r.lease.watch.Close()
+	}
 	namespace := r.lease.Namespace
 	r.lease = nil
 	return namespace.Close()

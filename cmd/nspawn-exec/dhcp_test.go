@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // dhcpServer is networkd-lite with files of its own, but the /run of this private host, where containers are told of it.
@@ -313,4 +316,58 @@ func TestLeasedNameServersOfHost(t *testing.T) {
 	server.configure(networkFile("10.44.0.1/24", 4) + "DNS=10.44.0.8\n")
 	server.start()
 	eventually(t, "it writes to the container's own", func() bool { return strings.Contains(c.inside("cat /etc/resolv.conf"), "nameserver 10.44.0.8") })
+}
+
+// A container whose link was without a carrier asks at once whether its lease is still good: so it follows when its subnet is changed.
+func TestLeaseAfterCarrierWasAway(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 3600))
+	c := begin(t, newRoot(t, "web"), append([]string{"--network-veth"}, sleeper...)...)
+	c.expectFresh()
+	address := c.addressInside()
+	flap := func(network string) {
+		server.stop() // or it would bring the link up at once
+		server.configure(networkFile(network, 3600))
+		link, err := netlink.LinkByName("ve-web")
+		must(t, err)
+		must(t, netlink.LinkSetDown(link))
+		eventually(t, "the carrier is away", func() bool { return strings.Contains(c.inside("busybox ip link show host0"), "NO-CARRIER") })
+		time.Sleep(3 * time.Second)
+		server.start()
+	}
+	flap("10.44.0.1/24")
+	eventually(t, "the lease begins anew", func() bool { return strings.Contains(c.inside("busybox ip addr show dev host0"), "valid_lft 360") })
+	if again := c.addressInside(); again != address {
+		t.Errorf("%q, was %q", again, address)
+	}
+	flap("10.45.0.1/24")
+	eventually(t, "it has an address of the new network", func() bool { return strings.HasPrefix(c.addressInside(), "10.45.0.") })
+}
+
+// With the files that come with it: containers of a zone share a network, and follow when it is renumbered.
+func TestLeaseInZone(t *testing.T) {
+	server := newDHCPServer(t, "")
+	var networks, addresses []string
+	var containers []*container
+	for _, machine := range []string{"one", "two"} {
+		c := begin(t, newRoot(t, machine), append([]string{"--network-zone=app"}, sleeper...)...)
+		address, err := netip.ParsePrefix(c.addressInside())
+		must(t, err)
+		addresses, networks = append(addresses, address.Addr().String()), append(networks, address.Masked().String())
+		containers = append(containers, c)
+	}
+	if addresses[0] == addresses[1] || networks[0] != networks[1] {
+		t.Errorf("%q of %q", addresses, networks)
+	}
+	renumber := exec.Command(program("networkd-lite"), "renumber", "vz-app")
+	renumber.Env = server.command.Env
+	if out, err := renumber.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, c := range containers {
+		eventually(t, "it has an address of the new network", func() bool {
+			address, err := netip.ParsePrefix(c.addressInside())
+			return err == nil && address.Masked().String() != networks[0]
+		})
+		c.end()
+	}
 }

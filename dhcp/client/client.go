@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// State is one of figure 5 of RFC 2131. There is no INIT: it is left at once; nor INIT-REBOOT: servers know their clients again.
+// State is one of figure 5 of RFC 2131. There are no INIT and INIT-REBOOT, which are left at once.
 type State string
 
 // The states.
 const (
 	Selecting  State = "selecting"
 	Requesting State = "requesting"
+	Rebooting  State = "rebooting" // with a lease, after the link was without a carrier
 	Bound      State = "bound"
 	Renewing   State = "renewing"
 	Rebinding  State = "rebinding"
@@ -76,7 +77,8 @@ func (c *Client) Act(now time.Duration, random uint32) (*Message, Change) {
 		c.restart(now)
 	case c.Lease != nil && now >= c.Lease.Rebind:
 		c.enter(Rebinding)
-	case c.Lease != nil:
+	case c.State == Rebooting && c.Attempt < maxRequests:
+	case c.Lease != nil: // also if nobody has answered: servers without a record of the client must not
 		c.enter(Renewing)
 	case c.State == Requesting && c.Attempt >= maxRequests:
 		c.fail(now)
@@ -102,6 +104,20 @@ func (c *Client) enter(state State) {
 // restart begins again from the start.
 func (c *Client) restart(now time.Duration) {
 	c.State, c.Attempt, c.Offer, c.Lease, c.Began, c.Due = Selecting, 0, nil, nil, now, now
+}
+
+// Reconnect takes note that the link has its carrier again. It may lead to another network now: the client asks whether its lease is good
+// there (section 3.7), or for one at once. Due says that Act is to be called.
+func (c *Client) Reconnect(now time.Duration) {
+	switch {
+	case c.State == Requesting:
+		c.restart(now)
+		return
+	case c.Lease == nil:
+		c.Attempt, c.Due = min(c.Attempt, 1), now
+		return
+	}
+	c.State, c.Attempt, c.Began, c.Due = Rebooting, 0, now, now
 }
 
 // fail begins again after an offer that came to nothing, and the later the more of these there were.
@@ -144,6 +160,9 @@ func (c *Client) message(now time.Duration) *Message {
 		b = c.newMessage(request, seconds, netip.Addr{})
 		b.addAddress(optionRequested, c.Offer.Address.Addr())
 		b.addAddress(optionServer, c.Offer.Server)
+	case Rebooting:
+		b = c.newMessage(request, seconds, netip.Addr{})
+		b.addAddress(optionRequested, c.Lease.Address.Addr())
 	default:
 		m.From = c.Lease.Address.Addr()
 		if c.State == Renewing {
@@ -196,7 +215,7 @@ func (c *Client) refused(r reply, now time.Duration) (Change, error) {
 		asked = c.Offer.Server
 	case Renewing:
 		asked = c.Lease.Server
-	case Rebinding:
+	case Rebinding, Rebooting:
 	default:
 		return Change{}, errNotOurs
 	}

@@ -315,3 +315,45 @@ func TestSharedLink(t *testing.T) {
 		t.Errorf("%v", addresses)
 	}
 }
+
+// After the carrier was away a client asks whether its lease is still good: it is, it is not, or nobody says so.
+func TestReconnect(t *testing.T) {
+	server := newServer(t, func(*dhcp.Config) {})
+	other := newServer(t, func(c *dhcp.Config) {
+		c.ServerAddress, c.Router = netip.MustParsePrefix("10.0.1.1/28"), netip.Addr{}
+	})
+	k := newTalk(t)
+	k.exchange(server)
+	address := k.Lease.Address
+	k.pass(time.Minute)
+	k.Reconnect(k.now)
+	request, change := k.exchange(server)
+	if !request.ClientIPAddr.IsUnspecified() || request.Options.Has(dhcpv4.OptionServerIdentifier) || !slices.Equal(request.RequestedIPAddress().To4(), address.Addr().AsSlice()) {
+		t.Errorf("%v", request.Summary())
+	}
+	if k.expect(client.Bound); change.New == nil || change.New.Address != address || change.New.Ends != begun+time.Minute+time.Hour {
+		t.Errorf("%+v", change)
+	}
+	k.Reconnect(k.now)
+	for k.State != client.Renewing {
+		k.act()
+	}
+	if k.Lease == nil || k.now > begun+2*time.Minute || k.Due < k.now+time.Minute {
+		t.Errorf("nobody answers: %+v at %v", k.Client, k.now)
+	}
+	k.Reconnect(k.now)
+	if _, change := k.exchange(other); change.Old == nil || change.New != nil {
+		t.Errorf("refused: %+v", change)
+	}
+	if _, change := k.exchange(other); change.New == nil || change.New.Address.Masked().String() != "10.0.1.0/28" {
+		t.Errorf("afterwards: %+v", change)
+	}
+	without := newTalk(t)
+	for range 10 {
+		without.act()
+	}
+	without.Reconnect(without.now)
+	if without.expect(client.Selecting); without.Due != without.now {
+		t.Errorf("without a lease: due in %v", without.Due-without.now)
+	}
+}

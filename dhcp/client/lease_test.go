@@ -140,7 +140,7 @@ func FuzzReceive(f *testing.F) {
 		lease := Lease{Address: netip.MustParsePrefix("10.0.0.5/24"), Server: netip.MustParseAddr("10.0.0.1"), Renew: 10, Rebind: 20, Ends: 30}
 		for _, c := range []*Client{
 			{State: Selecting, Attempt: 1}, {State: Requesting, Attempt: 1, Offer: &lease}, {State: Bound, Lease: &lease},
-			{State: Renewing, Attempt: 1, Lease: &lease}, {State: Rebinding, Attempt: 1, Lease: &lease},
+			{State: Renewing, Attempt: 1, Lease: &lease}, {State: Rebooting, Attempt: 1, Lease: &lease}, {State: Rebinding, Attempt: 1, Lease: &lease},
 		} {
 			before := c.State
 			change, err := c.Receive(message, 5)
