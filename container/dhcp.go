@@ -20,10 +20,11 @@ import (
 
 // dhcpPlan says for which link of the container an address is asked for.
 type dhcpPlan struct {
-	Link      string
-	Sure      bool // DHCP=yes, or networkd-lite runs: there is a server
-	Shared    bool // the link has no hardware address of its own
-	KeepNames bool // that the image has in resolv.conf
+	Link        string
+	Sure        bool // DHCP=yes, or networkd-lite runs: there is a server
+	Shared      bool // the link has no hardware address of its own
+	NameServers bool // of the lease go to resolv.conf
+	KeepNames   bool // unless the image has some there
 }
 
 // networkdLinks is where systemd-networkd writes down what it does about each link of the host, in a file named by its index.
@@ -43,11 +44,12 @@ func (p *Plan) decideDHCP(host *Host) {
 		return
 	}
 	d := &dhcpPlan{Link: network.ContainerLink, Sure: asked || host.HasNetworkdLite, KeepNames: !asked}
+	d.NameServers = len(n.DNS) == 0 && ours(p.Settings.Exec.ResolvConf)
 	if !n.VirtualEthernet {
 		d.Link, d.Shared = p.uppers[0].link.Name, p.uppers[0].link.Kind == "ipvlan"
 	}
 	p.dhcp, p.Inside.DHCP = d, true
-	if len(n.DNS) == 0 && ours(p.Settings.Exec.ResolvConf) {
+	if d.NameServers {
 		p.Inside.NameServers, p.Inside.KeepNameServers = true, d.KeepNames
 	}
 }
@@ -70,7 +72,7 @@ func (s *Supervisor) prepareLease() error {
 	s.lease = &lease{
 		Client: client.Client{State: client.Selecting, Identity: client.Identity{HostName: dhcpHostName(s.plan.Inside.Hostname), Broadcast: d.Shared}},
 		Link:   d.Link, Namespace: kernel.File{File: namespace}, Root: s.plan.Users.Start,
-		NameServers: s.plan.Inside.NameServers, KeepNames: d.KeepNames,
+		NameServers: d.NameServers, KeepNames: d.KeepNames,
 	}
 	inside, err := link.OpenAt(namespace)
 	if err != nil {
@@ -129,7 +131,7 @@ func (s *Supervisor) obtainLease() error {
 			return s.withoutLease(err)
 		}
 	}
-	if s.plan.Inside.NameServers && len(s.plan.Settings.Network.DNS) == 0 {
+	if l.NameServers {
 		s.nameServers = l.resolvConf()
 		l.Written = s.nameServers
 	}

@@ -16,30 +16,31 @@ func TestDHCP(t *testing.T) {
 		change func(*settings.Settings, *Host)
 		want   string // the link, and what is special
 	}{
-		"veth":           {func(s *settings.Settings, _ *Host) { veth(s) }, "host0 sure keep"},
-		"zone":           {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Zone = "app" }, "host0 sure keep"},
+		"veth":           {func(s *settings.Settings, _ *Host) { veth(s) }, "host0 sure keep names"},
+		"zone":           {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Zone = "app" }, "host0 sure keep names"},
 		"bridge":         {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Bridge = "br0" }, ""},
-		"bridge, yes":    {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Bridge, s.Network.DHCP = "br0", "yes" }, "host0 sure"},
+		"bridge, yes":    {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Bridge, s.Network.DHCP = "br0", "yes" }, "host0 sure names"},
 		"init":           {func(s *settings.Settings, _ *Host) { veth(s); s.Exec.Boot = true }, ""},
-		"init, yes":      {func(s *settings.Settings, _ *Host) { veth(s); s.Exec.Boot, s.Network.DHCP = true, "yes" }, "host0 sure"},
+		"init, yes":      {func(s *settings.Settings, _ *Host) { veth(s); s.Exec.Boot, s.Network.DHCP = true, "yes" }, "host0 sure names"},
 		"fixed":          {func(s *settings.Settings, _ *Host) { veth(s); s.Network.Address = []netip.Prefix{{}} }, ""},
 		"no":             {func(s *settings.Settings, _ *Host) { veth(s); s.Network.DHCP = "no" }, ""},
 		"host's network": {func(*settings.Settings, *Host) {}, ""},
 		"joined":         {func(s *settings.Settings, _ *Host) { veth(s); s.Network.NamespacePath = "/run/netns/a" }, ""},
 		"nobody":         {func(s *settings.Settings, h *Host) { veth(s); h.HasNetworkdLite = false }, ""},
-		"nobody, yes":    {func(s *settings.Settings, h *Host) { veth(s); h.HasNetworkdLite, s.Network.DHCP = false, "yes" }, "host0 sure"},
-		"networkd":       {func(s *settings.Settings, h *Host) { veth(s); h.HasNetworkdLite, h.HasNetworkdLink = false, true }, "host0 keep"},
+		"nobody, yes":    {func(s *settings.Settings, h *Host) { veth(s); h.HasNetworkdLite, s.Network.DHCP = false, "yes" }, "host0 sure names"},
+		"networkd":       {func(s *settings.Settings, h *Host) { veth(s); h.HasNetworkdLite, h.HasNetworkdLink = false, true }, "host0 keep names"},
 		"macvlan":        {func(s *settings.Settings, _ *Host) { s.Network.Private, s.Network.MACVLAN = true, pairs }, ""},
 		"macvlan, yes": {func(s *settings.Settings, _ *Host) {
 			s.Network.Private, s.Network.MACVLAN, s.Network.DHCP = true, pairs, "yes"
-		}, "mv-eth0 sure"},
+		}, "mv-eth0 sure names"},
 		"ipvlan, yes": {func(s *settings.Settings, _ *Host) {
 			s.Network.Private, s.Network.IPVLAN, s.Network.DHCP = true, pairs, "yes"
-		}, "iv-eth0 sure shared"},
+		}, "iv-eth0 sure shared names"},
 		"DNS=": {func(s *settings.Settings, _ *Host) {
 			veth(s)
 			s.Network.DNS = []netip.Addr{netip.MustParseAddr("10.0.0.1")}
 		}, "host0 sure keep"},
+		"ResolvConf=off": {func(s *settings.Settings, _ *Host) { veth(s); s.Exec.ResolvConf = "off" }, "host0 sure keep"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := mustDecide(t, func(s *settings.Settings, _ *Options, h *Host) {
@@ -51,7 +52,7 @@ func TestDHCP(t *testing.T) {
 				for _, word := range []struct {
 					text string
 					when bool
-				}{{d.Link, true}, {"sure", d.Sure}, {"shared", d.Shared}, {"keep", d.KeepNames}} {
+				}{{d.Link, true}, {"sure", d.Sure}, {"shared", d.Shared}, {"keep", d.KeepNames}, {"names", d.NameServers}} {
 					if word.when {
 						got += " " + word.text
 					}
@@ -60,7 +61,7 @@ func TestDHCP(t *testing.T) {
 			if got = strings.TrimSpace(got); got != test.want || plan.Inside.DHCP != (got != "") {
 				t.Errorf("%q, want %q", got, test.want)
 			}
-			if keep := strings.Contains(got, "keep") && name != "DNS="; plan.Inside.KeepNameServers != keep {
+			if keep := strings.Contains(got, "keep names"); plan.Inside.KeepNameServers != keep {
 				t.Errorf("keeps the image's name servers: %v", plan.Inside.KeepNameServers)
 			}
 		})
