@@ -253,12 +253,32 @@ func TestNoSignOfDHCPServer(t *testing.T) {
 // A container that sets up its network itself is left alone.
 func TestLeaseIsGivenUp(t *testing.T) {
 	newDHCPServer(t, networkFile("10.44.0.1/24", 4))
-	c := begin(t, newRoot(t, "web"), "--network-veth", "/bin/sh", "-c", "busybox ip addr flush dev host0; busybox ip addr add 10.44.0.99/24 dev host0; busybox ip route add default via 10.44.0.1; echo up; exec sleep 1000")
-	eventually(t, "the supervisor notices", func() bool { return c.socketsInside() == 0 })
-	time.Sleep(6 * time.Second)
-	if address := c.addressInside(); address != "10.44.0.99/24" {
-		t.Errorf("%q", address)
+	for name, test := range map[string]struct{ script, want string }{
+		"address": {"busybox ip addr flush dev host0; busybox ip addr add 10.44.0.99/24 dev host0; busybox ip route add default via 10.44.0.1", "10.44.0.99/24"},
+		"link":    {"busybox ip link del host0", "ip: can't find device 'host0'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := begin(t, newRoot(t, "web"), "--network-veth", "/bin/sh", "-c", test.script+"; echo up; exec sleep 1000")
+			eventually(t, "the supervisor notices", func() bool { return c.socketsInside() == 0 })
+			time.Sleep(5 * time.Second)
+			if address := c.addressInside(); address != test.want {
+				t.Errorf("%q", address)
+			}
+		})
 	}
+}
+
+// A link that the container takes down for a while has its routes again afterwards.
+func TestLeaseAfterLinkWasDown(t *testing.T) {
+	newDHCPServer(t, networkFile("10.44.0.1/24", 3600))
+	c := begin(t, newRoot(t, "web"), "--network-veth", "/bin/sh", "-c", "busybox ip link set host0 down; echo up; exec sleep 1000")
+	routed := func() bool { return strings.Contains(c.inside("busybox ip route"), "default via 10.44.0.1") }
+	if routed() {
+		t.Error("there are routes though the link is down")
+	}
+	c.expectFresh()
+	c.inside("busybox ip link set host0 up")
+	eventually(t, "the routes are back", routed)
 }
 
 // socketsInside counts the descriptors that keep the container's network namespace in the supervisor.
