@@ -37,7 +37,7 @@ type lease struct {
 	carrier chan bool // what it hears
 }
 
-// leaseMessage is what has come for the client.
+// leaseMessage is what has come for the client. Without payload the socket has failed, as it does when the link goes down.
 type leaseMessage struct {
 	payload  []byte
 	hardware [6]byte // of the sender
@@ -162,16 +162,16 @@ func (l *lease) ask(message *client.Message, now time.Duration) (err error) {
 	return nil
 }
 
-// listen passes on what comes until the socket is closed.
+// listen passes on what comes until the socket is closed or fails.
 func listen(socket *dhcpsocket.Socket, arrived chan<- leaseMessage) {
 	for {
 		payload, hardware, err := socket.Receive()
-		if err != nil {
-			return
-		}
 		select {
 		case arrived <- leaseMessage{payload, hardware}:
 		default:
+		}
+		if err != nil {
+			return
 		}
 	}
 }
@@ -190,6 +190,8 @@ func (l *lease) receive(message leaseMessage, now time.Duration) client.Change {
 	change, err := l.Client.Receive(message.payload, now)
 	if err == nil && change.New != nil {
 		l.Server = message.hardware
+	}
+	if message.payload == nil || change.New != nil {
 		l.hangUp()
 	}
 	return change
