@@ -15,6 +15,8 @@ import (
 
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/dnssocket"
+	"nspawnkit/network/kernel/icmp6"
 	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/kernel/proxy"
 	"nspawnkit/network/manager"
@@ -63,12 +65,17 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
-	names := newDNSServers(root, leases, log.report)
+	dnsSockets, err := dnssocket.Open(poller)
+	if err != nil {
+		return err
+	}
+	defer dnsSockets.Close()
+	names := newDNSServers(root, dnsSockets, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
 		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
-		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
+		Router: routers{icmp6.New(poller)}.open, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },

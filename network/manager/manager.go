@@ -90,8 +90,8 @@ type Manager struct {
 	Owner    Owner
 	DHCP     DHCP
 	DNS      DNS // nil: containers get no names
-	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
-	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
+	// Router begins to advertise on a link until stop ([ra.Router]). It needs no goroutine of its own, and calls failed as [DHCP] does.
+	Router   func(l network.Link, a *ra.Advertisement, failed func(error)) (stop func(cause error), err error)
 	State    Store                                      // subnets.json and prefixes.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -396,7 +396,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(ctx, l)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())

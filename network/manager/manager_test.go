@@ -41,6 +41,7 @@ type host struct {
 	devices        []string // what was configured
 	openErr        error
 	failed         func(error) // makes the latest server give up
+	routerFailed   func(error) // the same of router advertisements
 	serving        chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
 	now            time.Time
 	published
