@@ -428,3 +428,55 @@ func BenchmarkStartWithLease(b *testing.B) {
 	b.ReportMetric(float64(median(without).Microseconds())/1000, "ms/without")
 	b.ReportMetric(0, "ns/op") // the sum of both says nothing
 }
+
+// A supervisor that hands over again and again keeps all that it has of the container, and nothing more.
+func TestHandOverAgain(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 2))
+	for name, options := range map[string][]string{
+		"pipe": nil, "terminal": {"--console=read-only"}, "copy": {"--ephemeral", "--overlay=+/etc::/srv"}, "process 2": {"--as-pid2"}, "image": nil,
+		"notify": {"--notify-ready=yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			must(t, os.Mkdir(root+"/srv", 0o755))
+			cmd := nspawn(root, append(append([]string{"--network-veth"}, options...), polite...)...)
+			if name == "image" {
+				cmd = onImage(nspawn("", append([]string{"--machine=web", "--network-veth"}, polite...)...), newImage(t, "ext4", "web.raw"))
+			}
+			c := launch(t, cmd)
+			c.expect("up")
+			c.expectFresh()
+			before := 0
+			for range 100 { // until all is open
+				before = max(before, len(descriptorsOf(t, c.cmd.Process.Pid)))
+				time.Sleep(5 * time.Millisecond)
+			}
+			begun := environState(t, c.cmd.Process.Pid)
+			eventually(t, "it has handed over again", func() bool { return environState(t, c.cmd.Process.Pid) != begun })
+			time.Sleep(4 * time.Second)
+			eventually(t, "it has as many descriptors as before", func() bool { return len(descriptorsOf(t, c.cmd.Process.Pid)) <= before })
+			if c.addressInside() == "" {
+				t.Error("no address")
+			}
+			if name == "process 2" { // the stub passes no signal on
+				c.end()
+				return
+			}
+			c.signal(syscall.SIGTERM)
+			if status := c.wait(); status != 7 || c.stderr.Len() > 0 {
+				t.Errorf("status %d: %s", status, c.stderr.String())
+			}
+		})
+	}
+	server.stop()
+	must(t, os.RemoveAll("/run/nspawnkit/network"))
+}
+
+// environState tells the programs of a supervisor apart: when its memory map was made.
+func environState(t *testing.T, pid int) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	must(t, err)
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')'):]))
+	return fields[26] // startstack of proc(5), which is another one with each execve(2)
+}
