@@ -2,7 +2,6 @@ package container
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -127,8 +126,11 @@ func (s *Supervisor) obtainLease() error {
 				"(\"networkd-lite doctor %s\" says what is wrong; with DHCP=no in [Network] nobody waits)", l.Link, leasePatience, s.plan.Settings.Machine))
 			return nil
 		}
-		if err = errors.Join(err, l.apply(change)); err != nil {
+		if err != nil {
 			return s.withoutLease(err)
+		}
+		if err := l.apply(change); err != nil {
+			s.log(Warning, err.Error())
 		}
 	}
 	if l.NameServers {

@@ -296,7 +296,8 @@ func (c *container) socketsInside() (count int) {
 // A supervisor that looks after a lease is as small as another, and as quiet, also when it has renewed the lease many times.
 func TestIdleWithLease(t *testing.T) {
 	server := newDHCPServer(t, networkFile("10.44.0.1/24", 2))
-	c := begin(t, newRoot(t, "web"), append([]string{"--network-veth"}, sleeper...)...)
+	root := newRoot(t, "web")
+	c := begin(t, root, append([]string{"--network-veth"}, sleeper...)...)
 	c.expectFresh()
 	for range 20 {
 		time.Sleep(time.Second)
@@ -311,6 +312,15 @@ func TestIdleWithLease(t *testing.T) {
 	eventually(t, "it has a long lease", func() bool { return strings.Contains(c.inside("busybox ip addr show dev host0"), "valid_lft 36") })
 	eventually(t, "it is small again", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
 	c.expectIdle()
+	for _, machine := range []string{"web", "other"} { // it still has the locks of its name and of its directory
+		if again := run(t, root, "--machine="+machine, "/bin/true"); again.status != 1 {
+			t.Errorf("a second one called %s: %+v", machine, again)
+		}
+	}
+	c.end()
+	server.stop()
+	must(t, os.RemoveAll("/run/nspawnkit/network"))
+	clean(t, root)
 }
 
 // A container cannot have the supervisor write to a file of the host that it only sees.

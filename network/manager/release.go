@@ -32,7 +32,7 @@ const leftToNetworkd = "left to systemd-networkd"
 func (m *Manager) release(l *link, why string, away func()) error {
 	l.stopServer()
 	l.stopRouter(ra.ErrWithdrawn)
-	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
+	l.file, l.state, l.subnet, l.prefix, l.settled = nil, network.State{}, netip.Prefix{}, netip.Prefix{}, nil
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
 	difference.Up, difference.Flap, difference.Away = false, away != nil, away
 	if !difference.Empty() {

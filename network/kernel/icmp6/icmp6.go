@@ -43,7 +43,7 @@ func Listen(ifindex int, source netip.Addr) (*Conn, error) {
 		}
 		return err
 	}}
-	packets, err := config.ListenPacket(context.Background(), "ip6:ipv6-icmp", "::")
+	packets, err := config.ListenPacket(context.Background(), "ip6:58", "::")
 	if err != nil {
 		return nil, fmt.Errorf("ICMPv6 socket: %w", err)
 	}

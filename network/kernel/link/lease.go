@@ -49,7 +49,8 @@ func (c *Conn) HasAddress(index int, address netip.Prefix) (bool, error) {
 	return slices.ContainsFunc(addresses, func(a netlink.Addr) bool { return a.IP.Equal(address.Addr().AsSlice()) }), nil
 }
 
-// SetLeased gives the link with that index what is in a lease, or does so again for one that goes on.
+// SetLeased gives the link with that index what is in a lease, or does so again for one that goes on. A route that the kernel does not
+// take keeps nothing else out.
 func (c *Conn) SetLeased(index int, l Leased) error {
 	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}
 	address := netlink.Addr{IPNet: ipNet(l.Address)}
@@ -59,12 +60,13 @@ func (c *Conn) SetLeased(index int, l Leased) error {
 	if err := c.handle.AddrReplace(link, &address); err != nil {
 		return fmt.Errorf("add address %s: %w", l.Address, err)
 	}
+	var problems []error
 	for _, r := range l.Routes {
 		if err := c.handle.RouteReplace(leasedRoute(index, l.Address, r)); err != nil {
-			return fmt.Errorf("add route to %s by %s: %w", r.Destination, r.Gateway, err)
+			problems = append(problems, fmt.Errorf("add route to %s by %s: %w", r.Destination, r.Gateway, err))
 		}
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // DropLeased takes away what is of a lease that has ended, or of one that goes on with less: address says whether it is of the former
