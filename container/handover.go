@@ -69,19 +69,18 @@ func (r *Running) handOver(signals *kernel.Signals) error {
 
 func (r *Running) replace(signals *kernel.Signals) error {
 	defer kernel.KeepNothing()
-	left := r.left
-	if left == nil {
-		file, err := newStateFile("remains", &r.remains)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		left = handed(file)
+	if err := r.takeRemains(); err != nil { // a fresh program that is replaced in turn: their files must be kept open again
+		return err
 	}
+	left, err := newStateFile("remains", &r.remains)
+	if err != nil {
+		return err
+	}
+	defer left.Close()
 	state, err := newStateFile("state", handOverState{
 		Machine: r.machine, Child: r.child, Second: r.second, Notify: handed(r.notify.File()), Console: handed(r.console), Peer: handed(r.peer),
 		Receiver: r.receiver, Lease: r.lease, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
-		Left: left,
+		Left: handed(left),
 	})
 	if err != nil {
 		return err

@@ -296,7 +296,8 @@ func (c *container) socketsInside() (count int) {
 // A supervisor that looks after a lease is as small as another, and as quiet, also when it has renewed the lease many times.
 func TestIdleWithLease(t *testing.T) {
 	server := newDHCPServer(t, networkFile("10.44.0.1/24", 2))
-	c := begin(t, newRoot(t, "web"), append([]string{"--network-veth"}, sleeper...)...)
+	root := newRoot(t, "web")
+	c := begin(t, root, append([]string{"--network-veth"}, sleeper...)...)
 	c.expectFresh()
 	for range 20 {
 		time.Sleep(time.Second)
@@ -311,6 +312,15 @@ func TestIdleWithLease(t *testing.T) {
 	eventually(t, "it has a long lease", func() bool { return strings.Contains(c.inside("busybox ip addr show dev host0"), "valid_lft 36") })
 	eventually(t, "it is small again", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
 	c.expectIdle()
+	for _, machine := range []string{"web", "other"} { // it still has the locks of its name and of its directory
+		if again := run(t, root, "--machine="+machine, "/bin/true"); again.status != 1 {
+			t.Errorf("a second one called %s: %+v", machine, again)
+		}
+	}
+	c.end()
+	server.stop()
+	must(t, os.RemoveAll("/run/nspawnkit/network"))
+	clean(t, root)
 }
 
 // A container cannot have the supervisor write to a file of the host that it only sees.
@@ -417,4 +427,59 @@ func BenchmarkStartWithLease(b *testing.B) {
 	b.ReportMetric(float64(median(with).Microseconds())/1000, "ms/with")
 	b.ReportMetric(float64(median(without).Microseconds())/1000, "ms/without")
 	b.ReportMetric(0, "ns/op") // the sum of both says nothing
+}
+
+// A supervisor that hands over again and again keeps all that it has of the container, and nothing more.
+func TestHandOverAgain(t *testing.T) {
+	server := newDHCPServer(t, networkFile("10.44.0.1/24", 2))
+	for name, options := range map[string][]string{
+		"pipe": nil, "terminal": {"--console=read-only"}, "copy": {"--ephemeral", "--overlay=+/etc::/srv"}, "process 2": nil, "image": nil,
+		"notify": {"--notify-ready=yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := newRoot(t, "web")
+			must(t, os.Mkdir(root+"/srv", 0o755))
+			cmd := nspawn(root, append(append([]string{"--network-veth"}, options...), polite...)...)
+			if name == "process 2" { // the stub passes no signal on
+				cmd = nspawn(root, append([]string{"--network-veth", "--as-pid2"}, sleeper...)...)
+			}
+			if name == "image" {
+				cmd = onImage(nspawn("", append([]string{"--machine=web", "--network-veth"}, polite...)...), newImage(t, "ext4", "web.raw"))
+			}
+			c := launch(t, cmd)
+			c.expect("up")
+			c.expectFresh()
+			before := 0
+			for range 100 { // until all is open
+				before = max(before, len(descriptorsOf(t, c.cmd.Process.Pid)))
+				time.Sleep(5 * time.Millisecond)
+			}
+			begun := environState(t, c.cmd.Process.Pid)
+			eventually(t, "it has handed over again", func() bool { return environState(t, c.cmd.Process.Pid) != begun })
+			time.Sleep(4 * time.Second)
+			eventually(t, "it has as many descriptors as before", func() bool { return len(descriptorsOf(t, c.cmd.Process.Pid)) <= before })
+			if c.addressInside() == "" {
+				t.Error("no address")
+			}
+			if name == "process 2" {
+				c.end()
+				return
+			}
+			c.signal(syscall.SIGTERM)
+			if status := c.wait(); status != 7 || c.stderr.Len() > 0 {
+				t.Errorf("status %d: %s", status, c.stderr.String())
+			}
+		})
+	}
+	server.stop()
+	must(t, os.RemoveAll("/run/nspawnkit/network"))
+}
+
+// environState tells the programs of a supervisor apart: when its memory map was made.
+func environState(t *testing.T, pid int) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	must(t, err)
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')'):]))
+	return fields[26] // startstack of proc(5), which is another one with each execve(2)
 }
