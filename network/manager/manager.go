@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +120,7 @@ type Manager struct {
 	links    map[int]*link      // by index
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
-	saved    []byte             // the last status.json
+	saved    [sha256.Size]byte  // of the last status.json
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
