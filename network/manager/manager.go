@@ -150,7 +150,7 @@ type link struct {
 
 	containers dhcp.Containers      // on a bridge
 	device     network.LinkSettings // as set last
-	settled    *settled             // as it was left last, without an error
+	settled    *network.Link        // as the last look that had no error found it
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -401,7 +401,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	m.note(l, Info, l.describe())
-	l.settled = &settled{l.Link, want}
+	settled := l.Link
+	l.settled = &settled
 	return nil
 }
 
