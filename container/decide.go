@@ -212,6 +212,7 @@ func decideNetwork(p *Plan, host *Host) error {
 	if len(s.Network.DNS) > 0 && !p.Inside.NameServers {
 		p.warn("%s: ResolvConf=%s counts, not DNS=", s.Origin("Network.DNS"), s.Exec.ResolvConf)
 	}
+	p.decideDHCP(host)
 	p.Inside.UpperLinks, p.Inside.MovedInterfaces = len(uppers) > 0, len(machine.Interfaces) > 0
 	p.Inside.PublishedPorts = len(machine.Ports) > 0
 	p.warnOfNetwork(host)

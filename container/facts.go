@@ -30,6 +30,8 @@ func Gather(s *settings.Settings, directory string, stack *image.Stack, images *
 		Localtime:    gatherLocaltime(),
 	}
 	host.HasNetworkd, host.HasNetworkdLite = networkServed()
+	_, err := os.Stat(networkdLinks)
+	host.HasNetworkdLink = err == nil
 	for _, path := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if data, err := os.ReadFile(path); err == nil {
 			host.OSRelease = ParseOSRelease(data)

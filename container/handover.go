@@ -20,6 +20,7 @@ type handOverState struct {
 	Child, Second         *kernel.Child
 	Notify, Console, Peer *kernel.File
 	Receiver              *receiver
+	Lease                 *lease
 	Group                 *kernel.ControlGroup
 	Boot                  *bootProgress
 	Watchdog              *watchdog
@@ -52,10 +53,10 @@ func (w *watching) mayHandOver() bool {
 // handOver replaces this program, and returns only if it did not. Nobody reads meanwhile what comes from the container: what was
 // read has been handled, and the rest waits, as do signals.
 func (r *Running) handOver(signals *kernel.Signals) error {
-	if r.fresh || !r.watching.mayHandOver() {
+	if r.fresh && !r.grown || !r.watching.mayHandOver() {
 		return nil
 	}
-	if !r.handling.TryLock() {
+	if r.lease.busy() || !r.handling.TryLock() {
 		return errBusy
 	}
 	defer r.handling.Unlock()
@@ -68,6 +69,9 @@ func (r *Running) handOver(signals *kernel.Signals) error {
 
 func (r *Running) replace(signals *kernel.Signals) error {
 	defer kernel.KeepNothing()
+	if err := r.takeRemains(); err != nil { // a fresh program that is replaced in turn: their files must be kept open again
+		return err
+	}
 	left, err := newStateFile("remains", &r.remains)
 	if err != nil {
 		return err
@@ -75,7 +79,7 @@ func (r *Running) replace(signals *kernel.Signals) error {
 	defer left.Close()
 	state, err := newStateFile("state", handOverState{
 		Machine: r.machine, Child: r.child, Second: r.second, Notify: handed(r.notify.File()), Console: handed(r.console), Peer: handed(r.peer),
-		Receiver: r.receiver, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
+		Receiver: r.receiver, Lease: r.lease, Group: r.Group, Boot: &r.boot, Watchdog: &r.watchdog, Watching: &r.watching, Starting: r.starting,
 		Left: handed(left),
 	})
 	if err != nil {
@@ -118,6 +122,11 @@ func TakeOver(state *os.File, notifier machined.Notifier, log func(priority int,
 		return nil, err
 	}
 	r.machine, r.child, r.second, r.Group, r.starting, r.left = s.Machine, s.Child, s.Second, s.Group, s.Starting, s.Left
+	if r.lease = s.Lease; r.lease != nil {
+		if err := r.lease.begin(); err != nil {
+			r.log(Warning, err.Error())
+		}
+	}
 	if s.Console != nil {
 		r.console = s.Console.File
 	}

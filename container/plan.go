@@ -20,6 +20,7 @@ type Host struct {
 	Architecture    string // GOARCH
 	HasNetworkd     bool   // networkd-lite or systemd-networkd runs
 	HasNetworkdLite bool
+	HasNetworkdLink bool // systemd-networkd has written down what it does about links
 	Limits          map[string]settings.Limit
 	Localtime       Localtime
 	HasResolvConf   bool // there is an /etc/resolv.conf
@@ -70,6 +71,7 @@ type Plan struct {
 	Inside   Inside
 	Machine  network.Machine // what networkd-lite is told
 	uppers   []upper         // links on top of those of the host
+	dhcp     *dhcpPlan       // nil: no address is asked for
 	Limits   map[string]settings.Limit
 	UUID     string        // the container's machine ID
 	Watchdog time.Duration // how long the service manager waits for a sign of life; 0: for ever
@@ -155,6 +157,8 @@ type Inside struct {
 	Delegated      bool // containers inside get users of the host
 
 	FixedAddresses  bool // of host0
+	DHCP            bool // a link has an address from a DHCP server
+	KeepNameServers bool // that the image has
 	NameServers     bool // come with [messageGo]
 	UpperLinks      bool // links on top of those of the host
 	MovedInterfaces bool // interfaces of the host

@@ -23,6 +23,7 @@ type Running struct {
 	console  *os.File  // nil: the container has none
 	peer     *os.File  // the payload's side of it, if it is held
 	receiver *receiver // of the journal
+	lease    *lease    // nil: no address is asked for
 	boot     bootProgress
 	watchdog watchdog
 	watching watching
@@ -31,6 +32,7 @@ type Running struct {
 	handling sync.RWMutex // held for reading by who handles what has come from the container, for writing to keep everybody from it
 	starting bool         // and may ask for more time, until it is ready
 	fresh    bool         // this program has taken the container over
+	grown    bool         // and has done something since then
 	left     *kernel.File // the remains as they were left to it; nil: they are here
 }
 

@@ -76,11 +76,13 @@ func outer() []step[*Supervisor] {
 		{"create links", privateNetwork, (*Supervisor).createLinks},
 		{"set fixed addresses", fixedAddresses, (*Supervisor).setAddresses},
 		{"create links on top of those of the host", upperLinks, (*Supervisor).createUppers},
+		{"bring up link for DHCP", leased, (*Supervisor).prepareLease},
 		{"move interfaces of the host", movedInterfaces, (*Supervisor).moveInterfaces},
 		{"set resource limits", nil, (*Supervisor).setLimits},
 		{"record settings", nil, (*Supervisor).recordSettings}, // while the first process is busy
 		{"wait for set-up", nil, (*Supervisor).waitReady},      // barrier 2
 		{"register with machined", nil, (*Supervisor).register},
+		{"get address by DHCP", leased, (*Supervisor).obtainLease},
 		{"let payload go", nil, (*Supervisor).letGo}, // barrier 3
 	}
 }
@@ -140,6 +142,7 @@ func inner() []step[*first] {
 func closing() []step[*Running] {
 	return []step[*Running]{
 		{"end first process", nil, (*Running).endFirst},
+		{"end DHCP client", leased, (*Running).endLease},
 		{"close notification socket", nil, (*Running).closeNotify},
 		{"unregister from machined", nil, (*Running).unregister},
 		{"remove record of settings", nil, (*Running).removeSettings},
@@ -172,6 +175,7 @@ func userNamespace(in *Inside) bool  { return in.UserNamespace }
 func delegated(in *Inside) bool      { return in.Delegated }
 
 func fixedAddresses(in *Inside) bool  { return in.FixedAddresses }
+func leased(in *Inside) bool          { return in.DHCP }
 func nameServers(in *Inside) bool     { return in.NameServers }
 func upperLinks(in *Inside) bool      { return in.UpperLinks }
 func movedInterfaces(in *Inside) bool { return in.MovedInterfaces }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -387,8 +388,8 @@ func (s *Supervisor) createLinks() error {
 			continue
 		}
 		switch err := conn.AddAltName(index, l.HostAltName); {
-		case errors.Is(err, link.ErrNoDevice):
-			return err // it went with the first process
+		case errors.Is(err, link.ErrNoDevice), err != nil && !errors.Is(err, fs.ErrExist) && link.WaitGone(l.Host):
+			return fmt.Errorf("add alternative name %s: %w", l.HostAltName, link.ErrNoDevice) // it went with the first process
 		case err != nil:
 			s.log(Warning, err.Error())
 		}
@@ -450,7 +451,7 @@ func (s *Supervisor) waitReady() error {
 // letGo waits until the payload was executed: the channel closes then.
 func (s *Supervisor) letGo() error {
 	if servers := s.plan.Settings.Network.DNS; s.plan.Inside.NameServers && len(servers) > 0 {
-		s.nameServers = resolvConf(servers, "")
+		s.nameServers = resolvConf(servers)
 	}
 	if err := s.channel.Send(goMessage(s.nameServers)); err != nil {
 		return err

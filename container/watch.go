@@ -77,6 +77,12 @@ func (r *Running) Watch(signals *kernel.Signals) (End, error) {
 			r.onRequest(request)
 		case signal := <-signals.C:
 			w.onSignal(signal)
+		case <-w.lease.due():
+			w.onLease(r.leaseDue())
+		case message := <-w.lease.messages():
+			w.onLease(r.leaseMessage(message))
+		case up := <-w.lease.carriers():
+			w.lease.setCarrier(up)
 		}
 	}
 }

@@ -4,7 +4,7 @@
 //   - [ParseQuery] reads a question, [Zone.Answer] decides whether and how it is answered here, [Query.Reply] writes that down. They
 //     open no socket.
 //   - [Forwarder] asks the host's servers, with a bound on what is under way.
-//   - [Server] connects the three with sockets that its caller opened.
+//   - [Server] connects the three with what comes through sockets of its caller.
 //
 // It stands beside dhcp, which is for one link, too, and knows as little of containers: which names there are is behind [Hosts], which
 // package network/names implements. The sockets come from network/kernel.

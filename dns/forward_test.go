@@ -182,14 +182,28 @@ func serveTest(t *testing.T, s *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error)
-	go func() { done <- s.Serve(ctx, udp, tcp) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+	go func() {
+		for buffer := make([]byte, maxUDPSize); ; {
+			n, client, err := udp.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			s.Datagram(buffer[:n], client, func(reply []byte, client netip.AddrPort) { udp.WriteToUDPAddrPort(reply, client) })
 		}
+	}()
+	go func() {
+		for {
+			conn, err := tcp.AcceptTCP()
+			if err != nil {
+				return
+			}
+			s.Connection(conn, conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
+		}
+	}()
+	t.Cleanup(func() {
+		udp.Close()
+		tcp.Close()
+		s.Close()
 	})
 	return udp.LocalAddr().String()
 }
@@ -266,5 +280,44 @@ func TestServeClosed(t *testing.T) {
 	address := serveTest(t, &Server{Zone: func(netip.Addr) *Zone { return z }, Report: func(err error) { t.Error(err) }})
 	if got := exchange(t, "udp", address, question("www.example.", dnsmessage.TypeA)); got[0] != "Refused" {
 		t.Errorf("UDP: %s", got)
+	}
+}
+
+// What is under way ends with the server, and nothing begins any more; as many as there may be are under way, others are told.
+func TestServerBounds(t *testing.T) {
+	z := testZone()
+	z.Clients = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	client := netip.MustParseAddrPort("192.0.2.7:1000")
+	far := question("www.example.", dnsmessage.TypeA)
+	asked := make(chan bool, 2*maxForwarded)
+	silent := upstream(t, func([]byte) [][]byte { asked <- true; return nil })
+	s := &Server{
+		Zone: func(netip.Addr) *Zone { return z }, Forwarder: NewForwarder(fixed(silent), 2*maxForwarded), Report: func(err error) { t.Error(err) },
+	}
+	var replies []string
+	send := func(reply []byte, _ netip.AddrPort) { replies = append(replies, told(t, reply)) }
+	for range maxForwarded {
+		s.Datagram(far, client, send)
+	}
+	for range maxForwarded {
+		<-asked
+	}
+	s.Datagram(far, client, send)
+	if len(replies) != 1 || replies[0] != "ServerFailure" {
+		t.Errorf("one too many: %q", replies)
+	}
+	s.Datagram(question("web.", dnsmessage.TypeA), client, send)
+	if len(replies) != 2 || replies[1] != "Success 10.0.0.5" {
+		t.Errorf("what is known: %q", replies)
+	}
+	inside, outside := net.Pipe()
+	s.Connection(inside, client.Addr())
+	s.Close()
+	if _, err := outside.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open")
+	}
+	s.Datagram(far, client, send)
+	if len(replies) != 3 || replies[2] != "ServerFailure" {
+		t.Errorf("after the end: %q", replies[2:])
 	}
 }

@@ -20,7 +20,7 @@ const (
 	idleTime       = 10 * time.Second // of a connection (RFC 7766, section 6.2.3)
 )
 
-// Server answers the clients of one address.
+// Server answers the clients of one address. At rest it is neither a goroutine nor a buffer.
 type Server struct {
 	// Zone returns what a client may know at the moment.
 	Zone func(client netip.Addr) *Zone
@@ -28,54 +28,51 @@ type Server struct {
 	Forwarder *Forwarder
 	// Report takes problems that are not the clients', from several goroutines.
 	Report func(error)
+
+	mu                     sync.Mutex
+	forwarded, connections int             // that are under way
+	ctx                    context.Context // of these, from the first one on
+	cancel                 context.CancelFunc
+	closed                 bool
+	work                   sync.WaitGroup
 }
 
-// run is one run of Serve.
-type run struct {
-	*Server
-	ctx         context.Context
-	udp         *net.UDPConn
-	forwarded   chan struct{}
-	connections chan struct{}
-	work        sync.WaitGroup
-}
-
-// Serve answers what comes through the sockets until ctx ends (it then returns nil) or one of them fails. It closes both.
-func (s *Server) Serve(ctx context.Context, udp *net.UDPConn, tcp *net.TCPListener) error {
-	inner, cancel := context.WithCancel(ctx)
-	r := &run{Server: s, ctx: inner, udp: udp, forwarded: make(chan struct{}, maxForwarded), connections: make(chan struct{}, maxConnections)}
-	failed := make(chan error, 2)
-	r.work.Go(func() { failed <- r.serveUDP() })
-	r.work.Go(func() { failed <- r.serveTCP(tcp) })
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+// begin takes in what needs a goroutine, unless there are too many of its kind, which counter counts, or the server is closed. The
+// caller ends it.
+func (s *Server) begin(counter *int, most int) (end func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || *counter >= most {
+		return nil, false
 	}
-	cancel()
-	udp.Close()
-	tcp.Close()
-	r.work.Wait()
-	if ctx.Err() != nil {
-		return nil
+	if s.ctx == nil {
+		s.ctx, s.cancel = context.WithCancel(context.Background())
 	}
-	return err
+	*counter++
+	s.work.Add(1)
+	return func() {
+		s.mu.Lock()
+		*counter--
+		s.mu.Unlock()
+		s.work.Done()
+	}, true
 }
 
-func (r *run) serveUDP() error {
-	message, buffer := make([]byte, maxUDPSize), make([]byte, 0, maxUDPSize)
-	for {
-		n, client, err := r.udp.ReadFromUDPAddrPort(message)
-		if err != nil {
-			return fmt.Errorf("receive DNS queries: %w", err)
-		}
-		r.receive(message[:n], buffer, client)
+// Close ends all that is under way, and returns when nothing is.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	if s.cancel != nil {
+		s.cancel()
 	}
+	s.mu.Unlock()
+	s.work.Wait()
 }
 
-// receive answers one query over UDP, at once or, from a goroutine of its own, when others have answered.
-func (r *run) receive(message, buffer []byte, client netip.AddrPort) {
-	z := r.Zone(client.Addr())
+// Datagram answers one query that came over UDP, and does not wait: send is called at once or, from a goroutine, when others have
+// answered. message is valid during the call only.
+func (s *Server) Datagram(message []byte, client netip.AddrPort, send func(reply []byte, client netip.AddrPort)) {
+	z := s.Zone(client.Addr())
 	if !z.MayAsk(client.Addr()) {
 		return
 	}
@@ -83,30 +80,31 @@ func (r *run) receive(message, buffer []byte, client netip.AddrPort) {
 	if err != nil {
 		return
 	}
-	reply, known := r.local(z, &q, buffer, q.UDPSize)
+	reply, known := s.local(z, &q, nil, q.UDPSize)
 	if known {
-		r.udp.WriteToUDPAddrPort(reply, client) // a client that has gone asks again
+		if reply != nil {
+			send(reply, client)
+		}
 		return
 	}
-	select {
-	case r.forwarded <- struct{}{}:
-	default:
-		if reply, err := q.Refuse(buffer, dnsmessage.RCodeServerFailure); err == nil {
-			r.udp.WriteToUDPAddrPort(reply, client)
+	end, ok := s.begin(&s.forwarded, maxForwarded)
+	if !ok {
+		if reply, err := q.Refuse(nil, dnsmessage.RCodeServerFailure); err == nil {
+			send(reply, client)
 		}
 		return
 	}
 	message = append([]byte(nil), message...)
-	r.work.Go(func() {
-		defer func() { <-r.forwarded }()
-		if reply := r.forward("udp", &q, message); reply != nil {
-			r.udp.WriteToUDPAddrPort(q.cut(reply), client)
+	go func() {
+		defer end()
+		if reply := s.forward("udp", &q, message); reply != nil {
+			send(q.cut(reply), client)
 		}
-	})
+	}()
 }
 
 // local writes the reply to a query that needs nobody else; known is false for others.
-func (r *run) local(z *Zone, q *Query, buffer []byte, max int) (reply []byte, known bool) {
+func (s *Server) local(z *Zone, q *Query, buffer []byte, max int) (reply []byte, known bool) {
 	var err error
 	if q.RCode != 0 {
 		reply, err = q.Refuse(buffer, q.RCode)
@@ -118,26 +116,26 @@ func (r *run) local(z *Zone, q *Query, buffer []byte, max int) (reply []byte, kn
 		return nil, false
 	}
 	if err != nil {
-		r.Report(err)
+		s.Report(err)
 	}
 	return reply, true
 }
 
 // forward returns the answer of others, or SERVFAIL; nil when the server stops.
-func (r *run) forward(network string, q *Query, message []byte) []byte {
-	reply, err := r.Forwarder.Forward(r.ctx, network, q, message)
+func (s *Server) forward(network string, q *Query, message []byte) []byte {
+	reply, err := s.Forwarder.Forward(s.ctx, network, q, message)
 	if err == nil {
 		return reply
 	}
-	if r.ctx.Err() != nil {
+	if s.ctx.Err() != nil {
 		return nil
 	}
 	if !errors.Is(err, ErrBusy) {
-		r.Report(fmt.Errorf("no DNS server of the host answers: %w", err))
+		s.Report(fmt.Errorf("no DNS server of the host answers: %w", err))
 	}
 	reply, err = q.Refuse(nil, dnsmessage.RCodeServerFailure)
 	if err != nil {
-		r.Report(err)
+		s.Report(err)
 	}
 	return reply
 }
@@ -155,34 +153,27 @@ func (q *Query) cut(answer []byte) []byte {
 	return short
 }
 
-func (r *run) serveTCP(listener *net.TCPListener) error {
-	for {
-		conn, err := listener.AcceptTCP()
-		if err != nil {
-			return fmt.Errorf("accept DNS connections: %w", err)
-		}
-		client, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
-		if !r.Zone(client.Addr()).MayAsk(client.Addr()) {
-			conn.Close()
-			continue
-		}
-		select {
-		case r.connections <- struct{}{}:
-		default:
-			conn.Close()
-			continue
-		}
-		r.work.Go(func() {
-			defer func() { <-r.connections }()
-			r.serveConnection(conn, client.Addr())
-		})
+// Connection answers the queries that come over a connection from a goroutine, which closes it.
+func (s *Server) Connection(conn net.Conn, client netip.Addr) {
+	if !s.Zone(client).MayAsk(client) {
+		conn.Close()
+		return
 	}
+	end, ok := s.begin(&s.connections, maxConnections)
+	if !ok {
+		conn.Close()
+		return
+	}
+	go func() {
+		defer end()
+		s.serveConnection(conn, client)
+	}()
 }
 
 // serveConnection answers the queries of one connection, in their order.
-func (r *run) serveConnection(conn *net.TCPConn, client netip.Addr) {
+func (s *Server) serveConnection(conn net.Conn, client netip.Addr) {
 	defer conn.Close()
-	stop := context.AfterFunc(r.ctx, func() { conn.Close() })
+	stop := context.AfterFunc(s.ctx, func() { conn.Close() })
 	defer stop()
 	buffer := make([]byte, 0, maxUDPSize)
 	for {
@@ -195,9 +186,9 @@ func (r *run) serveConnection(conn *net.TCPConn, client netip.Addr) {
 		if err != nil {
 			return
 		}
-		reply, known := r.local(r.Zone(client), &q, buffer, maxMessage)
+		reply, known := s.local(s.Zone(client), &q, buffer, maxMessage)
 		if !known {
-			reply = r.forward("tcp", &q, message)
+			reply = s.forward("tcp", &q, message)
 			conn.SetDeadline(time.Now().Add(idleTime))
 		}
 		if reply == nil {

@@ -1,6 +1,9 @@
 package network
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // HostSide returns the address, with prefix length, that the host's side of a link gets for a container with a fixed address: the
 // first of its network, or the second where the container has that. It is the container's router. The network must have room for
@@ -29,4 +32,10 @@ func (m Machines) FixedOf(link string) (containers []MachineLink) {
 		}
 	}
 	return containers
+}
+
+// HasFixed reports whether the container whose link, or port of a bridge, it is has a fixed address of the kind.
+func (m Machines) HasFixed(link string, kind func(netip.Addr) bool) bool {
+	_, end := m.OfLink(link)
+	return end != nil && slices.ContainsFunc(end.Addresses, func(a netip.Prefix) bool { return kind(a.Addr()) })
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -50,19 +52,40 @@ type Guard struct {
 	// Sole are those of Links with one machine behind them, and Senders are these machines.
 	Sole    Set[string]
 	Senders Set[Sender]
-	// Ports are the same for the ports of the bridges of zones.
-	Ports Set[Sender]
+	// Bridge is for the ports of the bridges of zones.
+	Bridge BridgeGuard
+}
+
+// Holder is a container that an address belongs to.
+type Holder struct {
+	Link    string // its port of a bridge, "vb-web"
+	Address netip.Addr
+}
+
+// BridgeGuard is what the packet filter is to hold for the ports of the bridges of zones.
+type BridgeGuard struct {
+	Senders Set[Sender] // the machines behind the ports
+	// Held are the addresses that belong to somebody: to the host, or to a container that has them from a DHCP server or by Address=.
+	// Nobody but Holders uses them. Any other address is free for whoever takes it.
+	Held    Set[netip.Addr]
+	Holders Set[Holder]
 }
 
 // NewGuard returns the guard of links, which networkd-lite serves, by what is known of the machines behind them. several reports
-// whether there may be more machines behind a link than its container.
-func NewGuard(links []Link, machines Machines, several func(l Link) bool) Guard {
-	g := Guard{Set[string]{}, Set[string]{}, Set[Sender]{}, Set[Sender]{}}
+// whether there may be more machines behind a link than its container, and lease returns what the DHCP server of a bridge gave to one,
+// zero if nothing.
+func NewGuard(links []Link, machines Machines, several func(l Link) bool, lease func(bridge string, to HardwareAddr) netip.Addr) Guard {
+	g := Guard{Set[string]{}, Set[string]{}, Set[Sender]{}, BridgeGuard{Set[Sender]{}, Set[netip.Addr]{}, Set[Holder]{}}}
 	known := machines.byHostLink()
 	for _, l := range links {
 		isPort := strings.HasPrefix(l.Name, BridgePrefix)
 		if !isPort {
 			g.Links.Add(l.Name)
+		}
+		if strings.HasPrefix(l.Name, ZonePrefix) {
+			for _, address := range l.Addresses {
+				g.Bridge.Held.Add(address.Addr())
+			}
 		}
 		machine, found := known[l.Name]
 		if !found {
@@ -75,7 +98,7 @@ func NewGuard(links []Link, machines Machines, several func(l Link) bool) Guard 
 			g.Sole.Add(l.Name)
 			g.Senders.Add(Sender{l.Name, mac})
 		case isPort && strings.HasPrefix(machine.Bridge, ZonePrefix):
-			g.Ports.Add(Sender{l.Name, mac})
+			g.Bridge.add(Sender{l.Name, mac}, machine.Addresses, lease(machine.Bridge, mac))
 		}
 	}
 	return g
@@ -84,13 +107,30 @@ func NewGuard(links []Link, machines Machines, several func(l Link) bool) Guard 
 // Equal reports whether both hold the same.
 func (g Guard) Equal(other Guard) bool {
 	return maps.Equal(g.Links, other.Links) && maps.Equal(g.Sole, other.Sole) && maps.Equal(g.Senders, other.Senders) &&
-		maps.Equal(g.Ports, other.Ports)
+		g.Bridge.Equal(other.Bridge)
 }
 
-// Missing returns what g holds and other does not.
+// add adds a container with its addresses; lease may be zero.
+func (g *BridgeGuard) add(port Sender, fixed []netip.Prefix, lease netip.Addr) {
+	g.Senders.Add(port)
+	if lease.IsValid() {
+		fixed = append(slices.Clone(fixed), netip.PrefixFrom(lease, lease.BitLen()))
+	}
+	for _, address := range fixed {
+		g.Held.Add(address.Addr())
+		g.Holders.Add(Holder{port.Link, address.Addr()})
+	}
+}
+
+// Equal reports whether both hold the same.
+func (g BridgeGuard) Equal(other BridgeGuard) bool {
+	return maps.Equal(g.Senders, other.Senders) && maps.Equal(g.Held, other.Held) && maps.Equal(g.Holders, other.Holders)
+}
+
+// Missing returns what g holds and other does not, but for Bridge, which is put in place as a whole.
 func (g Guard) Missing(other Guard) Guard {
 	return Guard{
-		g.Links.Missing(other.Links), g.Sole.Missing(other.Sole), g.Senders.Missing(other.Senders), g.Ports.Missing(other.Ports),
+		Links: g.Links.Missing(other.Links), Sole: g.Sole.Missing(other.Sole), Senders: g.Senders.Missing(other.Senders),
 	}
 }
 

@@ -65,6 +65,7 @@ type Difference struct {
 	Add    []netip.Prefix // addresses
 	Up     bool           // bring it up
 	Flap   bool           // take the carrier away for a moment, so that containers ask for an address again
+	Away   func()         // with Flap: what is to be done while the carrier is away; may be nil
 }
 
 // Empty reports whether nothing is to be done.

@@ -56,11 +56,11 @@ func TestDiff(t *testing.T) {
 		has, ours  string
 		difference string
 	}{
-		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true false}"},
-		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false false}"},
-		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false false}"},
-		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false false}"},
-		{"ours has gone already", true, "", "10.1.0.1/24", "{[] [{a 1}] [10.0.0.1/24] false false}"},
+		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true false <nil>}"},
+		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false false <nil>}"},
+		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false false <nil>}"},
+		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false false <nil>}"},
+		{"ours has gone already", true, "", "10.1.0.1/24", "{[] [{a 1}] [10.0.0.1/24] false false <nil>}"},
 	} {
 		l := Link{Up: test.up, Addresses: prefixes(test.has)}
 		if got := fmt.Sprint(Diff(l, want, prefixes(test.ours), sysctls.get)); got != test.difference {

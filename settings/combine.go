@@ -46,8 +46,9 @@ func defaults() Settings {
 			ResolvConf:   "auto",
 			Timezone:     "auto",
 		},
-		Files: Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
-		Set:   make(map[string]Origin),
+		Files:   Files{Volatile: "no", BindUserShell: "no", IDMapBinds: "no"},
+		Network: Network{DHCP: "auto"},
+		Set:     make(map[string]Origin),
 	}
 }
 
@@ -184,6 +185,13 @@ func (c *combination) check() {
 	}
 	if n.MACAddress != "" && !n.VirtualEthernet {
 		c.refuse(c.settings.Origin("Network.MACAddress"), "MACAddress"+noLink)
+	}
+	switch origin := c.settings.Origin("Network.DHCP"); {
+	case n.DHCP != "yes":
+	case !n.VirtualEthernet && len(n.MACVLAN)+len(n.IPVLAN) == 0:
+		c.refuse(origin, "DHCP=yes needs VirtualEthernet=, Bridge=, Zone=, MACVLAN= or IPVLAN=: without there is no link to ask on")
+	case len(n.Address) > 0:
+		c.refuse(origin, "DHCP=yes and Address= may not be combined")
 	}
 	if len(n.Ports) > 0 && !n.Private {
 		c.refuse(n.Ports[0].Origin, "Port= cannot be used without private networking")

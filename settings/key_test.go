@@ -186,6 +186,9 @@ func TestValues(t *testing.T) {
 		{"[Network]\nZone=a\nDNS=a", "error: DNS=a: a is not an IP address"},
 		{"[Network]\nPrivate=yes\nAddress=10.0.0.2/24", "error: Address= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"},
 		{"[Network]\nPrivate=yes\nMACAddress=02:00:00:00:00:01", "error: MACAddress= needs VirtualEthernet=, Bridge= or Zone=: without there is no host0"},
+		{"[Network]\nZone=a\nDHCP=ipv4", "error: DHCP=ipv4: not a boolean"},
+		{"[Network]\nPrivate=yes\nDHCP=yes", "error: DHCP=yes needs VirtualEthernet=, Bridge=, Zone=, MACVLAN= or IPVLAN=: without there is no link to ask on"},
+		{"[Network]\nZone=a\nAddress=10.0.0.2/24\nDHCP=yes", "error: DHCP=yes and Address= may not be combined"},
 		{"[Network]\nPort=80", "error: Port= cannot be used without private networking"},
 	} {
 		_, problems := combined(t, test.line+"\n")

@@ -172,6 +172,8 @@ var keys = [...]Key{
 		set:  setMACAddress},
 	{Section: "Network", Name: "DNS", Type: "ADDRESS…", Privileged: true, Strict: true, Empty: EmptyResets,
 		Help: "Name servers of the container", set: addDNS},
+	{Section: "Network", Name: "DHCP", Type: "BOOL|auto", Default: "auto", Privileged: true, Strict: true,
+		Help: "Get an address by DHCP before the payload starts", set: setDHCP},
 	{Section: "Network", Name: "HostAccess", Type: "BOOL|[PROTOCOL:]PORT[-LAST]…", Default: "yes", Privileged: true, Strict: true,
 		Help: "Reach services of the host", set: setHostAccess},
 	{Section: "Network", Name: "ZoneAccess", Type: "ZONE…", Privileged: true, Strict: true, Empty: EmptyResets,

@@ -145,6 +145,22 @@ func addDNS(s *Settings, v value) error {
 	return nil
 }
 
+// setDHCP takes yes, no or auto.
+func setDHCP(s *Settings, v value) error {
+	mode := "auto"
+	if v.text != mode {
+		var on bool
+		if err := setBool(&on, v.text); err != nil {
+			return err
+		}
+		if mode = "no"; on {
+			mode = "yes"
+		}
+	}
+	s.Network.DHCP = mode
+	return nil
+}
+
 // parseHostAddress takes the address of one host.
 func parseHostAddress(text string) (netip.Addr, error) {
 	address, err := netip.ParseAddr(text)

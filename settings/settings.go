@@ -239,6 +239,7 @@ type Network struct {
 	Address    []netip.Prefix // Address= of host0; none: as networkd-lite hands out
 	MACAddress string         // MACAddress= of host0, "02:00:5e:10:00:01"; empty: made of the machine's name
 	DNS        []netip.Addr   // DNS=; none: as networkd-lite hands out
+	DHCP       string         // DHCP=: "yes", "no", "auto"
 	HostAccess HostAccess     // which services of the host the container reaches
 	ZoneAccess []string       // zones whose containers it reaches, besides its own
 }

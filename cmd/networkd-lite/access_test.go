@@ -114,6 +114,6 @@ func TestHostAccess(t *testing.T) {
 	web.command("ip", "link", "set", "host0", "down")
 	web.command("ip", "link", "set", "host0", "address", otherMAC, "up")
 	web.command("ip", "route", "replace", "default", "via", "192.168.177.49")
-	web.send(datagram{otherMAC, w.linkAddress("ve-web"), lease, "192.168.177.49", "another hardware address"})
+	web.send(datagram{otherMAC, w.linkAddress("ve-web"), lease, "192.168.177.49", "another hardware address", 0})
 	w.waitFor("=", "sh", "-c", "nft list chain inet nspawnkit guard | grep 'senders counter' | grep -vq 'packets 0 ' && echo =")
 }

@@ -12,10 +12,11 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/godbus/dbus/v5"
 
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/dnssocket"
+	"nspawnkit/network/kernel/icmp6"
 	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/kernel/proxy"
 	"nspawnkit/network/manager"
@@ -64,12 +65,17 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
-	names := newDNSServers(root, leases, log.report)
-	defer names.host.follow(ctx, connectBus)()
+	dnsSockets, err := dnssocket.Open(poller)
+	if err != nil {
+		return err
+	}
+	defer dnsSockets.Close()
+	names := newDNSServers(root, dnsSockets, leases, log.report)
+	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
 		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
-		Router: openRouter, Routes6: links.Routes6, Random: rand.Reader,
+		Router: routers{icmp6.New(poller)}.open, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
@@ -99,58 +105,73 @@ func onHangup(do func()) {
 	}()
 }
 
-func connectBus(ctx context.Context) (*dbus.Conn, error) {
-	return dbus.ConnectSystemBus(dbus.WithContext(ctx))
-}
-
 // busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
 const busTimeout = 5 * time.Second
 
-// watchAndRun runs the manager once everything that may change is watched.
+// watchAndRun runs the manager once everything that may change is watched. The service manager is told at once where nothing is to be
+// served yet: containers may start while the bus is asked and the kernel loads its modules.
 func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner, changes, reload chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	changed := func() { poke(changes) }
-	watching := make(chan struct{}, 2) // one for each of what follows
-	ready := func() { watching <- struct{}{} }
+	links, bus := make(chan struct{}), make(chan struct{})
 	go func() {
-		if err := kernel.Watch(ctx, ready, changed); err != nil {
+		if err := kernel.Watch(ctx, func() { close(links) }, changed); err != nil {
 			cancel(err)
 		}
 	}()
 	go func() {
-		if err := kernel.WatchNeighbours(ctx, changed); err != nil {
+		err := kernel.WatchNeighbours(ctx, func() {
+			if m.Publishes() {
+				changed()
+			}
+		})
+		if err != nil {
 			cancel(err)
 		}
 	}()
-	go owner.Watch(ctx, connectBus, ready, changed)
-	deadline := time.After(busTimeout)
-	for range cap(watching) {
-		select {
-		case <-watching:
-		case <-deadline: // a bus that hangs must not keep containers from their network
-		case <-ctx.Done():
-		}
+	go owner.Watch(ctx, busConnector(ctx), func() { close(bus) }, changed)
+	within(ctx, busTimeout, links)
+	tell, interval := newNotifier()
+	if m.Idle() {
+		tell()
 	}
+	within(ctx, busTimeout, bus) // a bus that hangs must not keep containers from their network
+	m.Run(ctx, changes, reload, interval, tell)
+	daemon.SdNotify(false, daemon.SdNotifyStopping)
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
 
+// within waits for an event, but not longer than that.
+func within(ctx context.Context, longest time.Duration, event <-chan struct{}) {
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-event:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// newNotifier returns what tells the service manager that the daemon is ready and alive (sd_notify(3)), and the longest interval in which
+// that has to be called.
+func newNotifier() (tell func(), interval time.Duration) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
 		interval = 24 * time.Hour
 	}
 	message := daemon.SdNotifyReady
 	var told time.Time
-	m.Run(ctx, changes, reload, interval/2, func() {
+	return func() {
 		if message == "" && time.Since(told) < interval/4 {
 			return // a manager that is busy with hundreds of containers has enough to read
 		}
 		daemon.SdNotify(false, message+"\n"+daemon.SdNotifyWatchdog)
 		message, told = "", time.Now()
-	})
-	daemon.SdNotify(false, daemon.SdNotifyStopping)
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	}, interval / 2
 }
 
 // watchDirectory calls changed when files of a directory have changed, until ctx ends. Whoever comes first makes the directory.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io/fs"
 	"iter"
 	"net/netip"
@@ -12,7 +11,7 @@ import (
 	"nspawnkit/dhcp"
 	"nspawnkit/dns"
 	"nspawnkit/network"
-	"nspawnkit/network/kernel"
+	"nspawnkit/network/kernel/dnssocket"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/names"
 )
@@ -41,6 +40,7 @@ func (t *leaseTable) of(link string) iter.Seq[dhcp.Lease] {
 type dnsServers struct {
 	leases     *leaseTable
 	forwarder  *dns.Forwarder
+	sockets    *dnssocket.Sockets
 	report     func(manager.Priority, string)
 	host       *hostNames
 	neighbours neighbourTable
@@ -59,8 +59,8 @@ func (d *dnsServers) problem(err error) {
 }
 
 // newDNSServers returns what asks the servers of the host's resolv.conf.
-func newDNSServers(root fs.FS, leases *leaseTable, report func(manager.Priority, string)) *dnsServers {
-	d := &dnsServers{leases: leases, report: report}
+func newDNSServers(root fs.FS, sockets *dnssocket.Sockets, leases *leaseTable, report func(manager.Priority, string)) *dnsServers {
+	d := &dnsServers{sockets: sockets, leases: leases, report: report}
 	d.host = newHostNames(d)
 	d.Update(nil, nil)
 	resolvers := &network.Resolvers{Root: root, Now: time.Now}
@@ -72,8 +72,8 @@ func newDNSServers(root fs.FS, leases *leaseTable, report func(manager.Priority,
 func (d *dnsServers) isOurs(address netip.Addr) bool { return d.directory.Load().Serves(address) }
 
 // Open is part of [manager.DNS].
-func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Context) error, error) {
-	udp, tcp, err := kernel.ListenDNS(l.Index, l.Name, address)
+func (d *dnsServers) Open(l network.Link, address netip.Addr, failed func(error)) (stop func(), err error) {
+	conn, err := d.sockets.Listen(l.Index, l.Name, address)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,15 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr) (func(context.Cont
 		Forwarder: d.forwarder,
 		Report:    d.problem,
 	}
-	return func(ctx context.Context) error { return server.Serve(ctx, udp, tcp) }, nil
+	if err := conn.Receive(server, failed); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return func() {
+		conn.Stop()
+		server.Close()
+		conn.Close()
+	}, nil
 }
 
 // Update is part of [manager.DNS].

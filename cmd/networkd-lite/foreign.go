@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
 	"nspawnkit/network"
 	"nspawnkit/network/firewall"
 	"nspawnkit/network/firewalld"
@@ -76,7 +74,7 @@ func (f *foreignFilters) run(ctx context.Context) {
 	}
 	go again(ctx, func() error { return kernel.WatchFirewall(ctx, f.keeper.Changed, f.keeper.Changed) }, func(err error) { f.report(manager.Warning, err.Error()) })
 	go again(ctx, func() error { return kernel.WatchFile(ctx, kernel.XTablesLock, f.keeper.Changed) }, nil)
-	go f.zone.Run(ctx, func(ctx context.Context) (*dbus.Conn, error) { return dbus.ConnectSystemBus(dbus.WithContext(ctx)) })
+	go f.zone.Run(ctx, busConnector(ctx))
 	f.keeper.Run(ctx)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -63,9 +64,8 @@ type datagram struct {
 	fromMAC, toMAC string
 	from, to       string // IPv4 or IPv6
 	text           string
+	port           uint16 // that it goes to; 0: 9999
 }
-
-const datagramPort = 9999
 
 // send sends it from host0.
 func (n *namespace) send(d datagram) {
@@ -92,7 +92,7 @@ func (n *namespace) sendFrame(frame []byte) {
 func (d datagram) frame(t *testing.T) []byte {
 	from, to := netip.MustParseAddr(d.from), netip.MustParseAddr(d.to)
 	udp := binary.BigEndian.AppendUint16(nil, 1234)
-	udp = binary.BigEndian.AppendUint16(udp, datagramPort)
+	udp = binary.BigEndian.AppendUint16(udp, cmp.Or(d.port, 9999))
 	udp = binary.BigEndian.AppendUint16(udp, uint16(8+len(d.text)))
 	udp = append(binary.BigEndian.AppendUint16(udp, 0), d.text...)
 	pseudo := slices.Concat(from.AsSlice(), to.AsSlice(), []byte{0, 17, 0, byte(len(udp))}, udp) // RFC 768, RFC 8200 section 8.1
@@ -106,6 +106,16 @@ func (d datagram) frame(t *testing.T) []byte {
 		kind = []byte{0x08, 0x00}
 	}
 	return slices.Concat(hardware(t, d.toMAC), hardware(t, d.fromMAC), kind, header, udp)
+}
+
+// neighborAdvertisement is the frame that says that an address is at the hardware address of the sender.
+func neighborAdvertisement(t *testing.T, fromMAC, toMAC, address string) []byte {
+	from, to := netip.MustParseAddr("fe80::66"), netip.MustParseAddr("fe80::67")
+	icmp := slices.Concat([]byte{136, 0, 0, 0, 0x20, 0, 0, 0}, netip.MustParseAddr(address).AsSlice(), []byte{2, 1}, hardware(t, fromMAC))
+	pseudo := slices.Concat(from.AsSlice(), to.AsSlice(), []byte{0, 58, 0, byte(len(icmp))}, icmp)
+	binary.BigEndian.PutUint16(icmp[2:], checksum(pseudo))
+	header := slices.Concat([]byte{0x60, 0, 0, 0, 0, byte(len(icmp)), 58, 255}, from.AsSlice(), to.AsSlice())
+	return slices.Concat(hardware(t, toMAC), hardware(t, fromMAC), []byte{0x86, 0xdd}, header, icmp)
 }
 
 func hardware(t *testing.T, text string) []byte {
@@ -157,15 +167,15 @@ func TestSpoofing(t *testing.T) {
 	gateway := w.linkAddress("ve-web")
 	outside4, outside6 := w.outside.collect("203.0.113.2:9999"), w.outside.collect("[2001:db8::2]:9999")
 	for _, d := range []datagram{
-		{ownMAC, gateway, dbLease, "203.0.113.2", "another container's address"},
-		{ownMAC, gateway, "203.0.113.7", "203.0.113.2", "an address of the uplink"},
-		{ownMAC, gateway, "203.0.113.1", "203.0.113.2", "the host's address"},
-		{ownMAC, gateway, "8.8.8.8", "203.0.113.2", "an address outside"},
-		{ownMAC, gateway, "127.0.0.1", "203.0.113.2", "the loopback address"},
-		{ownMAC, gateway, "169.254.9.9", "203.0.113.2", "a link-local address"},
-		{ownMAC, gateway, "0.0.0.0", "203.0.113.2", "no address"},
-		{otherMAC, gateway, lease, "203.0.113.2", "another hardware address"},
-		{ownMAC, gateway, lease, "203.0.113.2", "the own address"},
+		{ownMAC, gateway, dbLease, "203.0.113.2", "another container's address", 0},
+		{ownMAC, gateway, "203.0.113.7", "203.0.113.2", "an address of the uplink", 0},
+		{ownMAC, gateway, "203.0.113.1", "203.0.113.2", "the host's address", 0},
+		{ownMAC, gateway, "8.8.8.8", "203.0.113.2", "an address outside", 0},
+		{ownMAC, gateway, "127.0.0.1", "203.0.113.2", "the loopback address", 0},
+		{ownMAC, gateway, "169.254.9.9", "203.0.113.2", "a link-local address", 0},
+		{ownMAC, gateway, "0.0.0.0", "203.0.113.2", "no address", 0},
+		{otherMAC, gateway, lease, "203.0.113.2", "another hardware address", 0},
+		{ownMAC, gateway, lease, "203.0.113.2", "the own address", 0},
 	} {
 		web.send(d)
 	}
@@ -173,13 +183,13 @@ func TestSpoofing(t *testing.T) {
 		t.Errorf("left the link: %q", got)
 	}
 	for _, d := range []datagram{
-		{ownMAC, gateway, "2001:db8::7", "2001:db8::2", "an address of the uplink"},
-		{ownMAC, gateway, "2001:db8::1", "2001:db8::2", "the host's address"},
-		{ownMAC, gateway, "fd00:2::2", "2001:db8::2", "an address of nobody"},
-		{ownMAC, gateway, "fe80::1", "2001:db8::2", "a link-local address"},
-		{ownMAC, gateway, "::", "2001:db8::2", "no address"},
-		{otherMAC, gateway, "fd00:1::2", "2001:db8::2", "another hardware address"},
-		{ownMAC, gateway, "fd00:1::2", "2001:db8::2", "the own address"},
+		{ownMAC, gateway, "2001:db8::7", "2001:db8::2", "an address of the uplink", 0},
+		{ownMAC, gateway, "2001:db8::1", "2001:db8::2", "the host's address", 0},
+		{ownMAC, gateway, "fd00:2::2", "2001:db8::2", "an address of nobody", 0},
+		{ownMAC, gateway, "fe80::1", "2001:db8::2", "a link-local address", 0},
+		{ownMAC, gateway, "::", "2001:db8::2", "no address", 0},
+		{otherMAC, gateway, "fd00:1::2", "2001:db8::2", "another hardware address", 0},
+		{ownMAC, gateway, "fd00:1::2", "2001:db8::2", "the own address", 0},
 	} {
 		web.send(d)
 	}
@@ -187,8 +197,8 @@ func TestSpoofing(t *testing.T) {
 		t.Errorf("left the link: %q", got)
 	}
 	// Nobody said which hardware address is db's; its addresses are guarded all the same.
-	db.send(datagram{ownMAC, w.linkAddress("ve-db"), lease, "203.0.113.2", "another container's address"})
-	db.send(datagram{otherMAC, w.linkAddress("ve-db"), dbLease, "203.0.113.2", "the own address"})
+	db.send(datagram{ownMAC, w.linkAddress("ve-db"), lease, "203.0.113.2", "another container's address", 0})
+	db.send(datagram{otherMAC, w.linkAddress("ve-db"), dbLease, "203.0.113.2", "the own address", 0})
 	if got := outside4.until("the own address"); len(got) > 1 {
 		t.Errorf("left the link: %q", got)
 	}
@@ -199,8 +209,9 @@ func TestSpoofing(t *testing.T) {
 func TestSpoofingInZone(t *testing.T) {
 	w := newWorld(t)
 	w.startDaemon()
-	w.command("ip", "link", "add", "vz-app", "type", "bridge")
-	macs := []string{ownMAC, "02:00:00:00:00:02"}
+	w.command("ip", "link", "add", "vz-app", "address", "02:00:00:00:00:99", "type", "bridge")
+	const gateway = "192.168.111.1"
+	macs := []string{ownMAC, "02:00:00:00:00:02", "02:00:00:00:00:03"}
 	var containers []*namespace
 	var addresses []string
 	for i, mac := range macs {
@@ -212,29 +223,50 @@ func TestSpoofingInZone(t *testing.T) {
 		address, _, _ := strings.Cut(n.dhcp(), "/")
 		containers, addresses = append(containers, n), append(addresses, address)
 	}
-	w.waitFor(`"vb-1" . `+macs[1], "nft", "list", "table", "bridge", "nspawnkit")
+	for _, address := range addresses { // what is asked for of neighbours, for one thing, changes what is looked at
+		w.waitFor(`. `+address, "nft", "list", "table", "bridge", "nspawnkit")
+	}
 	golden(t, "table-bridge", w.command("nft", "list", "table", "bridge", "nspawnkit"))
 
 	other := containers[1].collect(addresses[1] + ":9999")
-	containers[0].send(datagram{otherMAC, macs[1], addresses[0], addresses[1], "another hardware address"})
-	containers[0].send(datagram{macs[0], macs[1], addresses[0], addresses[1], "the own address"})
-	if got := other.until("the own address"); len(got) > 1 {
+	for _, d := range []datagram{
+		{otherMAC, macs[1], addresses[0], addresses[1], "another hardware address", 0},
+		{macs[0], macs[1], addresses[2], addresses[1], "the address of a third container", 0},
+		{macs[0], macs[1], gateway, addresses[1], "the address of the host", 0},
+		{macs[0], macs[1], "192.168.111.250", addresses[1], "an address of nobody", 0},
+		{macs[0], macs[1], addresses[0], addresses[1], "the own address", 0},
+	} {
+		containers[0].send(d)
+	}
+	if got := other.until("the own address"); !slices.Equal(got, []string{"an address of nobody", "the own address"}) {
 		t.Errorf("left the port: %q", got)
 	}
 
-	// ARP: the address of the gateway is said to be at another hardware address.
-	gateway := "192.168.111.1"
+	// ARP: the address of the gateway is said to be at another hardware address, then at the sender's own.
 	containers[1].command("ping", "-c1", "-W5", gateway)
 	before := containers[1].command("ip", "neighbour", "show", gateway, "dev", "host0")
-	containers[0].sendFrame(slices.Concat(
-		hardware(t, macs[1]), hardware(t, macs[0]), []byte{8, 6, 0, 1, 8, 0, 6, 4, 0, 2},
-		hardware(t, otherMAC), netip.MustParseAddr(gateway).AsSlice(), hardware(t, macs[1]), netip.MustParseAddr(addresses[1]).AsSlice(),
-	))
-	containers[0].send(datagram{macs[0], macs[1], addresses[0], addresses[1], "afterwards"})
+	for _, mac := range []string{otherMAC, macs[0]} {
+		containers[0].sendFrame(slices.Concat(
+			hardware(t, macs[1]), hardware(t, macs[0]), []byte{8, 6, 0, 1, 8, 0, 6, 4, 0, 2},
+			hardware(t, mac), netip.MustParseAddr(gateway).AsSlice(), hardware(t, macs[1]), netip.MustParseAddr(addresses[1]).AsSlice(),
+		))
+	}
+	containers[0].send(datagram{macs[0], macs[1], addresses[0], addresses[1], "afterwards", 0})
 	other.until("afterwards")
 	if after := containers[1].command("ip", "neighbour", "show", gateway, "dev", "host0"); !strings.Contains(after, w.linkAddress("vz-app")) {
 		t.Errorf("before %s, after %s", before, after)
 	}
+
+	// The same with a neighbor advertisement of IPv6 (RFC 4861, section 4.4).
+	router := strings.Fields(w.command("ip", "-6", "-o", "address", "show", "dev", "vz-app", "scope", "link"))[3]
+	containers[0].sendFrame(neighborAdvertisement(t, macs[0], macs[1], strings.TrimSuffix(router, "/64")))
+	w.waitFor("counter packets 1", "sh", "-c", "nft list chain bridge nspawnkit port | grep nd-neighbor-advert")
+
+	// A request to the DHCP server for the hardware address of another, and one for the own.
+	for _, mac := range []string{macs[1], macs[0]} {
+		containers[0].send(datagram{macs[0], w.linkAddress("vz-app"), "0.0.0.0", "255.255.255.255", strings.Repeat("\x00", 28) + string(hardware(t, mac)), 67})
+	}
+	w.waitFor("counter packets 1", "sh", "-c", "nft list chain bridge nspawnkit dhcp | grep drop")
 
 	for i := range containers {
 		w.command("rm", w.root+"/run/nspawnkit/machines/"+fmt.Sprint(i)+".json")

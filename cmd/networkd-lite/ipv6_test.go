@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net"
 	"net/netip"
 	"strings"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"nspawnkit/network"
+	"nspawnkit/network/kernel/icmp6"
+	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/ra"
 )
 
@@ -34,18 +35,18 @@ func (n *namespace) advertise(link string, a *ra.Advertisement) {
 		if err != nil {
 			return err
 		}
-		serve, err := openRouter(network.Link{Index: found.Index, LinkLocal: source}, a)
+		poller, err := poll.New()
 		if err != nil {
 			return err
 		}
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan error)
-		go func() { done <- serve(ctx) }()
+		failed := func(err error) { n.t.Errorf("router outside: %v", err) }
+		stop, err := routers{icmp6.New(poller)}.open(network.Link{Index: found.Index, LinkLocal: source}, a, failed)
+		if err != nil {
+			return err
+		}
 		n.t.Cleanup(func() {
-			stop()
-			if err := <-done; err != nil {
-				n.t.Errorf("router outside: %v", err)
-			}
+			stop(nil)
+			poller.Close()
 		})
 		return nil
 	})

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"nspawnkit/network"
@@ -10,17 +10,29 @@ import (
 	"nspawnkit/network/ra"
 )
 
-// openRouter opens the sender of router advertisements on a link, as a [nspawnkit/network/manager.Manager] wants it.
-func openRouter(l network.Link, a *ra.Advertisement) (func(context.Context) error, error) {
-	if _, err := a.Marshal(); err != nil {
-		return nil, err // now, and not when the first one is to be sent
-	}
-	conn, err := icmp6.Listen(l.Index, l.LinkLocal)
+// routers advertises on links.
+type routers struct{ sockets *icmp6.Sockets }
+
+// open begins to advertise on a link, as a [nspawnkit/network/manager.Manager] wants it.
+func (r routers) open(l network.Link, a *ra.Advertisement, failed func(error)) (stop func(cause error), err error) {
+	conn, err := r.sockets.Listen(l.Index, l.LinkLocal)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error {
-		defer conn.Close()
-		return ra.Serve(ctx, conn, a, func(n time.Duration) time.Duration { return rand.N(n) })
+	router, err := ra.Start(conn, a, func(n time.Duration) time.Duration { return rand.N(n) }, failed)
+	if err == nil {
+		err = conn.Receive(func(message []byte, source netip.Addr) { router.Solicited(message, source) }, failed)
+		if err != nil {
+			router.Stop(nil)
+		}
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return func(cause error) {
+		conn.Stop()
+		router.Stop(cause)
+		conn.Close()
 	}, nil
 }

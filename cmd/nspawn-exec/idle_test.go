@@ -21,20 +21,27 @@ func TestIdle(t *testing.T) {
 		t.Run(options[0], func(t *testing.T) {
 			c := launch(t, nspawn(root, append(options, "/bin/sleep", "1000")...))
 			eventually(t, "the payload runs", func() bool { return c.init() != 0 && comm(c.init()) == "sleep" })
-			pid := c.cmd.Process.Pid
-			eventually(t, "the supervisor hands over to a fresh process of itself", func() bool { return isFresh(pid) })
-			eventually(t, "the supervisor gives back the pages of its executable", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
-			time.Sleep(time.Second)
-			before := processorTime(t, pid)
-			time.Sleep(2 * time.Second)
-			if after := processorTime(t, pid); after != before {
-				t.Errorf("used the processor while it had nothing to do: %s before, %s after", before, after)
-			}
-			if own := memory(t, pid, "RssAnon"); own > 1<<20 {
-				t.Errorf("has %d KiB of its own", own>>10)
-			}
+			c.expectIdle()
 		})
 	}
+}
+
+// expectIdle waits until the supervisor is small, and checks that it stays so.
+func (c *container) expectIdle() {
+	c.t.Helper()
+	t, pid := c.t.(*testing.T), c.cmd.Process.Pid
+	eventually(t, "the supervisor hands over to a fresh process of itself", func() bool { return isFresh(pid) })
+	eventually(t, "the supervisor gives back the pages of its executable", func() bool { return memory(t, pid, "RssFile") < 3<<20 })
+	time.Sleep(time.Second)
+	before := processorTime(t, pid)
+	time.Sleep(2 * time.Second)
+	if after := processorTime(t, pid); after != before {
+		t.Errorf("used the processor while it had nothing to do: %s before, %s after", before, after)
+	}
+	if own := memory(t, pid, "RssAnon"); own > 1<<20 {
+		t.Errorf("has %d KiB of its own", own>>10)
+	}
+	t.Logf("%d KiB of its own, %d of files", memory(t, pid, "RssAnon")>>10, memory(t, pid, "RssFile")>>10)
 }
 
 func comm(pid int) string {

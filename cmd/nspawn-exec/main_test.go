@@ -49,7 +49,7 @@ func enter() int {
 		return 1
 	}
 	defer os.RemoveAll(directory)
-	for name, source := range map[string]string{"nspawn-exec": ".", "payload": "./testdata/payload", "witness": "./testdata/witness"} {
+	for name, source := range map[string]string{"nspawn-exec": ".", "networkd-lite": "../networkd-lite", "payload": "./testdata/payload", "witness": "./testdata/witness"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(directory, name), source)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if output, err := build.CombinedOutput(); err != nil {

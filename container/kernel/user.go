@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"unsafe"
 
 	"nspawnkit/container/capability"
@@ -48,6 +50,30 @@ func BecomeUser(uid, gid int, groups []int, inheritable, ambient capability.Set)
 		}
 	}
 	return nil
+}
+
+// WithFilesOf calls do, on a thread of its own, with what a user outside of all groups but one may do to files (setfsuid(2)). Nobody can
+// signal or trace the thread for it. do may call nothing that needs other privileges.
+func WithFilesOf(uid, gid uint32, do func() error) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		none := [1]uint32{}
+		_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, uintptr(unsafe.Pointer(&none[0])), 0)
+		_, gidErr := unix.SetfsgidRetGid(int(gid))
+		_, uidErr := unix.SetfsuidRetUid(int(uid))
+		now, err := unix.SetfsuidRetUid(-1) // changes nothing
+		switch {
+		case errno != 0:
+			err = fmt.Errorf("set groups: %w", errno)
+		case gidErr != nil || uidErr != nil || err != nil || now != int(uid):
+			err = fmt.Errorf("set user %d for files: %w", uid, errors.Join(gidErr, uidErr, err, unix.EPERM))
+		default:
+			err = do()
+		}
+		result <- err
+	}()
+	return <-result
 }
 
 // GiveConsole makes the terminal on standard input the user's.

@@ -154,3 +154,33 @@ func TestKeeper(t *testing.T) {
 		t.Errorf("left: %s", host.text)
 	}
 }
+
+// Once no rules are wanted and none are left, changes of others are nothing to look at.
+func TestKeeperRests(t *testing.T) {
+	host := &filters{t: t, text: "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n"}
+	k := NewKeeper(host, func(string, error) {})
+	due := func(when string, want bool) {
+		t.Helper()
+		k.Changed()
+		if got := len(k.changed) == 1; got != want {
+			t.Errorf("%s: a look is due: %v", when, got)
+		}
+		for len(k.changed) > 0 {
+			<-k.changed
+		}
+	}
+	due("before the first look", true)
+	host.listErr = errors.New("no netlink")
+	k.Look()
+	due("after a failure", true)
+	host.listErr = nil
+	k.Look()
+	due("none wanted", false)
+	k.Want(true)
+	k.Look()
+	due("wanted", true)
+	k.Want(false)
+	due("to be removed", true)
+	k.Look()
+	due("removed", false)
+}

@@ -43,6 +43,7 @@ type Keeper struct {
 	Warn    func(text string)
 
 	wanted  atomic.Bool
+	rests   atomic.Bool // the last look went well and found no rules wanted
 	changed chan struct{}
 	warned  map[string]bool
 	failed  map[Backend]string // what was said last
@@ -56,12 +57,20 @@ func NewKeeper(tables Tables, note func(text string, err error)) *Keeper {
 // Want says whether the rules are to be there. The next look, which is soon, sees to it.
 func (k *Keeper) Want(wanted bool) {
 	if k.wanted.Swap(wanted) != wanted {
-		k.Changed()
+		k.poke()
 	}
 }
 
-// Changed says that something about the packet filters may be new.
+// Changed says that something about the packet filters may be new. Without links of containers that matters to nobody once none of our
+// rules is left.
 func (k *Keeper) Changed() {
+	if k.rests.Load() && !k.wanted.Load() {
+		return
+	}
+	k.poke()
+}
+
+func (k *Keeper) poke() {
 	select {
 	case k.changed <- struct{}{}:
 	default:
@@ -107,6 +116,8 @@ func (k *Keeper) settle(ctx context.Context) bool {
 
 // Look compares all chains with what they are to hold and sets what differs. It reports whether all is well.
 func (k *Keeper) Look() bool {
+	k.rests.Store(false)
+	wanted := k.wanted.Load()
 	backends, err := k.Tables.Backends()
 	k.note(Backend{}, "", err)
 	well := err == nil
@@ -118,6 +129,7 @@ func (k *Keeper) Look() bool {
 	if k.Ruleset != nil && k.wanted.Load() {
 		k.inspect()
 	}
+	k.rests.Store(well && !wanted)
 	return well
 }
 

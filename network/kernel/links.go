@@ -118,7 +118,7 @@ func (k *Links) Apply(l network.Link, d network.Difference) error {
 		}
 	}
 	if d.Flap {
-		if err := k.flap(l); err != nil {
+		if err := k.flap(l, d.Away); err != nil {
 			return err
 		}
 	}
@@ -143,8 +143,9 @@ func (k *Links) setUp(index int, up bool) error {
 // (net/core/link_watch.c): somebody would not see a shorter loss.
 const carrierPause = 1500 * time.Millisecond
 
-// flap brings a veth down and up again, or all ports of a bridge: the other ends lose their carrier for a moment.
-func (k *Links) flap(l network.Link) error {
+// flap brings a veth down and up again, or all ports of a bridge: the other ends lose their carrier for a moment, in which
+// away is called.
+func (k *Links) flap(l network.Link, away func()) error {
 	links, err := k.handle.LinkList()
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
@@ -162,6 +163,9 @@ func (k *Links) flap(l network.Link) error {
 		}
 		if !up && len(links) > 0 {
 			time.Sleep(carrierPause)
+		}
+		if !up && away != nil {
+			away()
 		}
 	}
 	return errors.Join(problems...)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -30,15 +29,14 @@ func (k *Links) Neighbours() ([]network.Neighbour, error) {
 	return list, nil
 }
 
-// Neighbours returns the entries of the neighbour table for the link with that index.
-func Neighbours(ifindex int) ([]network.Neighbour, error) {
+// Neighbours returns the entries of the neighbour table, with a connection of its own. It may be called from any goroutine.
+func Neighbours() ([]network.Neighbour, error) {
 	conn, err := rtnetlink.Dial(nil)
 	if err != nil {
 		return nil, fmt.Errorf("list neighbours: %w", err)
 	}
 	defer conn.Close()
-	list, err := (&Links{conn: conn}).Neighbours()
-	return slices.DeleteFunc(list, func(n network.Neighbour) bool { return n.Index != ifindex }), err
+	return (&Links{conn: conn}).Neighbours()
 }
 
 func neighbourOf(m *rtnetlink.NeighMessage) (n network.Neighbour, ok bool) {

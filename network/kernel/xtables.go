@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,14 +79,34 @@ func runXTables(b firewall.Backend, suffix, input string, arguments ...string) (
 	return runFilter(path, input, arguments...)
 }
 
-// Ruleset returns what nft(8) says of the host's packet filter, but for the elements of sets; nothing where it is not installed.
+// Ruleset returns what nft(8) says of the host's packet filter, but for the elements of sets; nothing where it is not installed, or nobody
+// else has a chain that containers' packets come by: a host without a packet filter runs no programs.
 func (XTables) Ruleset() ([]byte, error) {
+	filtered, err := filteredByOthers()
+	if !filtered || err != nil {
+		return nil, err
+	}
 	path, err := exec.LookPath("nft")
 	if err != nil {
 		return nil, nil
 	}
 	output, err := runFilter(path, "", "--json", "--terse", "list", "ruleset")
 	return []byte(output), err
+}
+
+// filteredByOthers reports whether somebody else has an nft chain of the hooks input or forward.
+func filteredByOthers() (bool, error) {
+	conn, err := nftables.New()
+	if err != nil {
+		return false, fmt.Errorf("open nf_tables: %w", err)
+	}
+	chains, err := conn.ListChains()
+	if err != nil {
+		return false, fmt.Errorf("list chains: %w", err)
+	}
+	return slices.ContainsFunc(chains, func(c *nftables.Chain) bool {
+		return c.Table.Name != TableName && c.Hooknum != nil && (*c.Hooknum == *nftables.ChainHookInput || *c.Hooknum == *nftables.ChainHookForward)
+	}), nil
 }
 
 // runFilter runs a program with a text to read and returns what it prints.

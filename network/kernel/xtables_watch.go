@@ -41,11 +41,16 @@ func WatchFirewall(ctx context.Context, ready, changed func()) error {
 	}
 }
 
-// isOthers reports whether a message is about a table that is not ours. Attribute 1 of every message names the table, but for
-// NFT_MSG_NEWGEN, which ends a transaction.
+// isOthers reports whether a message is about a table, chain or rule that is not ours. Attribute 1 of these names the table. Elements of
+// sets come and go all day (fail2ban, kube-proxy) and say nothing of what we ask for.
 func isOthers(m netlink.Message) bool {
 	const header = 4 // struct nfgenmsg
-	if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN || len(m.Data) < header {
+	switch m.Header.Type & 0xff {
+	case unix.NFT_MSG_NEWTABLE, unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN, unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE:
+	default:
+		return false
+	}
+	if len(m.Data) < header {
 		return false
 	}
 	attributes, err := netlink.UnmarshalAttributes(m.Data[header:])
@@ -63,8 +68,11 @@ func isOthers(m netlink.Message) bool {
 // XTablesLock is the file that iptables-legacy(8) locks while it changes rules; nf_tables has messages for that.
 const XTablesLock = "/run/xtables.lock"
 
-// WatchFile calls changed whenever somebody closes the file, until ctx ends (inotify(7)).
+// WatchFile waits for a file and calls changed when it is there, and whenever somebody closes it, until ctx ends (inotify(7)).
 func WatchFile(ctx context.Context, path string, changed func()) error {
+	if err := AwaitFile(ctx, path); err != nil || ctx.Err() != nil {
+		return err
+	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", path, err)
@@ -76,6 +84,7 @@ func WatchFile(ctx context.Context, path string, changed func()) error {
 	}
 	stop := context.AfterFunc(ctx, func() { events.Close() })
 	defer stop()
+	changed()
 	for buffer := make([]byte, 64*unix.SizeofInotifyEvent); ; changed() {
 		if _, err := events.Read(buffer); err != nil {
 			if ctx.Err() != nil {

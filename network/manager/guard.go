@@ -1,10 +1,6 @@
 package manager
 
-import (
-	"maps"
-
-	"nspawnkit/network"
-)
+import "nspawnkit/network"
 
 // guard says what keeps the containers on the links from sending in the name of others and from reaching what they may not. Links that are systemd-networkd's, or
 // somebody else's, are guarded just the same.
@@ -17,15 +13,15 @@ func (m *Manager) guard(want *network.Firewall) {
 	want.Guard = network.NewGuard(links, m.machines, func(l network.Link) bool {
 		file := m.links[l.Index].file
 		return file != nil && file.Config.Server.PoolSize > 0 // see serverConfig
-	})
+	}, m.Lease)
 }
 
 // updateBridge brings the table of bridges up to date after the other one, which holds want now.
 func (m *Manager) updateBridge(want network.Firewall) error {
 	before := m.table
 	m.table = nil
-	if before == nil || !maps.Equal(before.Guard.Ports, want.Guard.Ports) {
-		if err := m.Firewall.ReplaceBridge(want.Guard.Ports); err != nil {
+	if before == nil || !before.Guard.Bridge.Equal(want.Guard.Bridge) {
+		if err := m.Firewall.ReplaceBridge(want.Guard.Bridge); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type Links interface {
 type Firewall interface {
 	Replace(network.Firewall) error
 	Update(add, remove network.Firewall) error
-	ReplaceBridge(ports network.Set[network.Sender]) error
+	ReplaceBridge(network.BridgeGuard) error
 }
 
 // Sysctls are the kernel parameters below /proc/sys.
@@ -90,8 +90,8 @@ type Manager struct {
 	Owner    Owner
 	DHCP     DHCP
 	DNS      DNS // nil: containers get no names
-	// Router opens the sender of router advertisements on a link: what it returns serves until ctx ends ([ra.Serve]), and is called once.
-	Router   func(l network.Link, a *ra.Advertisement) (serve func(ctx context.Context) error, err error)
+	// Router begins to advertise on a link until stop ([ra.Router]). It needs no goroutine of its own, and calls failed as [DHCP] does.
+	Router   func(l network.Link, a *ra.Advertisement, failed func(error)) (stop func(cause error), err error)
 	State    Store                                      // subnets.json and prefixes.json, kept over reboots
 	Runtime  Store                                      // status.json, gone after a reboot
 	Files    func() (network.Files, []settings.Problem) // reads the .network files
@@ -123,8 +123,9 @@ type Manager struct {
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
-	routeList []network.Route // as of the latest look; nil: not read yet
-	unsaved   bool            // subnets were chosen
+	routeList []network.Route  // as of the latest look; nil: not read yet
+	unsaved   bool             // subnets were chosen
+	forwarded network.Families // what the host was found to forward in this look
 
 	routeList6      []network.Route // the same of IPv6
 	unsavedPrefixes bool
@@ -148,6 +149,7 @@ type link struct {
 
 	containers dhcp.Containers      // on a bridge
 	device     network.LinkSettings // as set last
+	settled    *settled             // as it was left last, without an error
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -181,7 +183,7 @@ func (m *Manager) Load() {
 	m.warn(problems...)
 	m.table = nil // put the table in place again, whatever has become of it
 	for _, l := range m.links {
-		l.again = time.Time{}
+		l.again, l.settled = time.Time{}, nil
 	}
 }
 
@@ -216,19 +218,6 @@ func (m *Manager) Run(ctx context.Context, changes, reload <-chan struct{}, inte
 	}
 }
 
-// pause lets what changes come together after a look that took that long: each look is at all links, so that hundreds of containers that
-// start at once would cost the square of their number. With a few links it is over before anybody sees it.
-func pause(ctx context.Context, took time.Duration) {
-	timer := time.NewTimer(min(2*took, maxPause))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-const maxPause = 200 * time.Millisecond
-
 const (
 	idle                   = time.Hour // until the next look when nothing was heard of
 	firstWait, longestWait = time.Second, time.Minute
@@ -242,7 +231,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.routeList, m.routeList6 = nil, nil
+	m.routeList, m.routeList6, m.forwarded = nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -372,11 +361,11 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 			m.warn(*passed)
 		}
 		l.stopNames()
-		return m.release(l, "no .network file matches", false)
+		return m.release(l, "no .network file matches", nil)
 	}
 	m.warn(file.Problems...)
 	if file.Config.Unmanaged {
-		return m.release(l, "left alone by Unmanaged=yes", false)
+		return m.release(l, "left alone by Unmanaged=yes", nil)
 	}
 	config := m.withFixed(l.Link, file.Config)
 	if err := m.chooseSubnet(l, &config, list); err != nil {
@@ -395,7 +384,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := m.configure(l, file.Config.Link); err != nil {
 		return err
 	}
-	difference := network.Diff(l.Link, want, l.ours, m.Sysctls.Get)
+	difference := network.Diff(l.Link, l.unchecked(want), l.ours, m.Sysctls.Get)
 	difference.Flap, l.flap = l.flap, false
 	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
@@ -407,25 +396,11 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(ctx, l)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
-	return nil
-}
-
-// forward switches on forwarding on the host.
-func (m *Manager) forward(on network.Families, list []network.Link) error {
-	sysctls, err := network.HostForwarding(on, list, m.Routes6, m.Sysctls.Get)
-	if err != nil {
-		return err
-	}
-	for _, s := range sysctls {
-		if err := m.Sysctls.Set(s.Path, s.Value); err != nil {
-			return err
-		}
-		m.Report(Notice, fmt.Sprintf("sysctl %s=%s", s.Path, s.Value))
-	}
+	l.settled = &settled{l.Link, want}
 	return nil
 }
 

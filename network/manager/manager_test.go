@@ -28,7 +28,7 @@ type host struct {
 	requests  []string     // to renumber a link
 	managed   map[int]bool
 	table     *network.Firewall
-	ports     []network.Set[network.Sender] // all that the table of bridges ever held
+	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
 	sysctls   map[string]string
@@ -41,6 +41,7 @@ type host struct {
 	devices        []string // what was configured
 	openErr        error
 	failed         func(error) // makes the latest server give up
+	routerFailed   func(error) // the same of router advertisements
 	serving        chan string // "+ve-web 10.0.0.1/28" and "-ve-web"
 	now            time.Time
 	published
@@ -77,7 +78,7 @@ func (h *host) Update(add, remove network.Firewall) error {
 	return nil
 }
 
-func (h *host) ReplaceBridge(ports network.Set[network.Sender]) error {
+func (h *host) ReplaceBridge(ports network.BridgeGuard) error {
 	h.ports = append(h.ports, ports)
 	return h.bridgeErr
 }
@@ -99,6 +100,9 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 		found.Up = found.Up || d.Up
 		if d.Flap {
 			h.flapped = append(h.flapped, l.Name)
+			if d.Away != nil {
+				d.Away()
+			}
 		}
 		found.Addresses = slices.DeleteFunc(slices.Concat(found.Addresses, d.Add), func(a netip.Prefix) bool { return slices.Contains(d.Remove, a) })
 		for _, s := range d.Sysctl {
@@ -284,8 +288,8 @@ func TestNetworkdTakesOver(t *testing.T) {
 func TestNetworkdDoesNotAnswer(t *testing.T) {
 	h, m := running(t)
 	h.managed[3], h.reconfigureErr = true, errors.New("no answer")
-	h.look(m, "<6>ve-web: left to systemd-networkd\n"+
-		"<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it", "-ve-web")
+	h.look(m, "<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it\n"+
+		"<6>ve-web: left to systemd-networkd", "-ve-web")
 	h.look(m, "")
 }
 

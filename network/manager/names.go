@@ -16,8 +16,8 @@ import (
 
 // DNS serves the names of containers.
 type DNS interface {
-	// Open opens the DNS server at an address of a link: what it returns serves until ctx ends, and is called once.
-	Open(l network.Link, address netip.Addr) (serve func(ctx context.Context) error, err error)
+	// Open opens the DNS server at an address of a link, until stop. It needs no goroutine of its own, and calls failed as [DHCP] does.
+	Open(l network.Link, address netip.Addr, failed func(error)) (stop func(), err error)
 	// Update says which containers there are, and returns those that cannot be found by their name.
 	Update(machines network.Machines, links []names.Link) (conflicts []string)
 }
@@ -31,9 +31,8 @@ type nameState struct {
 
 // nameServer is the DNS server at one address of a link.
 type nameServer struct {
-	stop context.CancelFunc
-	done chan struct{} // closed at the end
-	err  error         // why it ended; valid when done is closed
+	stop func()
+	failure
 }
 
 // serveNames starts and stops the DNS servers of a link so that each of its addresses has one, where its file has a DHCP server that
@@ -66,30 +65,20 @@ func (m *Manager) openNames(ctx context.Context, l *link, address netip.Addr) {
 		return // the end of the daemon, which ends its servers too
 	}
 	if s := l.names[address]; s != nil {
-		select {
-		case <-s.done:
-			m.Report(Warning, fmt.Sprintf("%s: DNS server: %v", l.Name, s.err))
-			l.stopName(address)
-		default:
+		err := s.take()
+		if err == nil {
 			return
 		}
+		m.Report(Warning, fmt.Sprintf("%s: DNS server: %v", l.Name, err))
+		l.stopName(address)
 	}
-	run, err := m.DNS.Open(l.Link, address)
+	failure := m.newFailure()
+	stop, err := m.DNS.Open(l.Link, address, failure.report)
 	if err != nil {
 		m.nameFailed(err)
 		return
 	}
-	ctx, stop := context.WithCancel(ctx)
-	s := &nameServer{stop: stop, done: make(chan struct{})}
-	l.names[address] = s
-	go func() {
-		s.err = run(ctx)
-		close(s.done)
-		select {
-		case m.ended <- struct{}{}:
-		default: // a look is due already
-		}
-	}()
+	l.names[address] = &nameServer{stop, failure}
 }
 
 const portTaken = "port 53 is taken by another DNS server, which listens on all addresses: containers get the host's DNS servers, and cannot find each other by name. " +
@@ -180,9 +169,7 @@ func (l *link) offerNames(config *dhcp.Config, s *network.DHCPServer) {
 
 // stopName ends the DNS server at an address.
 func (l *link) stopName(address netip.Addr) {
-	s := l.names[address]
-	s.stop()
-	<-s.done
+	l.names[address].stop()
 	delete(l.names, address)
 }
 

@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -23,24 +22,17 @@ type nameHost struct {
 	running   chan string // "+ve-web 10.0.0.1" and "-ve-web 10.0.0.1"
 	links     []names.Link
 	conflicts []string
-	fail      chan error
+	fail      func(error) // of the latest
 }
 
-func (n *nameHost) Open(l network.Link, address netip.Addr) (func(context.Context) error, error) {
+func (n *nameHost) Open(l network.Link, address netip.Addr, failed func(error)) (func(), error) {
 	if n.err != nil {
 		return nil, n.err
 	}
 	what := fmt.Sprint(l.Name, " ", address)
 	n.running <- "+" + what
-	return func(ctx context.Context) error {
-		select {
-		case <-ctx.Done():
-			n.running <- "-" + what
-			return nil
-		case err := <-n.fail:
-			return err
-		}
-	}, nil
+	n.fail = failed
+	return func() { n.running <- "-" + what }, nil
 }
 
 func (n *nameHost) Update(_ network.Machines, links []names.Link) []string {
@@ -52,7 +44,7 @@ func (n *nameHost) Update(_ network.Machines, links []names.Link) []string {
 func withNames(t *testing.T) (*host, *Manager, *nameHost) {
 	h := newHost(t)
 	m := h.start()
-	n := &nameHost{running: make(chan string, 100), fail: make(chan error)}
+	n := &nameHost{running: make(chan string, 100)}
 	m.DNS = n
 	h.add(3, "ve-web", "veth")
 	return h, m, n
@@ -98,16 +90,14 @@ func TestNamesLife(t *testing.T) {
 	if got := fmt.Sprint(m.Status().Links[0].DNSServer); got != "[192.168.177.49 fe80::1]" {
 		t.Errorf("status %s", got)
 	}
-	n.fail <- fmt.Errorf("receive: network is down")
+	n.fail(fmt.Errorf("receive: network is down"))
 	<-m.ended
 	h.log = nil
 	m.Reconcile(t.Context())
 	if len(h.log) != 1 || h.log[0] != "<4>ve-web: DNS server: receive: network is down" {
 		t.Errorf("said %q", h.log)
 	}
-	if got := <-n.running; !strings.HasPrefix(got, "+ve-web ") {
-		t.Errorf("DNS: %s", got)
-	}
+	n.did(t, "-ve-web fe80::1", "+ve-web fe80::1")
 	h.remove(3)
 	h.look(m, "<6>ve-web: gone", "-ve-web")
 	stopped := []string{<-n.running, <-n.running}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"nspawnkit/network"
 )
@@ -24,6 +25,7 @@ type ports struct {
 	broken    map[string]bool // conflicts that were reported
 	table     network.Ports   // what the packet filter holds, as far as is known
 	saved     []byte          // the last ports.json
+	published atomic.Bool     // there are any
 }
 
 // place is where a machine is.
@@ -53,6 +55,7 @@ func (m *Manager) choosePorts(list []network.Link) error {
 		}
 	}
 	m.ports.list, m.ports.conflicts = running.Publish()
+	m.ports.published.Store(len(running) > 0)
 	m.warnOfConflicts()
 	var neighbours []network.Neighbour
 	if len(running) > 0 {

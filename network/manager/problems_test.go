@@ -54,6 +54,17 @@ func TestNoLease(t *testing.T) {
 	}
 }
 
+// A container with a fixed address does without a lease.
+func TestNoLeaseForFixed(t *testing.T) {
+	h, m := running(t)
+	h.links[1].Carrier = true
+	h.files["run/nspawnkit/machines/web.json"] = &fstest.MapFile{Data: []byte(`{"version":1,"name":"web","links":[` +
+		`{"host":"ve-web","container":"host0","containerMAC":"02:00:00:00:00:01","addresses":["192.168.177.55/28"]}]}`)}
+	h.look(m, "", "-ve-web", "+ve-web 192.168.177.49/28 yes") // with a reservation
+	h.now = h.now.Add(time.Minute)
+	h.look(m, "")
+}
+
 // A container that boots has time; the ten seconds begin when its side comes up.
 func TestNoCarrier(t *testing.T) {
 	h, m := running(t)

@@ -11,27 +11,30 @@ import (
 
 // leave leaves a link to systemd-networkd.
 //
-// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends. But networkd that
-// loses the carrier while it sets up a link chooses once more, and has its DHCP server go on with what it chose before: it is
-// to begin again.
+// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends, so it loses its carrier
+// for a moment. But networkd that loses the carrier while it sets up a link chooses once more, and has its DHCP server go on
+// with what it chose before: it is to begin again.
 func (m *Manager) leave(ctx context.Context, l *link) error {
-	flap := len(l.ours) > 0
-	if err := m.release(l, "left to systemd-networkd", flap); err != nil || !flap {
-		return err
+	if len(l.ours) == 0 {
+		return m.release(l, leftToNetworkd, nil)
 	}
-	if err := m.Owner.Reconfigure(ctx, l.Index); err != nil {
-		m.Report(Warning, fmt.Sprintf("%s: have systemd-networkd set up the link again: %v; “networkctl reconfigure %s” does it", l.Name, err, l.Name))
-	}
-	return nil
+	return m.release(l, leftToNetworkd, func() {
+		if err := m.Owner.Reconfigure(ctx, l.Index); err != nil {
+			m.Report(Warning, fmt.Sprintf("%s: have systemd-networkd set up the link again: %v; “networkctl reconfigure %[1]s” does it", l.Name, err))
+		}
+	})
 }
 
-// release takes back what was set on a link that is not ours to configure, or no longer.
-func (m *Manager) release(l *link, why string, flap bool) error {
+const leftToNetworkd = "left to systemd-networkd"
+
+// release takes back what was set on a link that is not ours to configure, or no longer. With away the containers behind it
+// lose their carrier for a moment, in which it is called.
+func (m *Manager) release(l *link, why string, away func()) error {
 	l.stopServer()
 	l.stopRouter(ra.ErrWithdrawn)
-	l.file, l.state, l.subnet, l.prefix = nil, network.State{}, netip.Prefix{}, netip.Prefix{}
+	l.file, l.state, l.subnet, l.prefix, l.settled = nil, network.State{}, netip.Prefix{}, netip.Prefix{}, nil
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
-	difference.Up, difference.Flap = false, flap
+	difference.Up, difference.Flap, difference.Away = false, away != nil, away
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {
 			return err

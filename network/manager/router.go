@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,14 +17,13 @@ import (
 type router struct {
 	says *ra.Advertisement
 	from netip.Addr
-	stop context.CancelCauseFunc
-	done chan struct{} // closed at the end
-	err  error         // why it ended; valid when done is closed
+	stop func(cause error)
+	failure
 }
 
 // advertise starts router advertisements on a link, changes what they say, or stops them, as the link's state says. They wait for a
 // link-local address to come from, which the kernel tells of.
-func (m *Manager) advertise(ctx context.Context, l *link) error {
+func (m *Manager) advertise(l *link) error {
 	s := &l.file.Config.SendRA
 	if !s.Enabled || !l.LinkLocal.IsValid() || l.noIPv6 != "" {
 		l.stopRouter(ra.ErrWithdrawn)
@@ -41,21 +39,12 @@ func (m *Manager) advertise(ctx context.Context, l *link) error {
 		return nil
 	}
 	l.stopRouter(nil) // hosts keep what they know until they hear what is new
-	run, err := m.Router(l.Link, says)
+	failure := m.newFailure()
+	stop, err := m.Router(l.Link, says, failure.report)
 	if err != nil {
 		return fmt.Errorf("router advertisements: %w", err)
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	r := &router{says: says, from: l.LinkLocal, stop: stop, done: make(chan struct{})}
-	l.router = r
-	go func() {
-		r.err = run(ctx)
-		close(r.done)
-		select {
-		case m.ended <- struct{}{}:
-		default: // a look is due already
-		}
-	}()
+	l.router = &router{says: says, from: l.LinkLocal, stop: stop, failure: failure}
 	return nil
 }
 
@@ -82,21 +71,18 @@ func (l *link) routerError() error {
 	if l.router == nil {
 		return nil
 	}
-	select {
-	case <-l.router.done:
-		err := l.router.err
+	err := l.router.take()
+	if err != nil {
 		l.stopRouter(nil)
-		return fmt.Errorf("router advertisements: %w", err)
-	default:
-		return nil
+		err = fmt.Errorf("router advertisements: %w", err)
 	}
+	return err
 }
 
 // stopRouter ends router advertisements: with [ra.ErrWithdrawn], hosts are told that there is no router any more.
 func (l *link) stopRouter(cause error) {
 	if l.router != nil {
 		l.router.stop(cause)
-		<-l.router.done
 		l.router = nil
 	}
 }

@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -15,7 +14,7 @@ import (
 )
 
 // openRouter notes in h.advertise what is said; a withdrawal is noted when it is over.
-func (h *host) openRouter(l network.Link, a *ra.Advertisement) (func(context.Context) error, error) {
+func (h *host) openRouter(l network.Link, a *ra.Advertisement, failed func(error)) (func(error), error) {
 	if h.openErr != nil {
 		return nil, h.openErr
 	}
@@ -24,12 +23,11 @@ func (h *host) openRouter(l network.Link, a *ra.Advertisement) (func(context.Con
 		says += " " + p.Prefix.String()
 	}
 	h.advertise = append(h.advertise, fmt.Sprint(says, a.DNS, a.Domains))
-	return func(ctx context.Context) error {
-		<-ctx.Done()
-		if errors.Is(context.Cause(ctx), ra.ErrWithdrawn) {
+	h.routerFailed = failed
+	return func(cause error) {
+		if errors.Is(cause, ra.ErrWithdrawn) {
 			h.advertise = append(h.advertise, "-"+l.Name)
 		}
-		return nil
 	}, nil
 }
 
@@ -113,6 +111,14 @@ func TestRouterFailures(t *testing.T) {
 	h.links[0].MTU = 1400
 	h.openErr = errors.New("no")
 	h.look(m, "<3>ve-web: router advertisements: no")
+
+	h, m = newRouter(t)
+	h.routerFailed(errors.New("network is down"))
+	h.routerFailed(errors.New("again"))
+	h.look(m, "<3>ve-web: router advertisements: network is down")
+	h.now = h.now.Add(longestWait)
+	h.look(m, ulaLog)
+	h.advertised(ulaSays)
 }
 
 // On a host without IPv6 the rest works.

@@ -13,9 +13,39 @@ import (
 type server struct {
 	config  dhcp.Config
 	persist string
-	since   time.Time  // when it started
-	failure chan error // why it gave up, once
+	since   time.Time // when it started
+	failure
 	Server
+}
+
+// failure is why a server gave up by itself. It takes no goroutine to wait for it.
+type failure struct {
+	happened chan error // holds one
+	ended    chan<- struct{}
+}
+
+func (m *Manager) newFailure() failure { return failure{make(chan error, 1), m.ended} }
+
+// report takes the reason and has the manager look. It may be called from any goroutine; only the first reason counts.
+func (f failure) report(err error) {
+	select {
+	case f.happened <- err:
+	default:
+	}
+	select {
+	case f.ended <- struct{}{}:
+	default: // a look is due already
+	}
+}
+
+// take returns the reason, once.
+func (f failure) take() error {
+	select {
+	case err := <-f.happened:
+		return err
+	default:
+		return nil
+	}
 }
 
 // serve starts the DHCP server of a link, restarts it with another configuration, or stops it, as the link's state says.
@@ -42,14 +72,8 @@ func (m *Manager) serve(l *link) error {
 		return nil
 	}
 	l.stopServer()
-	failure := make(chan error, 1)
-	opened, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases, func(err error) {
-		failure <- err
-		select {
-		case m.ended <- struct{}{}:
-		default: // a look is due already
-		}
-	})
+	failure := m.newFailure()
+	opened, err := m.DHCP.Open(l.Link, config, c.Server.PersistLeases, failure.report)
 	if err != nil {
 		return fmt.Errorf("DHCP server: %w", err)
 	}
@@ -62,13 +86,12 @@ func (l *link) serverError() error {
 	if l.server == nil {
 		return nil
 	}
-	select {
-	case err := <-l.server.failure:
+	err := l.server.take()
+	if err != nil {
 		l.stopServer()
-		return fmt.Errorf("DHCP server: %w", err)
-	default:
-		return nil
+		err = fmt.Errorf("DHCP server: %w", err)
 	}
+	return err
 }
 
 // stopServer ends the DHCP server: the next link of the same name reads its lease journal.

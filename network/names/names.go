@@ -44,6 +44,7 @@ type Directory struct {
 	byName           map[string][]place
 	byLink           map[string][]place
 	zones, hostZones map[string]*dns.Zone // by link
+	access           map[string][]string  // the bridges of the zones that a container reaches from elsewhere, by its name
 
 	// Conflicts says which containers cannot be found by their name, and why.
 	Conflicts []string
@@ -67,7 +68,7 @@ type Source struct {
 
 // New makes a directory of the containers on links.
 func New(machines network.Machines, links []Link, source Source) *Directory {
-	d := &Directory{links: links, source: source, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}, hostZones: map[string]*dns.Zone{}}
+	d := &Directory{links: links, source: source, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}, hostZones: map[string]*dns.Zone{}, access: map[string][]string{}}
 	owner := map[string]string{}
 	for i := range machines {
 		d.addMachine(&machines[i], owner)
@@ -103,6 +104,9 @@ func (d *Directory) addMachine(m *network.Machine, owner map[string]string) {
 			p.hardware = hardware
 		}
 		d.add(link, p)
+	}
+	for _, zone := range m.ZoneAccess {
+		d.access[name] = append(d.access[name], network.ZoneBridgeName(zone))
 	}
 	if _, known := d.byName[name]; !known {
 		delete(owner, name)

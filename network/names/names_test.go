@@ -60,8 +60,10 @@ func port(machine, bridge, hardware string) network.Machine {
 func testDirectory() *Directory {
 	both := veth("both", "ve-both")
 	both.Links = append(both.Links, port("both", "vz-app", "02:00:00:00:00:03").Links...)
+	o2 := port("o2", "vz-other", "02:00:00:00:00:02")
+	o2.ZoneAccess = []string{"app"}
 	machines := network.Machines{
-		port("a1", "vz-app", "02:00:00:00:00:01"), port("a2", "vz-app", "02:00:00:00:00:02"), both,
+		o2, port("a1", "vz-app", "02:00:00:00:00:01"), port("a2", "vz-app", "02:00:00:00:00:02"), both,
 		port("o1", "vz-other", "02:00:00:00:00:01"), veth("Web", "ve-web"), veth("theirs", "ve-theirs"), port("br", "br0", "02:00:00:00:00:01"),
 	}
 	links := []Link{
@@ -74,7 +76,7 @@ func testDirectory() *Directory {
 	return New(machines, links, leases{
 		"ve-web":  {lease("10.0.0.5", 77), old},
 		"vz-app":  {lease("10.1.0.11", 1), lease("10.1.0.12", 2), lease("10.1.0.13", 3), lease("10.1.0.99", 99)},
-		"ve-both": {lease("10.0.1.5", 1)}, "vz-other": {lease("10.2.0.11", 1)}, "ve-longnamXy_z": {lease("10.0.2.5", 1)},
+		"ve-both": {lease("10.0.1.5", 1)}, "vz-other": {lease("10.2.0.11", 1), lease("10.2.0.12", 2)}, "ve-longnamXy_z": {lease("10.0.2.5", 1)},
 	}.source())
 }
 
@@ -91,6 +93,7 @@ both.nspawn.internal 10.0.1.5 both ve-both
 both.nspawn.internal 10.1.0.13 both vz-app
 longname.of.a.machine.nspawn.internal 10.0.2.5 longname.of.a.machine ve-longnamXy_z
 o1.nspawn.internal 10.2.0.11 o1 vz-other
+o2.nspawn.internal 10.2.0.12 o2 vz-other
 theirs.nspawn.internal 10.8.0.5 theirs ve-theirs
 theirs.nspawn.internal fd08::5 theirs ve-theirs
 web.nspawn.internal 10.0.0.5 web ve-web`
@@ -140,6 +143,25 @@ func TestZone(t *testing.T) {
 	}
 	if !d.Serves(netip.MustParseAddr("10.2.0.1")) || d.Serves(netip.MustParseAddr("10.2.0.11")) {
 		t.Error("which addresses are the host's")
+	}
+}
+
+// With access to another zone a container knows of who is there, and not the other way round.
+func TestZoneAccess(t *testing.T) {
+	d := testDirectory()
+	for _, test := range []struct{ link, client, name, want string }{
+		{"vz-other", "10.2.0.12", "a1", "[10.1.0.11 fd04::11]"},
+		{"vz-other", "::ffff:10.2.0.12", "a1", "[10.1.0.11 fd04::11]"},
+		{"vz-other", "10.2.0.12", "o1", "[10.2.0.11]"},
+		{"vz-other", "10.2.0.12", "web", "[]"},
+		{"vz-other", "10.2.0.11", "a1", "[]"},
+		{"vz-app", "10.2.0.12", "o1", "[]"},
+		{"vz-app", "10.1.0.11", "o2", "[]"},
+	} {
+		addresses, _ := d.Zone(test.link, netip.MustParseAddr(test.client)).Hosts.Addresses(test.name)
+		if got := fmt.Sprint(addresses); got != test.want {
+			t.Errorf("%s, asked by %s on %s: %s, want %s", test.name, test.client, test.link, got, test.want)
+		}
 	}
 }
 

@@ -13,14 +13,22 @@ import (
 // host is the host itself: the kernel lets nobody else have it (martian sources), and brings what the host sends to its own address of a
 // link to sockets that are bound to that link.
 //
-// Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other.
+// Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other, and who has
+// access to another zone knows that, too.
 func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
 	z := d.zones[link]
 	switch {
 	case z == nil:
-		return &dns.Zone{Hosts: view{d, nil}}
+		return &dns.Zone{Hosts: view{directory: d}}
 	case slices.Contains(z.Self, client.Unmap()):
 		return d.hostZones[link]
+	}
+	for _, p := range d.byLink[link] {
+		if zones := d.access[p.name]; len(zones) > 0 && slices.Contains(d.addresses(p), client.Unmap()) {
+			wider := *z
+			wider.Hosts = view{d, p.link, zones}
+			return &wider
+		}
 	}
 	return z
 }
@@ -28,12 +36,12 @@ func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
 // hostZone is what the host itself may know at its addresses of a link: everything, and it has others to ask for the rest.
 func (d *Directory) hostZone(l *Link, subnets []netip.Prefix) *dns.Zone {
 	z := d.zone(l, subnets)
-	z.Hosts, z.Closed = view{d, nil}, true
+	z.Hosts, z.Closed = view{directory: d}, true
 	return z
 }
 
 func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {
-	z := &dns.Zone{Suffix: l.Suffix, Subnets: subnets, Hosts: view{d, l}}
+	z := &dns.Zone{Suffix: l.Suffix, Subnets: subnets, Hosts: view{directory: d, link: l}}
 	for _, a := range l.Addresses {
 		z.Clients = append(z.Clients, a.Masked())
 		if !a.Addr().IsLinkLocalUnicast() { // would be of no use without the link's name
@@ -58,11 +66,12 @@ func (d *Directory) subnets() []netip.Prefix {
 type view struct {
 	directory *Directory
 	link      *Link
+	zones     []string // bridges of other zones that may be known
 }
 
 // sees reports whether what is on another link may be known here.
 func (v view) sees(other *Link) bool {
-	return v.link == nil || other.Name == v.link.Name ||
+	return v.link == nil || other.Name == v.link.Name || slices.Contains(v.zones, other.Name) ||
 		strings.HasPrefix(v.link.Name, network.VethPrefix) && strings.HasPrefix(other.Name, network.VethPrefix)
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/datagram"
 )
 
 // ARP for IPv4 over Ethernet (RFC 826), from the start of the ARP header.
@@ -67,7 +68,7 @@ func openARP(ifindex int, address netip.Addr) (fd int, err error) {
 		return -1, err
 	}
 	ip := address.As4()
-	err = attachFilter(fd, []bpf.Instruction{
+	err = datagram.SetFilter(fd, []bpf.Instruction{
 		bpf.LoadAbsolute{Off: arpSenderIP, Size: 4},
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: binary.BigEndian.Uint32(ip[:]), SkipFalse: 1},
 		bpf.RetConstant{Val: arpLength},

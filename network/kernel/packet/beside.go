@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/datagram"
 )
 
 // beside serves a link beside a program that keeps port 67 of all links for itself, as dnsmasq does that listens on the wildcard address.
@@ -43,7 +44,7 @@ func openPackets(ifindex int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	err = attachFilter(fd, packetFilter())
+	err = datagram.SetFilter(fd, packetFilter())
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer)
 	}
@@ -73,29 +74,11 @@ func openRouted(ifindex int) (int, error) {
 // request returns the payload of an IP packet with a UDP datagram to the server: one that is only forwarded to another is not for it.
 // The filter has looked at ports and cookie.
 func (b *beside) request(packet []byte) ([]byte, bool) {
-	to, payload, ok := parseDatagram(packet)
+	to, payload, ok := datagram.Parse(packet)
 	if !ok || to.Addr() != b.address && to.Addr() != limitedBroadcast() {
 		return nil, false
 	}
 	return payload, true
-}
-
-// parseDatagram returns where the UDP datagram in an IP packet goes, and what is in it. Checksums are not there yet on a virtual link.
-func parseDatagram(packet []byte) (to netip.AddrPort, payload []byte, ok bool) {
-	if len(packet) < ipHeader || packet[0]>>4 != 4 || packet[9] != unix.IPPROTO_UDP {
-		return to, nil, false
-	}
-	header, total := int(packet[0]&15)*4, int(binary.BigEndian.Uint16(packet[2:]))
-	if header < ipHeader || total < header+udpHeader || total > len(packet) {
-		return to, nil, false
-	}
-	udp := packet[header:total]
-	length := int(binary.BigEndian.Uint16(udp[4:]))
-	if length < udpHeader || length > len(udp) {
-		return to, nil, false
-	}
-	to = netip.AddrPortFrom(netip.AddrFrom4([4]byte(packet[16:20])), binary.BigEndian.Uint16(udp[2:]))
-	return to, udp[udpHeader:length], true
 }
 
 // send sends an IP packet to a unicast address.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/sys/unix"
+
+	"nspawnkit/network/kernel/datagram"
 )
 
 const (
@@ -44,7 +46,7 @@ func Discover(ctx context.Context, link *net.Interface) (*dhcpv4.DHCPv4, error) 
 	broadcastAddress.Halen = 6
 	hardware := broadcast()
 	copy(broadcastAddress.Addr[:], hardware[:])
-	packet := datagram(netip.AddrPortFrom(netip.IPv4Unspecified(), clientPort), netip.AddrPortFrom(limitedBroadcast(), serverPort), request.ToBytes())
+	packet := datagram.New(netip.AddrPortFrom(netip.IPv4Unspecified(), clientPort), netip.AddrPortFrom(limitedBroadcast(), serverPort), request.ToBytes())
 	for ctx.Err() == nil {
 		if err := unix.Sendto(fd, packet, 0, &broadcastAddress); err != nil {
 			return nil, fmt.Errorf("DHCPDISCOVER on %s: %w", link.Name, err)
@@ -68,7 +70,7 @@ func receiveOffer(file *os.File, request *dhcpv4.DHCPv4) (*dhcpv4.DHCPv4, error)
 		if err != nil {
 			return nil, fmt.Errorf("receive DHCPOFFER: %w", err)
 		}
-		to, payload, ok := parseDatagram(buffer[:n])
+		to, payload, ok := datagram.Parse(buffer[:n])
 		if !ok || to.Port() != clientPort {
 			continue
 		}

@@ -1,15 +1,14 @@
 package packet
 
 import (
-	"unsafe"
-
 	"golang.org/x/net/bpf"
-	"golang.org/x/sys/unix"
+
+	"nspawnkit/network/kernel/datagram"
 )
 
 // What a DHCP request looks like from the start of its UDP header, where the filter of a UDP socket begins to count.
 const (
-	udpHeader    = 8
+	udpHeader    = datagram.UDPHeader
 	opOffset     = udpHeader
 	cookieOffset = udpHeader + 236
 	bootRequest  = 1
@@ -26,17 +25,4 @@ func requestFilter() []bpf.Instruction {
 		bpf.RetConstant{Val: 1<<16 - 1},
 		bpf.RetConstant{Val: 0},
 	}
-}
-
-func attachFilter(fd int, program []bpf.Instruction) error {
-	raw, err := bpf.Assemble(program)
-	if err != nil {
-		return err
-	}
-	filter := make([]unix.SockFilter, len(raw))
-	for i, in := range raw {
-		filter[i] = unix.SockFilter{Code: in.Op, Jt: in.Jt, Jf: in.Jf, K: in.K}
-	}
-	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(filter)), Filter: unsafe.SliceData(filter)})
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/dhcp"
+	"nspawnkit/network/kernel/datagram"
 	"nspawnkit/network/kernel/poll"
 )
 
@@ -180,7 +181,7 @@ func configure(fd, ifindex int) error {
 			return fmt.Errorf("%s: %w", option.name, err)
 		}
 	}
-	if err := attachFilter(fd, requestFilter()); err != nil {
+	if err := datagram.SetFilter(fd, requestFilter()); err != nil {
 		return fmt.Errorf("SO_ATTACH_FILTER: %w", err)
 	}
 	return nil

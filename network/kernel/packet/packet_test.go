@@ -2,12 +2,9 @@ package packet
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"testing"
 
 	"golang.org/x/net/bpf"
-
-	"nspawnkit/dhcp"
 )
 
 func TestFilter(t *testing.T) {
@@ -34,27 +31,6 @@ func TestFilter(t *testing.T) {
 		n, err := vm.Run(test.packet)
 		if err != nil || (n > 0) != test.pass {
 			t.Errorf("%s: %d, %v", name, n, err)
-		}
-	}
-}
-
-func TestDatagram(t *testing.T) {
-	conn := &Conn{address: netip.MustParseAddr("10.0.0.1")}
-	for _, length := range []int{300, 301} {
-		reply := make([]byte, length)
-		for i := range reply {
-			reply[i] = byte(i * 7)
-		}
-		b := conn.datagram(reply, dhcp.Destination{Address: netip.MustParseAddrPort("10.0.0.5:68")})
-		if sum(0, b[:ipHeader]) != 0xffff {
-			t.Errorf("IP checksum of %x", b[:ipHeader])
-		}
-		pseudo := append(append([]byte{}, b[12:20]...), 0, 17, b[24], b[25])
-		if sum(sum(0, pseudo), b[ipHeader:]) != 0xffff {
-			t.Errorf("UDP checksum of %x", b[ipHeader:ipHeader+udpHeader])
-		}
-		if got := int(binary.BigEndian.Uint16(b[2:])); got != len(b) || len(b) != length+ipHeader+udpHeader {
-			t.Errorf("length %d of %d", got, len(b))
 		}
 	}
 }

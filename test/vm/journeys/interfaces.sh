@@ -14,8 +14,8 @@ has_links() { equal "$(inside web sh -c 'ls /sys/class/net | xargs')" "iv-other 
 is_back() { equal "$(address_of spare)" "$spare"; }
 check "it has all three" eventually 30 has_links
 check "spare is its own alone" not test -e /sys/class/net/spare
-observe "macvlan: name, mode and address" "$(inside web ip -d -o link show mv-parent | grep -oE 'mode [a-z]+|ether [0-9a-f:]+' | xargs)"
-observe "ipvlan: name and mode" "$(inside web ip -d -o link show iv-other | grep -oE 'mode l[0-9]' | xargs)"
+check "the macvlan is in mode bridge" contains "$(inside web ip -d -o link show mv-parent)" "macvlan mode bridge"
+check "the ipvlan is in mode l2" equal "$(inside web ip -d -o link show iv-other | grep -oE 'ipvlan +mode l[0-9]' | xargs)" "ipvlan mode l2"
 
 check "web stops" stop web
 check "spare is back" eventually 10 is_back
