@@ -51,12 +51,16 @@ func (k *Links) List() ([]network.Link, error) {
 	}
 	byIndex := map[int][]netip.Prefix{}
 	linkLocal := map[int]netip.Addr{}
+	tentative := map[int][]netip.Addr{}
 	for _, m := range addresses {
 		prefix, ok := addressOf(m)
 		if !ok {
 			continue
 		}
 		byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
+		if m.Flags&unix.IFA_F_TENTATIVE != 0 {
+			tentative[int(m.Index)] = append(tentative[int(m.Index)], prefix.Addr())
+		}
 		if usableLinkLocal(m, prefix.Addr()) {
 			linkLocal[int(m.Index)] = prefix.Addr()
 		}
@@ -71,7 +75,7 @@ func (k *Links) List() ([]network.Link, error) {
 		list = append(list, network.Link{
 			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
 			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
-			HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
+			Tentative: tentative[a.Index], HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
 		})
 	}
 	return list, nil

@@ -85,6 +85,7 @@ const (
 type Manager struct {
 	Links    Links
 	Devices  Devices
+	Routes   Routes
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -136,11 +137,12 @@ type Manager struct {
 // link is what is known of a link that exists.
 type link struct {
 	network.Link
-	file   *network.File  // nil: not ours to configure
-	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
-	prefix netip.Prefix   // chosen for Address=::/N
-	state  network.State  // as it is to be
-	ours   []netip.Prefix // addresses that are there because of us
+	file   *network.File         // nil: not ours to configure
+	subnet netip.Prefix          // chosen for Address=0.0.0.0/N
+	prefix netip.Prefix          // chosen for Address=::/N
+	state  network.State         // as it is to be
+	ours   []netip.Prefix        // addresses that are there because of us
+	routes []network.StaticRoute // the same
 	server *server
 	router *router
 	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
@@ -396,7 +398,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(l)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -440,6 +442,9 @@ func (l *link) describe() string {
 	}
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")
+	}
+	for _, r := range l.state.Routes {
+		parts = append(parts, "route "+r.String())
 	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
