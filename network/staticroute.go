@@ -89,5 +89,5 @@ func (l Link) RoutesNow(want []StaticRoute) []StaticRoute {
 	if !l.Up {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(want), func(r StaticRoute) bool { return slices.Contains(l.Tentative, r.PreferredSource) })
+	return slices.DeleteFunc(slices.Clone(want), func(r StaticRoute) bool { return slices.Contains(l.Unusable, r.PreferredSource) })
 }

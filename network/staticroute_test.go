@@ -29,7 +29,7 @@ func TestRoutesNow(t *testing.T) {
 		link Link
 		want int
 	}{
-		{Link{}, 0}, {Link{Up: true}, 2}, {Link{Up: true, Tentative: []netip.Addr{source}}, 1},
+		{Link{}, 0}, {Link{Up: true}, 2}, {Link{Up: true, Unusable: []netip.Addr{source}}, 1},
 	} {
 		if got := test.link.RoutesNow(routes); len(got) != test.want {
 			t.Errorf("%+v: %v, want %d", test.link, got, test.want)

@@ -53,7 +53,7 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer poller.Close()
-	tidy := limitMemory()
+	tidy := limitMemory(func(err error) { log.report(manager.Warning, err.Error()) })
 	leases := &leaseTable{}
 	servers, err := openDHCP(p, poller, leases, log.report)
 	if err != nil {

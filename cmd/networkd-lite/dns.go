@@ -77,8 +77,9 @@ func (d *dnsServers) Open(l network.Link, address netip.Addr, failed func(error)
 	if err != nil {
 		return nil, err
 	}
+	link := l.Name // the server must not hold all that is known of the link
 	server := &dns.Server{
-		Zone:      func(client netip.Addr) *dns.Zone { return d.directory.Load().Zone(l.Name, client) },
+		Zone:      func(client netip.Addr) *dns.Zone { return d.directory.Load().Zone(link, client) },
 		Forwarder: d.forwarder,
 		Report:    d.problem,
 	}

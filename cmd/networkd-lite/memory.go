@@ -1,8 +1,11 @@
 package main
 
 import (
+	"runtime"
 	"runtime/debug"
 	"time"
+
+	"nspawnkit/container/kernel/resident"
 )
 
 const (
@@ -16,8 +19,14 @@ const (
 
 // limitMemory keeps memory small. The function that it returns says that there was work; once there is no more, the memory that it took
 // goes back to the kernel, once. A program that idles has no timer.
-func limitMemory() (worked func()) {
+func limitMemory(report func(error)) (worked func()) {
 	debug.SetGCPercent(collectAt)
-	timer := time.AfterFunc(tidyAfter, debug.FreeOSMemory)
+	timer := time.AfterFunc(tidyAfter, func() {
+		runtime.GC() // what pools hold is garbage to the second collection only
+		debug.FreeOSMemory()
+		if err := resident.DropExecutable(); err != nil {
+			report(err)
+		}
+	})
 	return func() { timer.Reset(tidyAfter) }
 }

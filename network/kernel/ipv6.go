@@ -4,16 +4,10 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/jsimonetti/rtnetlink/v2"
 	"golang.org/x/sys/unix"
 
 	"nspawnkit/network"
 )
-
-// usableLinkLocal reports whether packets can come from addr, an IPv6 link-local address: duplicate address detection has ended well.
-func usableLinkLocal(m rtnetlink.AddressMessage, addr netip.Addr) bool {
-	return addr.Is6() && addr.IsLinkLocalUnicast() && m.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) == 0
-}
 
 // Routes6 returns all IPv6 routes, of every table but that of the host's own addresses.
 func (k *Links) Routes6() ([]network.Route, error) {

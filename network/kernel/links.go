@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jsimonetti/rtnetlink/v2"
+	netlinksocket "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,7 @@ import (
 // Links reads and configures the links of a network namespace.
 type Links struct {
 	conn   *rtnetlink.Conn
+	dumps  *netlinksocket.Conn
 	handle *netlink.Handle
 }
 
@@ -27,80 +29,60 @@ func OpenLinks() (*Links, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
-	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	dumps, err := netlinksocket.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("open rtnetlink: %w", err)
 	}
-	return &Links{conn, handle}, nil
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		conn.Close()
+		dumps.Close()
+		return nil, fmt.Errorf("open rtnetlink: %w", err)
+	}
+	return &Links{conn, dumps, handle}, nil
 }
 
 // Close ends the connection.
 func (k *Links) Close() {
 	k.handle.Close()
+	k.dumps.Close()
 	k.conn.Close()
 }
 
 // List returns all links with their addresses, in the order of the kernel.
-//
-// The links come from vishvananda/netlink, which alone decodes alternative names, the addresses from rtnetlink.
 func (k *Links) List() ([]network.Link, error) {
-	addresses, err := k.conn.Address.List()
+	messages, err := k.dump(unix.RTM_GETADDR, make([]byte, unix.SizeofIfAddrmsg))
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
 	byIndex := map[int][]netip.Prefix{}
 	linkLocal := map[int]netip.Addr{}
-	tentative := map[int][]netip.Addr{}
-	for _, m := range addresses {
-		prefix, ok := addressOf(m)
-		if !ok {
+	unusable := map[int][]netip.Addr{}
+	for _, m := range messages {
+		index, prefix, usable := decodeAddress(m.Data)
+		if !prefix.IsValid() {
 			continue
 		}
-		byIndex[int(m.Index)] = append(byIndex[int(m.Index)], prefix)
-		if m.Flags&unix.IFA_F_TENTATIVE != 0 {
-			tentative[int(m.Index)] = append(tentative[int(m.Index)], prefix.Addr())
+		byIndex[index] = append(byIndex[index], prefix)
+		if !usable {
+			unusable[index] = append(unusable[index], prefix.Addr())
 		}
-		if usableLinkLocal(m, prefix.Addr()) {
-			linkLocal[int(m.Index)] = prefix.Addr()
+		if usable && prefix.Addr().Is6() && prefix.Addr().IsLinkLocalUnicast() {
+			linkLocal[index] = prefix.Addr()
 		}
 	}
-	links, err := k.handle.LinkList()
-	if err != nil {
+	if messages, err = k.dump(unix.RTM_GETLINK, linkRequest()); err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
-	list := make([]network.Link, 0, len(links))
-	for _, l := range links {
-		a := l.Attrs()
-		list = append(list, network.Link{
-			Index: a.Index, Name: a.Name, AltNames: a.AltNames, Kind: l.Type(),
-			Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0, Addresses: byIndex[a.Index],
-			Tentative: tentative[a.Index], HardwareAddr: hardwareAddr(a.HardwareAddr), MTU: a.MTU, LinkLocal: linkLocal[a.Index],
-		})
+	list := make([]network.Link, 0, len(messages))
+	for _, m := range messages {
+		if l, ok := decodeLink(m.Data); ok {
+			l.Addresses, l.Unusable, l.LinkLocal = byIndex[l.Index], unusable[l.Index], linkLocal[l.Index]
+			list = append(list, l)
+		}
 	}
 	return list, nil
-}
-
-// hardwareAddr returns an Ethernet address, or the zero address for one of another length.
-func hardwareAddr(a net.HardwareAddr) network.HardwareAddr {
-	if len(a) != len(network.HardwareAddr{}) {
-		return network.HardwareAddr{}
-	}
-	return network.HardwareAddr(a)
-}
-
-// addressOf returns the address of the host and the length of its prefix. IFA_LOCAL is the own address where IFA_ADDRESS
-// is the other end's (rtnetlink(7)).
-func addressOf(m rtnetlink.AddressMessage) (netip.Prefix, bool) {
-	if m.Attributes == nil {
-		return netip.Prefix{}, false
-	}
-	ip := m.Attributes.Local
-	if ip == nil {
-		ip = m.Attributes.Address
-	}
-	addr, ok := netip.AddrFromSlice(ip)
-	return netip.PrefixFrom(addr.Unmap(), int(m.PrefixLength)), ok
 }
 
 // Apply does what d says to the link, in its order, and stops at the first error. A link that has gone is

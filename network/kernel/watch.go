@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +16,7 @@ import (
 // What has changed is for the caller to find out with [Links.List]: messages get lost when many come at once (ENOBUFS),
 // and a list never lies.
 func Watch(ctx context.Context, ready, changed func()) error {
-	conn, err := rtnetlink.Dial(&netlink.Config{Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR})
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR})
 	if err != nil {
 		return fmt.Errorf("watch links: %w", err)
 	}
@@ -26,7 +25,7 @@ func Watch(ctx context.Context, ready, changed func()) error {
 	defer stop()
 	ready()
 	for {
-		_, _, err := conn.Receive()
+		_, err := conn.Receive()
 		var socket *netlink.OpError
 		switch {
 		case ctx.Err() != nil:
@@ -34,6 +33,6 @@ func Watch(ctx context.Context, ready, changed func()) error {
 		case errors.As(err, &socket) && !errors.Is(err, unix.ENOBUFS):
 			return fmt.Errorf("watch links: %w", err)
 		}
-		changed() // also when a message was lost or could not be decoded
+		changed() // also when a message was lost
 	}
 }

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -120,7 +121,7 @@ type Manager struct {
 	links    map[int]*link      // by index
 	previous map[int]LinkStatus // what an earlier process did, by index
 	table    *network.Firewall  // what the nft table holds; nil: unknown
-	saved    []byte             // the last status.json
+	saved    [sha256.Size]byte  // of the last status.json
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
@@ -151,7 +152,7 @@ type link struct {
 
 	containers dhcp.Containers      // on a bridge
 	device     network.LinkSettings // as set last
-	settled    *settled             // as it was left last, without an error
+	settled    *network.Link        // as the last look that had no error found it
 
 	since            time.Time // when the link was seen first, or went up or down at the other end
 	earlier          bool      // an earlier process looked after it
@@ -402,7 +403,8 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	m.note(l, Info, l.describe())
-	l.settled = &settled{l.Link, want}
+	settled := l.Link
+	l.settled = &settled
 	return nil
 }
 

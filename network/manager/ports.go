@@ -1,8 +1,8 @@
 package manager
 
 import (
-	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,10 +22,10 @@ type ports struct {
 	conflicts []network.PortConflict
 	places    map[string]place // by machine
 	local     network.Set[netip.Addr]
-	broken    map[string]bool // conflicts that were reported
-	table     network.Ports   // what the packet filter holds, as far as is known
-	saved     []byte          // the last ports.json
-	published atomic.Bool     // there are any
+	broken    map[string]bool   // conflicts that were reported
+	table     network.Ports     // what the packet filter holds, as far as is known
+	saved     [sha256.Size]byte // of the last ports.json
+	published atomic.Bool       // there are any
 }
 
 // place is where a machine is.
@@ -202,7 +202,8 @@ func (m *Manager) PortsStatus() PortsStatus {
 // savePorts writes ports.json when it says something new.
 func (m *Manager) savePorts() {
 	data, err := json.MarshalIndent(m.PortsStatus(), "", "\t")
-	if err == nil && bytes.Equal(data, m.ports.saved) {
+	sum := sha256.Sum256(data)
+	if err == nil && sum == m.ports.saved {
 		return
 	}
 	if err == nil {
@@ -212,5 +213,5 @@ func (m *Manager) savePorts() {
 		m.Report(Warning, fmt.Sprintf("save %s: %v", PortsFile, err))
 		return
 	}
-	m.ports.saved = data
+	m.ports.saved = sum
 }

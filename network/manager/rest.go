@@ -29,16 +29,10 @@ func (m *Manager) Idle() bool {
 // Publishes reports whether ports are published, so that it matters who answers for an address. It may be called from any goroutine.
 func (m *Manager) Publishes() bool { return m.ports.published.Load() }
 
-// settled is how a link was when a look left it, and how it was to be.
-type settled struct {
-	link network.Link
-	want network.State
-}
-
 // unchecked returns how a link is to be, without the sysctls where it is as the last look left it: they are some ten files of each link,
 // and the kernel tells of all that is new for every container. Who sets them by hand meant it; the next reload looks at them again.
 func (l *link) unchecked(want network.State) network.State {
-	if l.settled != nil && reflect.DeepEqual(*l.settled, settled{l.Link, want}) {
+	if l.settled != nil && reflect.DeepEqual(*l.settled, l.Link) && reflect.DeepEqual(l.state, want) {
 		want.Sysctls = nil
 	}
 	return want

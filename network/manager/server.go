@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/dhcp"
@@ -20,18 +21,15 @@ type server struct {
 
 // failure is why a server gave up by itself. It takes no goroutine to wait for it.
 type failure struct {
-	happened chan error // holds one
-	ended    chan<- struct{}
+	err   *atomic.Pointer[error]
+	ended chan<- struct{}
 }
 
-func (m *Manager) newFailure() failure { return failure{make(chan error, 1), m.ended} }
+func (m *Manager) newFailure() failure { return failure{new(atomic.Pointer[error]), m.ended} }
 
 // report takes the reason and has the manager look. It may be called from any goroutine; only the first reason counts.
 func (f failure) report(err error) {
-	select {
-	case f.happened <- err:
-	default:
-	}
+	f.err.CompareAndSwap(nil, &err)
 	select {
 	case f.ended <- struct{}{}:
 	default: // a look is due already
@@ -40,12 +38,10 @@ func (f failure) report(err error) {
 
 // take returns the reason, once.
 func (f failure) take() error {
-	select {
-	case err := <-f.happened:
-		return err
-	default:
-		return nil
+	if err := f.err.Swap(nil); err != nil {
+		return *err
 	}
+	return nil
 }
 
 // serve starts the DHCP server of a link, restarts it with another configuration, or stops it, as the link's state says.

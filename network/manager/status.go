@@ -2,6 +2,7 @@ package manager
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -99,7 +100,8 @@ func familyNames(f network.Families) []string {
 // saveStatus writes status.json when it says something new.
 func (m *Manager) saveStatus() {
 	data, err := json.MarshalIndent(m.Status(), "", "\t")
-	if err == nil && bytes.Equal(data, m.saved) {
+	sum := sha256.Sum256(data)
+	if err == nil && sum == m.saved {
 		return
 	}
 	if err == nil {
@@ -109,7 +111,7 @@ func (m *Manager) saveStatus() {
 		m.Report(Warning, fmt.Sprintf("save %s: %v", StatusFile, err))
 		return
 	}
-	m.saved = data
+	m.saved = sum
 }
 
 // loadStatus reads what an earlier process had set, so that it can be taken back. Losing it only means that addresses

@@ -21,7 +21,7 @@ func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
 	case z == nil:
 		return &dns.Zone{Hosts: view{directory: d}}
 	case slices.Contains(z.Self, client.Unmap()):
-		return d.hostZones[link]
+		return d.hostZone(z)
 	}
 	for _, p := range d.byLink[link] {
 		if zones := d.access[p.name]; len(zones) > 0 && slices.Contains(d.addresses(p), client.Unmap()) {
@@ -34,10 +34,10 @@ func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
 }
 
 // hostZone is what the host itself may know at its addresses of a link: everything, and it has others to ask for the rest.
-func (d *Directory) hostZone(l *Link, subnets []netip.Prefix) *dns.Zone {
-	z := d.zone(l, subnets)
+func (d *Directory) hostZone(ofLink *dns.Zone) *dns.Zone {
+	z := *ofLink
 	z.Hosts, z.Closed = view{directory: d}, true
-	return z
+	return &z
 }
 
 func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {

@@ -22,9 +22,10 @@ var ErrWithdrawn = errors.New("no router any more")
 
 // Router advertises on one link. At rest it is a timer.
 type Router struct {
-	conn           Conn
-	message, final []byte
-	failed         func(error)
+	conn    Conn
+	says    *Advertisement
+	message []byte
+	failed  func(error)
 
 	mu       sync.Mutex
 	schedule *schedule
@@ -32,18 +33,14 @@ type Router struct {
 	deaf     bool
 }
 
-// Start begins to advertise, until [Router.Stop] or conn fails: then failed is called, once and from any goroutine. random returns a
-// duration from 0 up to, not including, n.
+// Start begins to advertise, until [Router.Stop] or conn fails: then failed is called, once and from any goroutine. a must not change
+// meanwhile. random returns a duration from 0 up to, not including, n.
 func Start(conn Conn, a *Advertisement, random func(n time.Duration) time.Duration, failed func(error)) (*Router, error) {
 	message, err := a.Marshal()
 	if err != nil {
 		return nil, err
 	}
-	final, err := a.Final().Marshal()
-	if err != nil {
-		return nil, err
-	}
-	r := &Router{conn: conn, message: message, final: final, failed: failed, schedule: newSchedule(a, time.Now(), random)}
+	r := &Router{conn: conn, says: a, message: message, failed: failed, schedule: newSchedule(a, time.Now(), random)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer = time.AfterFunc(0, r.advertise)
@@ -134,7 +131,10 @@ func (r *Router) Stop(cause error) {
 		return
 	}
 	r.end()
-	if errors.Is(cause, ErrWithdrawn) {
-		r.conn.Send(r.final, netip.IPv6LinkLocalAllNodes()) // best effort: when the link has gone, nobody is left to be told
+	if !errors.Is(cause, ErrWithdrawn) {
+		return
+	}
+	if final, err := r.says.Final().Marshal(); err == nil {
+		r.conn.Send(final, netip.IPv6LinkLocalAllNodes()) // best effort: when the link has gone, nobody is left to be told
 	}
 }
