@@ -11,13 +11,14 @@ type Config struct {
 	// of that size, see [Subnets]. Another may be ::/N: the first address of a prefix of our own, see [LocalPrefixes].
 	Addresses []netip.Prefix
 
-	Masquerade  Families   // IPMasquerade=
-	Forwarding4 Tristate   // IPv4Forwarding=; unset follows IPMasquerade=
-	Forwarding6 Tristate   // IPv6Forwarding=
-	LinkLocal   Families   // LinkLocalAddressing=
-	DHCPServer  bool       // DHCPServer=
-	Server      DHCPServer // [DHCPServer]
-	SendRA      IPv6SendRA // IPv6SendRA= and [IPv6SendRA]
+	Masquerade  Families      // IPMasquerade=
+	Forwarding4 Tristate      // IPv4Forwarding=; unset follows IPMasquerade=
+	Forwarding6 Tristate      // IPv6Forwarding=
+	LinkLocal   Families      // LinkLocalAddressing=
+	DHCPServer  bool          // DHCPServer=
+	Server      DHCPServer    // [DHCPServer]
+	SendRA      IPv6SendRA    // IPv6SendRA= and [IPv6SendRA]
+	Routes      []StaticRoute // [Route], and Gateway= of [Network]
 
 	Link      LinkSettings // [Link] and [Bridge]
 	Sysctls   []linkSysctl // other kernel parameters of the link
@@ -25,6 +26,7 @@ type Config struct {
 	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
 
 	linkLocalSet, keepMaster bool
+	routeSections            []*routeSection
 }
 
 // Families says for which versions of IP something is on.
@@ -62,6 +64,7 @@ func (f *File) finish() {
 	}
 	f.finishStaticLeases()
 	f.finishSendRA()
+	f.finishRoutes()
 }
 
 // forwards reports for which families packets of the link are forwarded.

@@ -16,6 +16,7 @@ type Link struct {
 	Carrier   bool     // the other end is up, too (IFF_LOWER_UP)
 	Addresses []netip.Prefix
 
+	Unusable     []netip.Addr // those of Addresses that the kernel still checks for duplicates, or found one of
 	HardwareAddr HardwareAddr // zero: none, or none of Ethernet
 	MTU          int          // in bytes
 	LinkLocal    netip.Addr   // an IPv6 link-local address that can be used: not tentative any more; zero: none

@@ -13,6 +13,7 @@ type Sysctl struct{ Path, Value string }
 type State struct {
 	Sysctls    []Sysctl       // set before the link comes up
 	Addresses  []netip.Prefix // with the address of the host; no others are touched
+	Routes     []StaticRoute
 	Masquerade Families
 	Forwarding Families // on the host as a whole
 }
@@ -20,7 +21,7 @@ type State struct {
 // Desire returns how a link is to be by its file. free is the subnet that was chosen for Address=0.0.0.0/N, free6 that for ::/N; the
 // host has the first address of each.
 func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
-	s := State{Masquerade: c.Masquerade, Forwarding: c.forwards()}
+	s := State{Routes: c.Routes, Masquerade: c.Masquerade, Forwarding: c.forwards()}
 	for _, a := range c.Addresses {
 		switch {
 		case !a.Addr().IsUnspecified():

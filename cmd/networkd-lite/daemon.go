@@ -73,7 +73,7 @@ func serve(p paths, log *logger) error {
 	names := newDNSServers(root, dnsSockets, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
-		Links: links, Devices: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: links, Devices: links, Routes: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
 		Router: routers{icmp6.New(poller)}.open, Routes6: links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),

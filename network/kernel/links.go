@@ -58,12 +58,16 @@ func (k *Links) List() ([]network.Link, error) {
 	}
 	byIndex := map[int][]netip.Prefix{}
 	linkLocal := map[int]netip.Addr{}
+	unusable := map[int][]netip.Addr{}
 	for _, m := range messages {
 		index, prefix, usable := decodeAddress(m.Data)
 		if !prefix.IsValid() {
 			continue
 		}
 		byIndex[index] = append(byIndex[index], prefix)
+		if !usable {
+			unusable[index] = append(unusable[index], prefix.Addr())
+		}
 		if usable && prefix.Addr().Is6() && prefix.Addr().IsLinkLocalUnicast() {
 			linkLocal[index] = prefix.Addr()
 		}
@@ -74,7 +78,7 @@ func (k *Links) List() ([]network.Link, error) {
 	list := make([]network.Link, 0, len(messages))
 	for _, m := range messages {
 		if l, ok := decodeLink(m.Data); ok {
-			l.Addresses, l.LinkLocal = byIndex[l.Index], linkLocal[l.Index]
+			l.Addresses, l.Unusable, l.LinkLocal = byIndex[l.Index], unusable[l.Index], linkLocal[l.Index]
 			list = append(list, l)
 		}
 	}

@@ -86,6 +86,7 @@ const (
 type Manager struct {
 	Links    Links
 	Devices  Devices
+	Routes   Routes
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -137,11 +138,12 @@ type Manager struct {
 // link is what is known of a link that exists.
 type link struct {
 	network.Link
-	file   *network.File  // nil: not ours to configure
-	subnet netip.Prefix   // chosen for Address=0.0.0.0/N
-	prefix netip.Prefix   // chosen for Address=::/N
-	state  network.State  // as it is to be
-	ours   []netip.Prefix // addresses that are there because of us
+	file   *network.File         // nil: not ours to configure
+	subnet netip.Prefix          // chosen for Address=0.0.0.0/N
+	prefix netip.Prefix          // chosen for Address=::/N
+	state  network.State         // as it is to be
+	ours   []netip.Prefix        // addresses that are there because of us
+	routes []network.StaticRoute // the same
 	server *server
 	router *router
 	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
@@ -397,7 +399,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours = want.Addresses
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(l)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
 		return err
 	}
 	m.note(l, Info, l.describe())
@@ -442,6 +444,9 @@ func (l *link) describe() string {
 	}
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")
+	}
+	for _, r := range l.state.Routes {
+		parts = append(parts, "route "+r.String())
 	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")

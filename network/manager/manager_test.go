@@ -31,6 +31,7 @@ type host struct {
 	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
+	static    []network.StaticRoute // of all links
 	sysctls   map[string]string
 	files     fstest.MapFS
 	saved     map[string][]byte
@@ -143,7 +144,7 @@ func newHost(t *testing.T) *host {
 // start begins the life of a daemon on the host.
 func (h *host) start() *Manager {
 	m := &Manager{
-		Links: h, Devices: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Links: h, Devices: h, Routes: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,

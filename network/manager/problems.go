@@ -33,7 +33,7 @@ func (p *problem) set(text string, report func(text string)) {
 // meet begins to look after a link.
 func (m *Manager) meet(found network.Link) *link {
 	before, known := m.previous[found.Index]
-	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name)}
+	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name), routes: before.routesOf(found.Name)}
 	l.Carrier = found.Carrier
 	m.links[found.Index] = l
 	return l

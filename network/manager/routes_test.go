@@ -1,0 +1,75 @@
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"nspawnkit/network"
+)
+
+func (h *host) StaticRoutes(network.Link) ([]network.StaticRoute, error) { return h.static, nil }
+
+func (h *host) ApplyRoutes(l network.Link, d network.RouteDifference) error {
+	if h.applyErr != nil {
+		return h.applyErr
+	}
+	h.static = slices.DeleteFunc(slices.Concat(h.static, d.Add), func(r network.StaticRoute) bool { return slices.Contains(d.Remove, r) })
+	return nil
+}
+
+func (h *host) routesOf(want string) {
+	h.t.Helper()
+	if got := fmt.Sprint(h.static); got != want {
+		h.t.Errorf("routes %s, want %s", got, want)
+	}
+}
+
+func routeFile(sections string) *fstest.MapFile {
+	return &fstest.MapFile{Data: []byte("[Match]\nName=ve-web\n[Network]\nAddress=10.0.0.1/24\n" + sections)}
+}
+
+// Routes come when the link is up, come back when somebody takes them away, and go with the file and after a kill.
+func TestRoutes(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = routeFile("[Route]\nGateway=10.0.0.2\nDestination=10.9.0.0/16\n")
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	const configured = "<6>ve-web: 10.0.0.1/24, route 10.9.0.0/16 via 10.0.0.2"
+	h.look(m, configured)
+	h.routesOf("[]") // the link was down
+	h.look(m, "")
+	h.routesOf("[10.9.0.0/16 via 10.0.0.2]")
+	h.static = nil
+	h.look(m, "")
+	h.routesOf("[10.9.0.0/16 via 10.0.0.2]")
+
+	foreign := h.static[0]
+	foreign.Metric = 7
+	h.static = append(h.static, foreign)
+	h.files["etc/systemd/network/10.network"] = routeFile("Gateway=10.0.0.3\n")
+	m = h.start() // the earlier daemon was killed
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route default via 10.0.0.3")
+	h.routesOf("[10.9.0.0/16 via 10.0.0.2 metric 7 default via 10.0.0.3]")
+
+	h.managed[3] = true
+	h.look(m, "<6>ve-web: left to systemd-networkd")
+	h.routesOf("[10.9.0.0/16 via 10.0.0.2 metric 7]")
+}
+
+// A route that cannot be set is tried again, and is no reason to have no address.
+func TestRouteFails(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = routeFile("[Route]\nGateway=10.0.0.2\n")
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route default via 10.0.0.2")
+	h.applyErr = errors.New("add route: file exists")
+	h.look(m, "<3>ve-web: add route: file exists")
+	h.applyErr = nil
+	h.now = h.now.Add(firstWait)
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route default via 10.0.0.2")
+	h.routesOf("[default via 10.0.0.2]")
+}

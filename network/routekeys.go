@@ -1,0 +1,296 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+)
+
+// routeKeys are the keys of routes.
+var routeKeys = [...]key{
+	{"Network", "Gateway", addGateway},
+	{"Route", "Gateway", setGateway},
+	{"Route", "GatewayOnLink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }},
+	{"Route", "Destination", setDestination},
+	{"Route", "PreferredSource", setPreferredSource},
+	{"Route", "Metric", setRouteMetric},
+	{"Route", "Scope", setRouteScope},
+	{"Route", "Table", setRouteTable},
+	{"Route", "Type", setRouteType},
+	{"Route", "Protocol", onlyStatic},
+}
+
+// routeSection is what a [Route] section says, or one Gateway= of [Network].
+type routeSection struct {
+	route    StaticRoute
+	onLink   Tristate
+	scopeSet bool
+	bound    bool   // Gateway=0.0.0.0 or ::
+	wrong    string // the key that has no usable value: without it the route would lead elsewhere
+	section  section
+}
+
+var routeTypes = map[string]uint8{
+	"unicast": routeUnicast, "local": routeLocal, "broadcast": routeBroadcast, "anycast": routeAnycast, "multicast": routeMulticast,
+}
+
+var routeScopes = map[string]uint8{"global": scopeGlobal, "site": scopeSite, "link": scopeLink, "host": scopeHost, "nowhere": scopeNowhere}
+
+// nameOf returns the name of a number; each has one.
+func nameOf(names map[string]uint8, number uint8) string {
+	for name, n := range names {
+		if n == number {
+			return name
+		}
+	}
+	return strconv.Itoa(int(number))
+}
+
+// route returns the [Route] section that is being read.
+func (f *File) route() *routeSection {
+	for _, r := range f.Config.routeSections {
+		if r.section == f.section {
+			return r
+		}
+	}
+	return f.addRoute()
+}
+
+func (f *File) addRoute() *routeSection {
+	r := &routeSection{section: f.section, route: StaticRoute{Type: routeUnicast}}
+	f.Config.routeSections = append(f.Config.routeSections, r)
+	return r
+}
+
+// wrongIf notes that the route cannot be set because of the key that is being read.
+func (r *routeSection) wrongIf(key string, err error) error {
+	if err != nil {
+		r.wrong = key
+	} else if r.wrong == key {
+		r.wrong = ""
+	}
+	return err
+}
+
+// addGateway takes Gateway= of [Network], which is a route of its own. An empty value takes all routes back.
+func addGateway(f *File, value string) error {
+	if value == "" {
+		f.Config.routeSections = nil
+		return nil
+	}
+	gateway, err := parseHost(value)
+	if err == nil {
+		f.addRoute().setGateway(gateway)
+	}
+	return err
+}
+
+func setGateway(f *File, value string) error {
+	r := f.route()
+	if value == "" {
+		r.route.Gateway, r.bound = netip.Addr{}, false
+		return r.wrongIf(f.key, nil)
+	}
+	gateway, err := parseHost(value)
+	if value == "_dhcp4" || value == "_ipv6ra" {
+		err = errors.New("networkd-lite is no client on links of containers")
+	}
+	if err == nil {
+		r.setGateway(gateway)
+	}
+	return r.wrongIf(f.key, err)
+}
+
+// setGateway stores a gateway. 0.0.0.0 and :: stand for a default route that is bound to the link.
+func (r *routeSection) setGateway(gateway netip.Addr) {
+	if r.bound = gateway.IsUnspecified(); r.bound {
+		r.route.Destination = netip.PrefixFrom(gateway, 0)
+		gateway = netip.Addr{}
+	}
+	r.route.Gateway = gateway
+}
+
+// parseHost takes the address of one host, or of none.
+func parseHost(value string) (netip.Addr, error) {
+	addr, err := netip.ParseAddr(value)
+	if err != nil || addr.Zone() != "" || addr.Is4In6() || addr.IsMulticast() || addr.IsLoopback() {
+		return netip.Addr{}, errors.New("not the address of a host")
+	}
+	return addr, nil
+}
+
+// setDestination takes a prefix, or an address: the route is for that host alone then.
+func setDestination(f *File, value string) error {
+	r := f.route()
+	if value == "" {
+		r.route.Destination = netip.Prefix{}
+		return r.wrongIf(f.key, nil)
+	}
+	prefix, err := netip.ParsePrefix(value)
+	if addr, addrErr := netip.ParseAddr(value); addrErr == nil && addr.Zone() == "" {
+		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	if err != nil || prefix.Addr().Is4In6() {
+		return r.wrongIf(f.key, errors.New("not ADDRESS/LENGTH"))
+	}
+	r.route.Destination = prefix.Masked()
+	return r.wrongIf(f.key, nil)
+}
+
+// setPreferredSource takes the address of the host; "no" leaves it to the kernel.
+func setPreferredSource(f *File, value string) error {
+	r := f.route()
+	if value == "" || value == "no" {
+		r.route.PreferredSource = netip.Addr{}
+		return nil
+	}
+	addr, err := parseHost(value)
+	if err == nil && addr.IsUnspecified() {
+		err = errors.New("not the address of a host")
+	}
+	if err == nil {
+		r.route.PreferredSource = addr
+	}
+	return err
+}
+
+func setRouteMetric(f *File, value string) error {
+	metric, err := strconv.ParseUint(value, 10, 32)
+	if value != "" && err != nil {
+		return errors.New("not a number from 0 to 4294967295")
+	}
+	f.route().route.Metric = uint32(metric)
+	return nil
+}
+
+func setRouteScope(f *File, value string) error {
+	scope, known := routeScopes[value]
+	if !known {
+		return errors.New("not global, site, link, host or nowhere")
+	}
+	r := f.route()
+	r.route.Scope, r.scopeSet = scope, true
+	return nil
+}
+
+func setRouteTable(f *File, value string) error {
+	r := f.route()
+	number, err := strconv.ParseUint(value, 10, 32)
+	switch named := map[string]uint64{"default": tableDefault, "main": tableMain, "local": tableLocal}[value]; {
+	case value == "":
+		number, err = 0, nil
+	case named != 0:
+		number, err = named, nil
+	case err != nil || number == 0:
+		return r.wrongIf(f.key, errors.New("not default, main, local or a number from 1 to 4294967295"))
+	}
+	r.route.Table = uint32(number)
+	return r.wrongIf(f.key, err)
+}
+
+func setRouteType(f *File, value string) error {
+	r := f.route()
+	number, known := routeTypes[value]
+	if !known {
+		return r.wrongIf(f.key, errors.New("networkd-lite supports only unicast, local, broadcast, anycast and multicast: what leads out of the link"))
+	}
+	r.route.Type = number
+	return r.wrongIf(f.key, nil)
+}
+
+// onlyStatic takes Protocol=. It tells the routes of networkd-lite from others.
+func onlyStatic(_ *File, value string) error {
+	if value == "" || value == "static" || value == "4" {
+		return nil
+	}
+	return errors.New("networkd-lite supports only \"static\"")
+}
+
+// finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
+func (f *File) finishRoutes() {
+	c := &f.Config
+	for _, s := range c.routeSections {
+		if why := s.finish(len(c.Addresses) > 0); why != "" {
+			f.drop(s.section, why)
+		} else if !containsRoute(c.Routes, s.route) {
+			c.Routes = append(c.Routes, s.route)
+		} else {
+			f.drop(s.section, fmt.Sprintf("an earlier one leads to %v with the same Metric= and Table= already", s.route.Destination))
+		}
+	}
+	c.routeSections = nil
+}
+
+// containsRoute reports whether the kernel takes a route for another one of the list.
+func containsRoute(list []StaticRoute, r StaticRoute) bool {
+	for _, other := range list {
+		if other.Destination == r.Destination && other.Metric == r.Metric && other.Table == r.Table {
+			return true
+		}
+	}
+	return false
+}
+
+// finish completes the route, or says why it is none. addresses tells whether the link gets any.
+func (s *routeSection) finish(addresses bool) string {
+	r := &s.route
+	gateway, source := r.Gateway, r.PreferredSource
+	switch {
+	case s.wrong != "":
+		return "without " + s.wrong + "= the route would be another one"
+	case s.bound && gateway.IsValid():
+		return "has two gateways"
+	case r.Destination.IsValid():
+	case gateway.IsValid():
+		r.Destination = netip.PrefixFrom(unspecifiedLike(gateway), 0)
+	case source.IsValid():
+		r.Destination = netip.PrefixFrom(unspecifiedLike(source), 0)
+	default:
+		return "has none of Gateway=, Destination= and PreferredSource="
+	}
+	ipv4 := r.Destination.Addr().Is4()
+	switch {
+	case !ipv4 && gateway.Is4(), source.IsValid() && source.Is4() != ipv4:
+		return "IPv4 and IPv6 do not go together"
+	case !ipv4 && r.Type == routeBroadcast:
+		return "there is no broadcast in IPv6"
+	case gateway.IsValid() && r.Type != routeUnicast:
+		return fmt.Sprintf("Type=%s has no Gateway=", nameOf(routeTypes, r.Type))
+	}
+	// As systemd does, which says so in its log.
+	r.GatewayOnLink = gateway.IsValid() && s.onLink.or(!addresses)
+	if ipv4 && !s.scopeSet {
+		r.Scope = defaultScope(r)
+	} else if !ipv4 {
+		r.Scope = scopeGlobal
+	}
+	if !ipv4 && r.Metric == 0 {
+		r.Metric = defaultMetric6
+	}
+	if r.Table == 0 {
+		r.Table = tableMain
+		if r.Type == routeLocal || r.Type == routeBroadcast || r.Type == routeAnycast {
+			r.Table = tableLocal
+		}
+	}
+	return ""
+}
+
+// defaultScope is that of IPv4, systemd.network(5).
+func defaultScope(r *StaticRoute) uint8 {
+	switch {
+	case r.Type == routeLocal:
+		return scopeHost
+	case r.Gateway.IsValid():
+		return scopeGlobal
+	}
+	return scopeLink
+}
+
+func unspecifiedLike(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
