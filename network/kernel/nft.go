@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -42,7 +43,7 @@ type Firewall struct {
 // NewFirewall returns the table of the network namespace of the calling process. Every transaction has a socket of its own:
 // one that failed leaves nothing behind for the next.
 func NewFirewall() (*Firewall, error) {
-	conn, err := nftables.New()
+	conn, err := nftables.New(nftables.WithSockOptions(widen))
 	if err != nil {
 		return nil, fmt.Errorf("open nf_tables: %w", err)
 	}
@@ -60,19 +61,11 @@ func (f *Firewall) Replace(want network.Firewall) error {
 		Name: "postrouting", Table: table, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
 	})
-	for _, family := range []struct {
-		set      string
-		elements []string
-		protocol byte
-	}{
-		{masquerade4, want.Masquerade4, unix.NFPROTO_IPV4},
-		{masquerade6, want.Masquerade6, unix.NFPROTO_IPV6},
-	} {
-		if err := f.conn.AddSet(ifnameSet(table, family.set), elements(family.elements)); err != nil {
-			return fmt.Errorf("add nft set %s: %w", family.set, err)
-		}
-		f.conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: masquerade(family.protocol, family.set)})
+	if err := f.addSets(masqueradeSets(table, want.Masquerade4, want.Masquerade6)...); err != nil {
+		return err
 	}
+	f.addRule(table, chain, masquerade(unix.NFPROTO_IPV4, masquerade4))
+	f.addRule(table, chain, masquerade(unix.NFPROTO_IPV6, masquerade6))
 	err := errors.Join(f.addGuard(table, want.Guard), f.addAccess(table, want.Access), f.addPorts(table, want.Ports))
 	if err != nil {
 		return err
@@ -87,21 +80,10 @@ func (f *Firewall) Replace(want network.Firewall) error {
 // puts it back.
 func (f *Firewall) Update(add, remove network.Firewall) error {
 	table := &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
-	set4, set6 := ifnameSet(table, masquerade4), ifnameSet(table, masquerade6)
-	var problems []error
-	for _, set := range append(guardSets(table, remove.Guard), accessSets(table, remove.Access)...) {
-		problems = append(problems, f.conn.SetDeleteElements(set.Set, set.elements))
-	}
-	for _, set := range append(guardSets(table, add.Guard), accessSets(table, add.Access)...) {
-		problems = append(problems, f.conn.SetAddElements(set.Set, set.elements))
-	}
 	err := errors.Join(
 		f.updatePorts(table, add.Ports, remove.Ports),
-		errors.Join(problems...),
-		f.conn.SetAddElements(set4, elements(add.Masquerade4)),
-		f.conn.SetAddElements(set6, elements(add.Masquerade6)),
-		f.conn.SetDeleteElements(set4, elements(remove.Masquerade4)),
-		f.conn.SetDeleteElements(set6, elements(remove.Masquerade6)),
+		changeSets(linkSets(table, remove), f.conn.SetDeleteElements),
+		changeSets(linkSets(table, add), f.conn.SetAddElements),
 		f.conn.Flush(),
 	)
 	if errors.Is(err, unix.ENOENT) {
@@ -111,6 +93,11 @@ func (f *Firewall) Update(add, remove network.Firewall) error {
 		return fmt.Errorf("update nft table inet %s: %w", TableName, err)
 	}
 	return nil
+}
+
+// linkSets returns all sets but those of ports, with their elements.
+func linkSets(table *nftables.Table, f network.Firewall) []filledSet {
+	return slices.Concat(guardSets(table, f.Guard), accessSets(table, f.Access), masqueradeSets(table, f.Masquerade4, f.Masquerade6))
 }
 
 // ifnameSet is a set of names of links. Names are strings of the host's byte order, which nft(8) must know to print them.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -57,10 +56,8 @@ const statusDNAT = 1 << 5
 // With br_netfilter frames from port to port of a zone come by, too: in and out through its bridge. What is refused is refused aloud,
 // since silence takes minutes to understand.
 func (f *Firewall) addAccess(table *nftables.Table, access network.Access) error {
-	for _, set := range accessSets(table, access) {
-		if err := f.conn.AddSet(set.Set, set.elements); err != nil {
-			return fmt.Errorf("add nft set %s: %w", set.Name, err)
-		}
+	if err := f.addSets(accessSets(table, access)...); err != nil {
+		return err
 	}
 	base := func(name string, hook *nftables.ChainHook) *nftables.Chain {
 		return f.conn.AddChain(&nftables.Chain{

@@ -71,10 +71,8 @@ func (f *Firewall) ReplaceBridge(guard network.BridgeGuard) error {
 
 func (f *Firewall) addBridge(table *nftables.Table, guard network.BridgeGuard) error {
 	f.conn.AddTable(table)
-	for _, set := range bridgeSets(table, guard) {
-		if err := f.conn.AddSet(set.Set, set.elements); err != nil {
-			return fmt.Errorf("add nft set %s: %w", set.Name, err)
-		}
+	if err := f.addSets(bridgeSets(table, guard)...); err != nil {
+		return err
 	}
 	chain := f.conn.AddChain(&nftables.Chain{
 		Name: "guard", Table: table, Type: nftables.ChainTypeFilter,

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/google/nftables"
@@ -41,10 +40,8 @@ const (
 // What returns is for hosts without an address yet and for the link alone: the kernel forwards no packet from 0.0.0.0, :: or
 // fe80::/10. The last rule is a strict reverse path check, for both families and whatever rp_filter says.
 func (f *Firewall) addGuard(table *nftables.Table, guard network.Guard) error {
-	for _, set := range guardSets(table, guard) {
-		if err := f.conn.AddSet(set.Set, set.elements); err != nil {
-			return fmt.Errorf("add nft set %s: %w", set.Name, err)
-		}
+	if err := f.addSets(guardSets(table, guard)...); err != nil {
+		return err
 	}
 	chain := f.conn.AddChain(&nftables.Chain{
 		Name: "guard", Table: table, Type: nftables.ChainTypeFilter,

@@ -100,18 +100,10 @@ func (f *Firewall) updatePorts(table *nftables.Table, add, remove network.Ports)
 	return f.changePorts(table, add, f.conn.SetAddElements)
 }
 
-// elementsInMessage bounds the entries of one message: an attribute of netlink(7) has 16 bits for its length, and an entry takes up to
-// 130 bytes.
-const elementsInMessage = 400
-
-func (f *Firewall) changePorts(table *nftables.Table, ports network.Ports, change func(*nftables.Set, []nftables.SetElement) error) error {
+func (f *Firewall) changePorts(table *nftables.Table, ports network.Ports, change changeElements) error {
 	for _, m := range portMaps(table, ports) {
-		for list := m.elements; len(list) > 0; {
-			n := min(len(list), elementsInMessage)
-			if err := change(m.Set, list[:n]); err != nil {
-				return fmt.Errorf("change nft map %s: %w", m.Name, err)
-			}
-			list = list[n:]
+		if err := inMessages(m, change); err != nil {
+			return err
 		}
 	}
 	return nil
