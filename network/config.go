@@ -9,7 +9,8 @@ import (
 type Config struct {
 	// Addresses are those of [Network] and [Address]. One of them may be 0.0.0.0/N: the first address of a free subnet
 	// of that size, see [Subnets]. Another may be ::/N: the first address of a prefix of our own, see [LocalPrefixes].
-	Addresses []netip.Prefix
+	Addresses       []netip.Prefix
+	AddressSettings map[netip.Prefix]AddressSettings // what [Address] says of some of them
 
 	Masquerade  Families      // IPMasquerade=
 	Forwarding4 Tristate      // IPv4Forwarding=; unset follows IPMasquerade=
@@ -26,6 +27,7 @@ type Config struct {
 	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
 
 	linkLocalSet, keepMaster bool
+	addressSections          []*addressSection
 	routeSections            []*routeSection
 }
 
@@ -62,6 +64,7 @@ func (f *File) finish() {
 	if a := c.Server.ServerAddress; a.IsValid() && !slices.Contains(c.Addresses, a) {
 		c.Addresses = append(c.Addresses, a) // ServerAddress= implies Address=
 	}
+	f.finishAddresses()
 	f.finishStaticLeases()
 	f.finishSendRA()
 	f.finishRoutes()

@@ -18,7 +18,6 @@ type key struct {
 var keys = [...]key{
 	{"Network", "Description", func(*File, string) error { return nil }}, // for readers of the file
 	{"Network", "Address", addAddress},
-	{"Address", "Address", addAddress},
 	{"Network", "DHCPServer", func(f *File, v string) error { return setBool(&f.Config.DHCPServer, v) }},
 	{"Network", "IPMasquerade", setMasquerade},
 	{"Network", "IPv4Forwarding", func(f *File, v string) error { return setTristate(&f.Config.Forwarding4, v) }},
@@ -37,7 +36,7 @@ var keys = [...]key{
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], routeKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
+	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)

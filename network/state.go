@@ -11,8 +11,9 @@ type Sysctl struct{ Path, Value string }
 
 // State is how a link is to be.
 type State struct {
-	Sysctls    []Sysctl       // set before the link comes up
-	Addresses  []netip.Prefix // with the address of the host; no others are touched
+	Sysctls    []Sysctl                         // set before the link comes up
+	Addresses  []netip.Prefix                   // with the address of the host; no others are touched
+	Settings   map[netip.Prefix]AddressSettings // of some of the addresses
 	Routes     []StaticRoute
 	Masquerade Families
 	Forwarding Families // on the host as a whole
@@ -21,8 +22,9 @@ type State struct {
 // Desire returns how a link is to be by its file. free is the subnet that was chosen for Address=0.0.0.0/N, free6 that for ::/N; the
 // host has the first address of each.
 func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
-	s := State{Routes: c.Routes, Masquerade: c.Masquerade, Forwarding: c.forwards()}
+	s := State{Settings: c.AddressSettings, Routes: c.Routes, Masquerade: c.Masquerade, Forwarding: c.forwards()}
 	for _, a := range c.Addresses {
+		asked := a
 		switch {
 		case !a.Addr().IsUnspecified():
 		case a.Addr().Is4():
@@ -30,6 +32,7 @@ func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
 		default:
 			a = netip.PrefixFrom(free6.Addr().Next(), a.Bits())
 		}
+		s.Settings = renamed(s.Settings, asked, a)
 		s.Addresses = append(s.Addresses, a)
 	}
 	s.Addresses = append(s.Addresses, c.SendRA.assigned(l)...)
@@ -67,6 +70,8 @@ type Difference struct {
 	Up     bool           // bring it up
 	Flap   bool           // take the carrier away for a moment, so that containers ask for an address again
 	Away   func()         // with Flap: what is to be done while the carrier is away; may be nil
+
+	Settings, Had map[netip.Prefix]AddressSettings // of some addresses: as they are to be, and as they are
 }
 
 // Empty reports whether nothing is to be done.

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -89,7 +88,7 @@ func (k *Links) List() ([]network.Link, error) {
 // [network.ErrNoLink].
 func (k *Links) Apply(l network.Link, d network.Difference) error {
 	for _, a := range d.Remove {
-		if err := k.conn.Address.Delete(addressMessage(l.Index, a)); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+		if err := deleteAddress(l.Index, a, d.Had[a]); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fail("remove address", a, err)
 		}
 	}
@@ -99,7 +98,7 @@ func (k *Links) Apply(l network.Link, d network.Difference) error {
 		}
 	}
 	for _, a := range d.Add {
-		if err := k.conn.Address.New(addressMessage(l.Index, a)); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := addAddress(l.Index, a, d.Settings[a]); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fail("add address", a, err)
 		}
 	}
@@ -163,31 +162,4 @@ func fail(step string, object any, err error) error {
 		err = network.ErrNoLink
 	}
 	return fmt.Errorf("%s %v: %w", step, object, err)
-}
-
-// addressMessage is an address with the prefix route and, for IPv4, the broadcast address that go with it.
-func addressMessage(index int, a netip.Prefix) *rtnetlink.AddressMessage {
-	m := &rtnetlink.AddressMessage{
-		Family:       unix.AF_INET6,
-		PrefixLength: uint8(a.Bits()),
-		Index:        uint32(index),
-		Attributes:   &rtnetlink.AddressAttributes{Address: a.Addr().AsSlice(), Local: a.Addr().AsSlice()},
-	}
-	if a.Addr().Is4() {
-		m.Family = unix.AF_INET
-		if a.Bits() < 31 { // RFC 3021: a /31 has none
-			m.Attributes.Broadcast = broadcast(a)
-		}
-	}
-	return m
-}
-
-// broadcast returns the last address of an IPv4 subnet.
-func broadcast(a netip.Prefix) net.IP {
-	ip := a.Masked().Addr().As4()
-	mask := net.CIDRMask(a.Bits(), 32)
-	for i := range ip {
-		ip[i] |= ^mask[i]
-	}
-	return ip[:]
 }

@@ -21,8 +21,7 @@ func (m *Manager) withFixed(l network.Link, c network.Config) network.Config {
 				return a.Addr().IsUnspecified() && a.Addr().Is4() && fixed.Addr().Is4()
 			})
 			if free >= 0 && !covered(c.Addresses, fixed) {
-				c.Addresses = slices.Clone(c.Addresses)
-				c.Addresses[free] = network.HostSide(fixed)
+				c.Replace(c.Addresses[free], network.HostSide(fixed))
 			}
 		}
 	}

@@ -138,17 +138,18 @@ type Manager struct {
 // link is what is known of a link that exists.
 type link struct {
 	network.Link
-	file   *network.File         // nil: not ours to configure
-	subnet netip.Prefix          // chosen for Address=0.0.0.0/N
-	prefix netip.Prefix          // chosen for Address=::/N
-	state  network.State         // as it is to be
-	ours   []netip.Prefix        // addresses that are there because of us
-	routes []network.StaticRoute // the same
-	server *server
-	router *router
-	noIPv6 string // why the link has no IPv6; empty: it has, or is to have none
-	names  map[netip.Addr]*nameServer
-	suffix string // of the names
+	file     *network.File                            // nil: not ours to configure
+	subnet   netip.Prefix                             // chosen for Address=0.0.0.0/N
+	prefix   netip.Prefix                             // chosen for Address=::/N
+	state    network.State                            // as it is to be
+	ours     []netip.Prefix                           // addresses that are there because of us
+	routes   []network.StaticRoute                    // the same
+	settings map[netip.Prefix]network.AddressSettings // of some of ours
+	server   *server
+	router   *router
+	noIPv6   string // why the link has no IPv6; empty: it has, or is to have none
+	names    map[netip.Addr]*nameServer
+	suffix   string // of the names
 
 	containers dhcp.Containers      // on a bridge
 	device     network.LinkSettings // as set last
@@ -388,6 +389,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 		return err
 	}
 	difference := network.Diff(l.Link, l.unchecked(want), l.ours, m.Sysctls.Get)
+	difference.Settle(want.Settings, l.settings, l.ours, l.Addresses, want.Addresses)
 	difference.Flap, l.flap = l.flap, false
 	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
@@ -397,7 +399,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 			return err
 		}
 	}
-	l.ours = want.Addresses
+	l.ours, l.settings = want.Addresses, want.Settings
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
 		return err

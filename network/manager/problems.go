@@ -33,7 +33,10 @@ func (p *problem) set(text string, report func(text string)) {
 // meet begins to look after a link.
 func (m *Manager) meet(found network.Link) *link {
 	before, known := m.previous[found.Index]
-	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name), routes: before.routesOf(found.Name)}
+	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name)}
+	if before.Name == found.Name {
+		l.routes, l.settings = before.Routes, before.AddressSettings
+	}
 	l.Carrier = found.Carrier
 	m.links[found.Index] = l
 	return l

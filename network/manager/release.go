@@ -37,13 +37,14 @@ func (m *Manager) release(l *link, why string, away func()) error {
 		return err
 	}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
+	difference.Had = l.settings
 	difference.Up, difference.Flap, difference.Away = false, away != nil, away
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {
 			return err
 		}
 	}
-	l.ours = nil
+	l.ours, l.settings = nil, nil
 	m.note(l, Info, why)
 	return nil
 }

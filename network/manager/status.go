@@ -27,21 +27,22 @@ type Status struct {
 
 // LinkStatus is what networkd-lite does with one link.
 type LinkStatus struct {
-	Index                int                   `json:"index"`
-	Name                 string                `json:"name"`
-	Owner                string                `json:"owner,omitempty"`     // "networkd-lite" or "systemd-networkd", which looks after it; empty: nobody
-	File                 string                `json:"file,omitempty"`      // the .network file; empty: the link is left alone
-	Addresses            []netip.Prefix        `json:"addresses,omitempty"` // set by networkd-lite
-	Routes               []network.StaticRoute `json:"routes,omitempty"`    // the same
-	DHCPServer           bool                  `json:"dhcpServer"`
-	DNSServer            []netip.Addr          `json:"dnsServer,omitempty"` // addresses at which names are served
-	RouterAdvertisements bool                  `json:"routerAdvertisements"`
-	Masquerade           []string              `json:"masquerade,omitempty"` // "ipv4", "ipv6"
-	Text                 string                `json:"text"`                 // the last message about the link
-	Failed               bool                  `json:"failed"`
-	Subnet               string                `json:"subnet,omitempty"`   // chosen for Address=0.0.0.0/N
-	Prefix               string                `json:"prefix,omitempty"`   // chosen for Address=::/N
-	Problems             []string              `json:"problems,omitempty"` // what goes wrong although the link is as it is to be
+	Index                int                                      `json:"index"`
+	Name                 string                                   `json:"name"`
+	Owner                string                                   `json:"owner,omitempty"`           // "networkd-lite" or "systemd-networkd", which looks after it; empty: nobody
+	File                 string                                   `json:"file,omitempty"`            // the .network file; empty: the link is left alone
+	Addresses            []netip.Prefix                           `json:"addresses,omitempty"`       // set by networkd-lite
+	Routes               []network.StaticRoute                    `json:"routes,omitempty"`          // the same
+	AddressSettings      map[netip.Prefix]network.AddressSettings `json:"addressSettings,omitempty"` // of some of them
+	DHCPServer           bool                                     `json:"dhcpServer"`
+	DNSServer            []netip.Addr                             `json:"dnsServer,omitempty"` // addresses at which names are served
+	RouterAdvertisements bool                                     `json:"routerAdvertisements"`
+	Masquerade           []string                                 `json:"masquerade,omitempty"` // "ipv4", "ipv6"
+	Text                 string                                   `json:"text"`                 // the last message about the link
+	Failed               bool                                     `json:"failed"`
+	Subnet               string                                   `json:"subnet,omitempty"`   // chosen for Address=0.0.0.0/N
+	Prefix               string                                   `json:"prefix,omitempty"`   // chosen for Address=::/N
+	Problems             []string                                 `json:"problems,omitempty"` // what goes wrong although the link is as it is to be
 }
 
 // addressesOf returns the addresses that were set, if the entry is about the link of that name.
@@ -52,20 +53,12 @@ func (s LinkStatus) addressesOf(name string) []netip.Prefix {
 	return s.Addresses
 }
 
-// routesOf is the same for routes.
-func (s LinkStatus) routesOf(name string) []network.StaticRoute {
-	if s.Name != name {
-		return nil
-	}
-	return s.Routes
-}
-
 // Status returns the state of all links that are served, by name.
 func (m *Manager) Status() Status {
 	status := Status{Version: 1, Links: []LinkStatus{}}
 	for _, l := range m.links {
 		s := LinkStatus{
-			Index: l.Index, Name: l.Name, Addresses: l.ours, Routes: l.routes, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
+			Index: l.Index, Name: l.Name, Addresses: l.ours, AddressSettings: l.settings, Routes: l.routes, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
 			Problems: l.problems(), DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
 		}
