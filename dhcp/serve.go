@@ -55,7 +55,10 @@ type commit struct {
 //
 // report is called for problems that concern clients or journal, at most ten a minute, from one goroutine at a time.
 func NewResponder(conn Conn, server *Server, journal *Journal, writers Writers, report func(error)) *Responder {
-	r := &Responder{conn: conn, server: server, journal: journal, writers: writers, probes: make(chan struct{}, maxProbes)}
+	r := &Responder{conn: conn, server: server, journal: journal, writers: writers}
+	if server.config.Probe != nil {
+		r.probes = make(chan struct{}, maxProbes)
+	}
 	r.problems = throttle{report: report, now: server.config.Now}
 	r.idle.L = &r.mu
 	return r

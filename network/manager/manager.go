@@ -393,7 +393,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	difference.Flap, l.flap = l.flap, false
 	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
-	l.file, l.state, l.ours = file, want, union(l.ours, want.Addresses)
+	l.file, l.state, l.ours = file, withoutSysctls(want), union(l.ours, want.Addresses)
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {
 			return err

@@ -40,12 +40,8 @@ type place struct {
 // that was killed, or has not come up yet.
 func (m *Manager) choosePorts(list []network.Link) error {
 	byName := map[string]network.Link{}
-	m.ports.local = network.Set[netip.Addr]{}
 	for _, l := range list {
 		byName[l.Name] = l
-		for _, a := range l.Addresses {
-			m.ports.local.Add(a.Addr())
-		}
 	}
 	var running network.Machines
 	for _, machine := range m.machines {
@@ -56,6 +52,14 @@ func (m *Manager) choosePorts(list []network.Link) error {
 	}
 	m.ports.list, m.ports.conflicts = running.Publish()
 	m.ports.published.Store(len(running) > 0)
+	m.ports.local = network.Set[netip.Addr]{}
+	if before := m.ports.table; len(running)+len(before.Forward)+len(before.Loopback) > 0 { // see forgetFlows
+		for _, l := range list {
+			for _, a := range l.Addresses {
+				m.ports.local.Add(a.Addr())
+			}
+		}
+	}
 	m.warnOfConflicts()
 	var neighbours []network.Neighbour
 	if len(running) > 0 {

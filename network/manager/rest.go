@@ -32,10 +32,16 @@ func (m *Manager) Publishes() bool { return m.ports.published.Load() }
 // unchecked returns how a link is to be, without the sysctls where it is as the last look left it: they are some ten files of each link,
 // and the kernel tells of all that is new for every container. Who sets them by hand meant it; the next reload looks at them again.
 func (l *link) unchecked(want network.State) network.State {
-	if l.settled != nil && reflect.DeepEqual(*l.settled, l.Link) && reflect.DeepEqual(l.state, want) {
-		want.Sysctls = nil
+	if bare := withoutSysctls(want); l.settled != nil && reflect.DeepEqual(*l.settled, l.Link) && reflect.DeepEqual(l.state, bare) {
+		return bare
 	}
 	return want
+}
+
+// withoutSysctls is what need be remembered of how a link is to be: its sysctls follow from its file, and a reload forgets what is settled.
+func withoutSysctls(s network.State) network.State {
+	s.Sysctls = nil
+	return s
 }
 
 // forward switches on forwarding on the host, once in each look.

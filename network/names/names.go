@@ -41,10 +41,10 @@ type Directory struct {
 	links  []Link
 	source Source
 
-	byName map[string][]place
-	byLink map[string][]place
-	zones  map[string]*dns.Zone // by link
-	access map[string][]string  // the bridges of the zones that a container reaches from elsewhere, by its name
+	byName  map[string][]place
+	byLink  map[string][]place
+	subnets []netip.Prefix      // of all links
+	access  map[string][]string // the bridges of the zones that a container reaches from elsewhere, by its name
 
 	// Conflicts says which containers cannot be found by their name, and why.
 	Conflicts []string
@@ -68,7 +68,7 @@ type Source struct {
 
 // New makes a directory of the containers on links.
 func New(machines network.Machines, links []Link, source Source) *Directory {
-	d := &Directory{links: links, source: source, byName: map[string][]place{}, byLink: map[string][]place{}, zones: map[string]*dns.Zone{}, access: map[string][]string{}}
+	d := &Directory{links: links, source: source, byName: map[string][]place{}, byLink: map[string][]place{}, access: map[string][]string{}}
 	owner := map[string]string{}
 	for i := range machines {
 		d.addMachine(&machines[i], owner)
@@ -78,10 +78,7 @@ func New(machines network.Machines, links []Link, source Source) *Directory {
 			d.addForeign(l, owner)
 		}
 	}
-	subnets := d.subnets()
-	for i := range links {
-		d.zones[links[i].Name] = d.zone(&links[i], subnets)
-	}
+	d.subnets = subnetsOf(links)
 	return d
 }
 

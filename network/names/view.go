@@ -16,46 +16,42 @@ import (
 // Who cannot be reached is not named either: a zone knows its own containers, those with a link of their own know each other, and who has
 // access to another zone knows that, too.
 func (d *Directory) Zone(link string, client netip.Addr) *dns.Zone {
-	z := d.zones[link]
-	switch {
-	case z == nil:
+	at := slices.IndexFunc(d.links, func(l Link) bool { return l.Name == link })
+	if at < 0 {
 		return &dns.Zone{Hosts: view{directory: d}}
-	case slices.Contains(z.Self, client.Unmap()):
-		return d.hostZone(z)
+	}
+	z := d.zone(&d.links[at])
+	if slices.Contains(z.Self, client.Unmap()) {
+		z.Hosts, z.Closed = view{directory: d}, true // everything, and it has others to ask for the rest
+		return z
 	}
 	for _, p := range d.byLink[link] {
 		if zones := d.access[p.name]; len(zones) > 0 && slices.Contains(d.addresses(p), client.Unmap()) {
-			wider := *z
-			wider.Hosts = view{d, p.link, zones}
-			return &wider
+			z.Hosts = view{d, p.link, zones}
 		}
 	}
 	return z
 }
 
-// hostZone is what the host itself may know at its addresses of a link: everything, and it has others to ask for the rest.
-func (d *Directory) hostZone(ofLink *dns.Zone) *dns.Zone {
-	z := *ofLink
-	z.Hosts, z.Closed = view{directory: d}, true
-	return &z
-}
-
-func (d *Directory) zone(l *Link, subnets []netip.Prefix) *dns.Zone {
-	z := &dns.Zone{Suffix: l.Suffix, Subnets: subnets, Hosts: view{directory: d, link: l}}
+// zone is made for each question: most links ask none, and there are hundreds.
+func (d *Directory) zone(l *Link) *dns.Zone {
+	z := &dns.Zone{Suffix: l.Suffix, Subnets: d.subnets, Hosts: view{directory: d, link: l}}
 	for _, a := range l.Addresses {
 		z.Clients = append(z.Clients, a.Masked())
-		if !a.Addr().IsLinkLocalUnicast() { // would be of no use without the link's name
+		if own(a) {
 			z.Self = append(z.Self, a.Addr())
 		}
 	}
 	return z
 }
 
-// subnets are those of all links.
-func (d *Directory) subnets() []netip.Prefix {
+// own reports whether an address of a link is one that the host is known by: a link-local one is of no use without the link's name.
+func own(a netip.Prefix) bool { return !a.Addr().IsLinkLocalUnicast() }
+
+func subnetsOf(links []Link) []netip.Prefix {
 	var list []netip.Prefix
-	for i := range d.links {
-		for _, a := range d.links[i].Addresses {
+	for i := range links {
+		for _, a := range links[i].Addresses {
 			list = append(list, a.Masked())
 		}
 	}
@@ -109,8 +105,8 @@ func (v view) Name(address netip.Addr) (name string, exists bool) {
 
 // Serves reports whether an address is one of the host on the links.
 func (d *Directory) Serves(address netip.Addr) bool {
-	for _, z := range d.zones {
-		if slices.Contains(z.Self, address) {
+	for i := range d.links {
+		if slices.ContainsFunc(d.links[i].Addresses, func(a netip.Prefix) bool { return own(a) && a.Addr() == address }) {
 			return true
 		}
 	}

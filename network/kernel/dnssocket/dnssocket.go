@@ -52,6 +52,9 @@ type Conn struct {
 	*Sockets
 	link     string // for error messages
 	udp, tcp int
+	handler  Handler
+	failed   func(error)
+	broken   bool // a socket has failed: both wait for Stop
 }
 
 // Listen opens the sockets at an address of the link with that index, in the network namespace of the calling thread. The error is
@@ -105,50 +108,53 @@ type Handler interface {
 	Connection(conn net.Conn, client netip.Addr)
 }
 
-// Receive has handler called with what comes in until Stop. When a socket fails, failed is called, at most once for each of the two.
+// Receive has handler called with what comes in until Stop. When a socket fails, failed is called once instead.
 func (c *Conn) Receive(handler Handler, failed func(error)) error {
-	broken := [2]bool{} // a socket that waits for Stop
-	turn := func(which int, one func() error) func() {
-		return func() {
-			for range maxTurn {
-				if broken[which] {
-					return
-				}
-				err := one()
-				switch {
-				case err == unix.EAGAIN || err == unix.EINTR:
-					return
-				case err != nil:
-					broken[which] = true
-					failed(fmt.Errorf("receive DNS queries of %s: %w", c.link, err))
-				}
-			}
-		}
-	}
-	if err := c.poller.Add(c.udp, turn(0, func() error { return c.receive(handler) })); err != nil {
+	c.handler, c.failed = handler, failed
+	if err := c.poller.Add(c.udp, c.readable); err != nil {
 		return err
 	}
-	if err := c.poller.Add(c.tcp, turn(1, func() error { return c.accept(handler) })); err != nil {
+	if err := c.poller.Add(c.tcp, c.acceptable); err != nil {
 		c.poller.Remove(c.udp)
 		return err
 	}
 	return nil
 }
 
+func (c *Conn) readable()   { c.turn(c.receive) }
+func (c *Conn) acceptable() { c.turn(c.accept) }
+
+// turn takes what has come in, one after the other.
+func (c *Conn) turn(one func() error) {
+	for range maxTurn {
+		if c.broken {
+			return
+		}
+		err := one()
+		switch {
+		case err == unix.EAGAIN || err == unix.EINTR:
+			return
+		case err != nil:
+			c.broken = true
+			c.failed(fmt.Errorf("receive DNS queries of %s: %w", c.link, err))
+		}
+	}
+}
+
 // receive reads one datagram; what does not fit is cut off.
-func (c *Conn) receive(handler Handler) error {
+func (c *Conn) receive() error {
 	n, from, err := unix.Recvfrom(c.udp, c.buffer, 0)
 	if err != nil {
 		return err
 	}
 	if client := addressOf(from); client.IsValid() {
-		handler.Datagram(c.buffer[:n], client, c.send)
+		c.handler.Datagram(c.buffer[:n], client, c.send)
 	}
 	return nil
 }
 
 // accept takes one connection. Without a descriptor left for it, it is refused; otherwise it would be there again at once.
-func (c *Conn) accept(handler Handler) error {
+func (c *Conn) accept() error {
 	fd, from, err := unix.Accept4(c.tcp, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
 	switch {
 	case errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE):
@@ -164,7 +170,7 @@ func (c *Conn) accept(handler Handler) error {
 	if err != nil {
 		return nil // no second descriptor: closed
 	}
-	handler.Connection(conn, addressOf(from).Addr())
+	c.handler.Connection(conn, addressOf(from).Addr())
 	return nil
 }
 
