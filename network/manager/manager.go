@@ -14,6 +14,7 @@ import (
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/lldp"
 	"nspawnkit/network/ra"
 	"nspawnkit/settings"
 )
@@ -103,7 +104,9 @@ type Manager struct {
 	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
-	Report   func(p Priority, text string)              // takes messages, one line each
+	LLDP     LLDP
+	Station  func() lldp.Station           // reads what LLDP tells of the host
+	Report   func(p Priority, text string) // takes messages, one line each
 
 	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
 	Neighbours  func() ([]network.Neighbour, error)                   // of all links
@@ -278,6 +281,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
+	m.emitLLDP()
 	m.saveStatus()
 	m.savePorts()
 	return next
