@@ -23,6 +23,7 @@ type Config struct {
 	SendRA      IPv6SendRA    // IPv6SendRA= and [IPv6SendRA]
 	Routes      []StaticRoute // [Route], and Gateway= of [Network]
 
+	Resolving Resolving    // DNS=, Domains= and DNSDefaultRoute=
 	Link      LinkSettings // [Link] and [Bridge]
 	Sysctls   []linkSysctl // other kernel parameters of the link
 	Unmanaged bool         // Unmanaged=: the link is left alone
@@ -68,6 +69,7 @@ func (f *File) finish() {
 	}
 	f.finishAddresses()
 	f.finishStaticLeases()
+	f.finishResolving()
 	f.finishSendRA()
 	f.finishRoutes()
 }

@@ -84,7 +84,8 @@ func serve(p paths, log *logger) error {
 		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
 		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
-		Proxy: proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
+		Resolve: names.host.resolve,
+		Proxy:   proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
 	if err := startLLDP(ctx, m, root); err != nil {
 		return err

@@ -2,19 +2,22 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
+	"nspawnkit/network"
 	"nspawnkit/network/manager"
 	"nspawnkit/network/names"
 	"nspawnkit/network/resolved"
 )
 
-// hostNames lets programs on the host know the names of containers: systemd-resolved is told where to ask.
+// hostNames lets programs on the host know the names of containers, and asks over links whom .network files name: systemd-resolved is told.
 type hostNames struct {
 	client *resolved.Client
-	routes []resolved.Route
+	routes []resolved.Route        // of names of containers
+	files  []network.LinkResolving // what .network files say
 }
 
 func newHostNames(d *dnsServers) *hostNames {
@@ -24,7 +27,23 @@ func newHostNames(d *dnsServers) *hostNames {
 // update follows a change of links. It is for one goroutine.
 func (h *hostNames) update(links []names.Link) {
 	h.routes = resolved.Choose(links, h.routes)
-	h.client.Set(h.routes)
+	h.tell()
+}
+
+// resolve follows a change of what .network files say. It is for the same goroutine.
+func (h *hostNames) resolve(list []network.LinkResolving) {
+	if !slices.EqualFunc(list, h.files, network.LinkResolving.Equal) {
+		h.files = list
+		h.tell()
+	}
+}
+
+func (h *hostNames) tell() {
+	routes := slices.Clone(h.routes)
+	for _, l := range h.files {
+		routes = append(routes, resolved.OfFile(l))
+	}
+	h.client.Set(routes)
 }
 
 // farewell is how long systemd-resolved has to hear that nobody answers any more.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,4 +93,44 @@ func TestNamesOnHost(t *testing.T) {
 		fmt.Sprintf("DNSSEC %d no", link.Index), fmt.Sprintf("DNS %d [{2 [192 168 177 49]}]", link.Index))
 	w.daemon.stop(syscall.SIGTERM)
 	stub.hears(t, fmt.Sprintf("Revert %d ", link.Index))
+}
+
+type dnsServerEx struct {
+	Family     int32
+	Bytes      []byte
+	Port       uint16
+	ServerName string
+}
+
+func (r resolvedStub) SetLinkDNSEx(index int32, servers []dnsServerEx) *dbus.Error {
+	return r.note("DNSEx", index, servers)
+}
+
+// DNS= and Domains= of a link are what systemd-resolved is told of it, in the place of the names of containers, and taken back with the file.
+func TestResolvingKeys(t *testing.T) {
+	w := newWorld(t)
+	bus := w.startBus()
+	stub := resolvedStub{make(chan string, 100)}
+	if err := bus.Export(stub, "/org/freedesktop/resolve1", "org.freedesktop.resolve1.Manager"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bus.RequestName("org.freedesktop.resolve1", dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	const dropIn = "etc/systemd/network/80-container-ve.network.d/dns.conf"
+	w.write(dropIn, "[Network]\nDNS=10.0.0.53\nDNS=[2001:db8::53]:853#dns.example\nDomains=example.com ~.\n")
+	w.startDaemon()
+	w.addContainer("web")
+	link, err := net.InterfaceByName("ve-web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub.hears(t, fmt.Sprintf("Domains %d [{example.com false} {. true}]", link.Index),
+		fmt.Sprintf("DNSEx %d [{2 [10 0 0 53] 0 } {10 [32 1 13 184 0 0 0 0 0 0 0 0 0 0 0 83] 853 dns.example}]", link.Index))
+	w.write(dropIn, "[Network]\nDescription=none\n")
+	w.daemon.command.Process.Signal(syscall.SIGHUP)
+	stub.hears(t, fmt.Sprintf("Revert %d ", link.Index), fmt.Sprintf("Domains %d [{nspawn.internal true}]", link.Index))
+	if said := w.daemon.said(); strings.Contains(said, ".conf:") {
+		t.Errorf("said: %s", said)
+	}
 }

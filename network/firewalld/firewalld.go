@@ -52,7 +52,10 @@ func (k *Keeper) Want(wanted bool) {
 	}
 }
 
-const retry = 5 * time.Second // between attempts to reach the bus, or firewalld
+const (
+	retry        = 5 * time.Second // between attempts to reach the bus, and from a failure of firewalld to the next attempt, at first
+	longestRetry = time.Minute     // firewalld tells of what changes, so that waiting delays little
+)
 
 // Run follows firewalld until ctx ends. The links stay in the zone.
 func (k *Keeper) Run(ctx context.Context, connect func(context.Context) (*dbus.Conn, error)) {
@@ -81,10 +84,13 @@ func (k *Keeper) follow(ctx context.Context, conn *dbus.Conn) {
 	if err != nil {
 		return
 	}
-	for {
+	for wait := retry; ; {
 		var later <-chan time.Time
-		if !k.look(ctx, conn) {
-			later = time.After(retry)
+		if k.look(ctx, conn) {
+			wait = retry
+		} else {
+			later = time.After(wait)
+			wait = min(2*wait, longestRetry)
 		}
 		select {
 		case <-ctx.Done():

@@ -112,6 +112,7 @@ type Manager struct {
 	Neighbours  func() ([]network.Neighbour, error)                   // of all links
 	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
 	Proxy       Proxy
+	Resolve     func([]network.LinkResolving) // is told after every look whom the host is to ask over links; nil: nobody is
 	Now         func() time.Time
 
 	files    network.Files
@@ -278,6 +279,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.forgetFlows(m.table.Ports)
 	}
 	m.updateNames()
+	m.resolving()
 	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))

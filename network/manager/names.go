@@ -138,6 +138,9 @@ func (m *Manager) updateNames() {
 
 // resolverOf returns where the host's own resolver may ask for the names.
 func (m *Manager) resolverOf(l *link) netip.Addr {
+	if l.file != nil && !l.file.Config.Resolving.Empty() {
+		return netip.Addr{} // the file says whom to ask over this link
+	}
 	for _, a := range l.state.Addresses {
 		if a.Addr().Is4() && l.servesNames(a.Addr()) && !m.Owner.Manages(l.Index) {
 			return a.Addr()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"nspawnkit/network"
 )
 
 // The names of org.freedesktop.resolve1(5).
@@ -119,8 +121,8 @@ func (s *session) update(wanted []Route) {
 	}
 	var told []Route
 	for _, old := range s.told {
-		if !contains(wanted, old.Index) {
-			s.call("RevertLink", old.Link, int32(old.Index))
+		if !kept(wanted, old) {
+			s.call("RevertLink", old.Name, int32(old.Index))
 		} else {
 			told = append(told, old)
 		}
@@ -133,10 +135,11 @@ func (s *session) update(wanted []Route) {
 	}
 }
 
-func contains(routes []Route, index int) bool {
+// kept reports whether a link goes on, perhaps with other servers. What is left to systemd-resolved now, and was not, has to be reverted.
+func kept(routes []Route, old Route) bool {
 	for _, r := range routes {
-		if r.Index == index {
-			return true
+		if r.Index == old.Index {
+			return r.Unsigned == old.Unsigned && (r.DefaultRoute == network.Unset) == (old.DefaultRoute == network.Unset)
 		}
 	}
 	return false
@@ -173,19 +176,46 @@ type (
 	}
 )
 
-const familyINET = 2 // AF_INET
+// serverEx is that of SetLinkDNSEx(), which systemd has since 246.
+type serverEx struct {
+	Family     int32
+	Bytes      []byte
+	Port       uint16
+	ServerName string
+}
 
-// tell sets one link: its server, its domains, and that it is for no other names. Nobody signs the names of containers.
+const familyINET, familyINET6 = 2, 10 // AF_INET, AF_INET6
+
+// tell sets one link: its domains, whether it is for other names, and its servers.
 func (s *session) tell(r Route) bool {
 	domains := make([]domain, len(r.Domains))
-	for i, name := range r.Domains {
-		domains[i] = domain{name, true}
+	for i, d := range r.Domains {
+		domains[i] = domain{d.Name, d.RoutingOnly}
 	}
 	index := int32(r.Index)
-	return s.call("SetLinkDomains", r.Link, index, domains) &&
-		s.call("SetLinkDefaultRoute", r.Link, index, false) &&
-		s.call("SetLinkDNSSEC", r.Link, index, "no") &&
-		s.call("SetLinkDNS", r.Link, index, []address{{familyINET, r.Server.AsSlice()}})
+	return s.call("SetLinkDomains", r.Name, index, domains) &&
+		(r.DefaultRoute == network.Unset || s.call("SetLinkDefaultRoute", r.Name, index, r.DefaultRoute == network.Yes)) &&
+		(!r.Unsigned || s.call("SetLinkDNSSEC", r.Name, index, "no")) &&
+		s.tellServers(r)
+}
+
+// tellServers uses the older method as far as it goes.
+func (s *session) tellServers(r Route) bool {
+	plain, extended := make([]address, len(r.DNS)), make([]serverEx, len(r.DNS))
+	needed := false
+	for i, server := range r.DNS {
+		family := int32(familyINET)
+		if server.Address.Is6() {
+			family = familyINET6
+		}
+		plain[i] = address{family, server.Address.AsSlice()}
+		extended[i] = serverEx{family, server.Address.AsSlice(), server.Port, server.ServerName}
+		needed = needed || server.Port != 0 || server.ServerName != ""
+	}
+	if needed {
+		return s.call("SetLinkDNSEx", r.Name, int32(r.Index), extended)
+	}
+	return s.call("SetLinkDNS", r.Name, int32(r.Index), plain)
 }
 
 // call calls a method for a link and reports an error, unless the link has gone.

@@ -10,15 +10,27 @@ import (
 	"strconv"
 	"strings"
 
+	"nspawnkit/network"
 	"nspawnkit/network/names"
 )
 
-// Route says which server of a link knows some domains, and that it knows nothing else.
+// Route says whom to ask for what over a link.
 type Route struct {
-	Index   int        // of the link
-	Link    string     // its name
-	Server  netip.Addr // of the host, on the link
-	Domains []string
+	network.LinkResolving
+	Unsigned bool // nobody signs what the servers say (DNSSEC)
+}
+
+// OfFile is what the .network file of a link says.
+func OfFile(l network.LinkResolving) Route { return Route{LinkResolving: l} }
+
+// ofNames says that a server of the host's, on the link, knows the names of containers below some domains, and nothing else.
+func ofNames(l *names.Link, domains []string) Route {
+	r := Route{network.LinkResolving{Index: l.Index, Name: l.Name}, true}
+	r.DNS, r.DefaultRoute = []network.NameServer{{Address: l.Resolver}}, network.No
+	for _, domain := range domains {
+		r.Domains = append(r.Domains, network.SearchDomain{Name: domain, RoutingOnly: true})
+	}
+	return r
 }
 
 // Choose picks a link for each domain of names: every server of the host's knows all of them, and systemd-resolved would ask all links at
@@ -27,25 +39,21 @@ type Route struct {
 func Choose(links []names.Link, before []Route) []Route {
 	var routes []Route
 	add := func(l *names.Link) {
-		taken := slices.ContainsFunc(routes, func(r Route) bool { return r.Domains[0] == l.Suffix })
+		taken := slices.ContainsFunc(routes, func(r Route) bool { return r.Domains[0].Name == l.Suffix })
 		if !l.Resolver.IsValid() || taken {
 			return
 		}
-		r := Route{Index: l.Index, Link: l.Name, Server: l.Resolver, Domains: []string{l.Suffix}}
-		routes = append(routes, r)
+		routes = append(routes, ofNames(l, append([]string{l.Suffix}, reverseDomains(links, l.Suffix)...)))
 	}
 	for _, r := range before {
 		for i := range links {
-			if links[i].Index == r.Index && links[i].Name == r.Link {
+			if links[i].Index == r.Index && links[i].Name == r.Name {
 				add(&links[i])
 			}
 		}
 	}
 	for i := range links {
 		add(&links[i])
-	}
-	for i := range routes {
-		routes[i].Domains = append(routes[i].Domains, reverseDomains(links, routes[i].Domains[0])...)
 	}
 	slices.SortFunc(routes, func(a, b Route) int { return a.Index - b.Index })
 	return routes
@@ -81,5 +89,5 @@ func reverseDomains(links []names.Link, suffix string) []string {
 }
 
 func (r Route) equal(other Route) bool {
-	return r.Index == other.Index && r.Link == other.Link && r.Server == other.Server && slices.Equal(r.Domains, other.Domains)
+	return r.Unsigned == other.Unsigned && r.LinkResolving.Equal(other.LinkResolving)
 }
