@@ -69,6 +69,7 @@ func (f *File) finish() {
 	}
 	f.finishAddresses()
 	f.finishStaticLeases()
+	f.finishRelay()
 	f.finishResolving()
 	f.finishSendRA()
 	f.finishRoutes()

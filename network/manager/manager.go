@@ -448,7 +448,7 @@ func (l *link) describe() string {
 		parts = append(parts, a.String())
 	}
 	if l.server != nil {
-		parts = append(parts, "DHCP server")
+		parts = append(parts, l.server.describe())
 	}
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")
