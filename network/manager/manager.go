@@ -129,9 +129,10 @@ type Manager struct {
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
-	routeList []network.Route  // as of the latest look; nil: not read yet
-	unsaved   bool             // subnets were chosen
-	forwarded network.Families // what the host was found to forward in this look
+	routeList    []network.Route               // as of the latest look; nil: not read yet
+	staticRoutes map[int][]network.StaticRoute // the same, by link
+	unsaved      bool                          // subnets were chosen
+	forwarded    network.Families              // what the host was found to forward in this look
 
 	routeList6      []network.Route // the same of IPv6
 	unsavedPrefixes bool
@@ -239,7 +240,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.routeList, m.routeList6, m.forwarded = nil, nil, network.Families{}
+	m.routeList, m.routeList6, m.staticRoutes, m.forwarded = nil, nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {

@@ -32,7 +32,7 @@ type host struct {
 	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
-	static    []network.StaticRoute // of all links
+	static    []network.StaticRoute // of the link 3
 	sysctls   map[string]string
 	frames    map[int][]byte // of LLDP
 	files     fstest.MapFS
