@@ -47,6 +47,11 @@ type Config struct {
 	Search   []string // domains to look names up in (RFC 3397); left out where other options leave no room for them
 	Timezone string   // "Europe/Berlin"
 
+	// RelayTarget is the server whose replies clients get, by a [Relay], instead of any from here; zero: none.
+	RelayTarget         netip.Addr
+	RelayAgentCircuitID string
+	RelayAgentRemoteID  string
+
 	BootServerAddress netip.Addr // siaddr; zero: none
 	BootServerName    string     // option 66
 	BootFilename      string     // option 67

@@ -36,3 +36,13 @@ func (t *throttle) add(problem error) {
 	t.reported++
 	t.report(problem)
 }
+
+// Throttled returns a function that passes on errors to report, at most ten a minute; nil is none.
+func Throttled(report func(error), now func() time.Time) func(error) {
+	t := &throttle{report: report, now: now}
+	return func(err error) {
+		if err != nil {
+			t.add(err)
+		}
+	}
+}

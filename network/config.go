@@ -18,6 +18,8 @@ type Config struct {
 	LinkLocal   Families      // LinkLocalAddressing=
 	DHCPServer  bool          // DHCPServer=
 	Server      DHCPServer    // [DHCPServer]
+	EmitLLDP    EmitLLDP      // EmitLLDP= and [LLDP]
+	Description string        // for readers of the file, and told by LLDP
 	SendRA      IPv6SendRA    // IPv6SendRA= and [IPv6SendRA]
 	Routes      []StaticRoute // [Route], and Gateway= of [Network]
 
@@ -67,6 +69,7 @@ func (f *File) finish() {
 	}
 	f.finishAddresses()
 	f.finishStaticLeases()
+	f.finishRelay()
 	f.finishResolving()
 	f.finishSendRA()
 	f.finishRoutes()

@@ -49,6 +49,11 @@ type DHCPServer struct {
 	RapidCommit       bool             // RFC 4039
 	PersistLeases     string           // "yes", "runtime", "no"
 
+	RelayTarget         netip.Addr // the server that answers in place of this one; zero: none
+	RelayAgentCircuitID string     // of option 82 (RFC 3046); empty: not said
+	RelayAgentRemoteID  string
+	unbound             settings.Origin // of BindToInterface=no
+
 	StaticLeases []*StaticLease
 }
 
@@ -112,11 +117,11 @@ var dhcpServerKeys = [...]key{
 	{"DHCPServer", "SendVendorOption", func(f *File, v string) error { return addOption(&f.Config.Server.SendVendorOption, v, nil) }},
 	{"DHCPServer", "RapidCommit", func(f *File, v string) error { return setBool(&f.Config.Server.RapidCommit, v) }},
 	{"DHCPServer", "PersistLeases", setPersistLeases},
-	{"DHCPServer", "BindToInterface", onlyYes}, // systemd 249 to 261
+	{"DHCPServer", "BindToInterface", setBindToInterface}, // systemd 249 to 261
 	{"DHCPServer", "LocalLeaseDomain", setLocalLeaseDomain},
-	{"DHCPServer", "RelayTarget", noRelay}, // systemd 249 to 260
-	{"DHCPServer", "RelayAgentCircuitId", noRelay},
-	{"DHCPServer", "RelayAgentRemoteId", noRelay},
+	{"DHCPServer", "RelayTarget", func(f *File, v string) error { return setIPv4(&f.Config.Server.RelayTarget, v) }}, // systemd 249 to 260
+	{"DHCPServer", "RelayAgentCircuitId", func(f *File, v string) error { return setRelayAgent(&f.Config.Server.RelayAgentCircuitID, v) }},
+	{"DHCPServer", "RelayAgentRemoteId", func(f *File, v string) error { return setRelayAgent(&f.Config.Server.RelayAgentRemoteID, v) }},
 	{"Network", "DHCPRelay", noRelay}, // since 261
 
 	{"DHCPServerStaticLease", "MACAddress", setStaticMACAddress},
@@ -143,14 +148,6 @@ func setLocalLeaseDomain(f *File, value string) error {
 
 // maxLocalLeaseDomain leaves room for the name of a container in a name of at most 253 bytes.
 const maxLocalLeaseDomain = 253 - 64 - 1
-
-// noRelay is for the keys of a DHCP relay agent.
-func noRelay(_ *File, value string) error {
-	if value == "" {
-		return nil
-	}
-	return errors.New("networkd-lite is no DHCP relay agent")
-}
 
 // add takes IPv4 addresses and "_server_address"; an empty value takes all earlier ones back.
 func (s *Servers) add(value string) error {

@@ -35,8 +35,9 @@ type File struct {
 	Config   Config
 	Problems []settings.Problem // lines that are not in effect
 
-	section section // of the line that is being read
-	key     string  // of it
+	section section         // of the line that is being read
+	key     string          // of it
+	origin  settings.Origin // of it
 }
 
 // Files are the .network files of a host in the order in which they are tried.
@@ -144,7 +145,7 @@ func (f *File) assign(s settings.Statement) {
 	if strings.HasPrefix(s.Section, "X-") {
 		return // systemd.syntax(7): for other programs
 	}
-	f.section, f.key = sectionOf(s), s.Key
+	f.section, f.key, f.origin = sectionOf(s), s.Key, s.Origin
 	if f.setCondition(s) {
 		return
 	}

@@ -16,7 +16,7 @@ type key struct {
 
 // keys is the one table of keys. Every other key is a problem of the file.
 var keys = [...]key{
-	{"Network", "Description", func(*File, string) error { return nil }}, // for readers of the file
+	{"Network", "Description", func(f *File, v string) error { f.Config.Description = v; return nil }},
 	{"Network", "Address", addAddress},
 	{"Network", "DHCPServer", func(f *File, v string) error { return setBool(&f.Config.DHCPServer, v) }},
 	{"Network", "IPMasquerade", setMasquerade},
@@ -27,8 +27,6 @@ var keys = [...]key{
 	{"Network", "KeepMaster", setKeepMaster},
 	{"Network", "IPv6AcceptRA", onlyNo}, // a container must not become the host's router
 	{"Network", "DHCP", onlyNo},
-	{"Network", "LLDP", onlyNo},
-	{"Network", "EmitLLDP", onlyNo},
 	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
 	{"Network", "IgnoreCarrierLoss", onlyYes},
 	{"Network", "KeepConfiguration", keepConfiguration},
@@ -36,7 +34,7 @@ var keys = [...]key{
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], resolvingKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
+	for _, table := range [...][]key{keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], resolvingKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)

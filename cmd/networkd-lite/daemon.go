@@ -87,6 +87,9 @@ func serve(p paths, log *logger) error {
 		Resolve: names.host.resolve,
 		Proxy:   proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
+	if err := startLLDP(ctx, m, root); err != nil {
+		return err
+	}
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })

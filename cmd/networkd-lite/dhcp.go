@@ -37,6 +37,9 @@ func openDHCP(p paths, poller *poll.Poller, leases *leaseTable, report func(mana
 
 // Open is part of [manager.DHCP].
 func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string, failed func(error)) (manager.Server, error) {
+	if config.RelayTarget.IsValid() {
+		return d.openRelay(l, config, failed)
+	}
 	if config.MaxLeases != 1 { // a point-to-point link has no third host
 		index := l.Index // the server must not hold all that is known of the link
 		config.Probe = func(address netip.Addr) (dhcp.HardwareAddr, error) { return packet.Probe(index, address) }

@@ -19,7 +19,10 @@ UnicastFlood=no
 MulticastFlood=no
 MulticastToUnicast=yes
 NeighborSuppression=yes
-Learning=no
+Learning=yes
+Locked=yes
+MACAuthenticationBypass=yes
+VLANTunnel=yes
 HairPin=yes
 Isolated=yes
 UseBPDU=no
@@ -41,7 +44,7 @@ IPv6HopLimit=33
 	w.waitFor("isolated on", "ip", "-d", "link", "show", "dev", "vb-web")
 	shown := w.command("ip", "-d", "link", "show", "dev", "vb-web")
 	for _, want := range []string{
-		"mtu 1400", "group 7", "PROMISC", "ALLMULTI", "NOARP", "flood off", "mcast_flood off", "mcast_to_unicast on", "neigh_suppress on", "learning off",
+		"mtu 1400", "group 7", "PROMISC", "ALLMULTI", "NOARP", "flood off", "mcast_flood off", "mcast_to_unicast on", "neigh_suppress on", "learning on", "locked on", "vlan_tunnel on",
 		"hairpin on", "guard on", "fastleave on", "root_block on", "proxy_arp on", "proxy_arp_wifi on", "mcast_router 2", "cost 123", "priority 5",
 	} {
 		if !strings.Contains(shown, want) {

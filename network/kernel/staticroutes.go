@@ -12,17 +12,18 @@ import (
 	"nspawnkit/network"
 )
 
-// StaticRoutes returns the routes out of the link with RTPROT_STATIC, of every table. Those of several hops are somebody else's.
-func (k *Links) StaticRoutes(l network.Link) ([]network.StaticRoute, error) {
-	filter := &netlink.Route{LinkIndex: l.Index, Protocol: unix.RTPROT_STATIC}
-	routes, err := k.handle.RouteListFiltered(netlink.FAMILY_ALL, filter, netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
+// StaticRoutes returns the routes with RTPROT_STATIC, of every table, by the link that they go out of. Those of several hops are somebody
+// else's.
+func (k *Links) StaticRoutes() (map[int][]network.StaticRoute, error) {
+	filter := &netlink.Route{Protocol: unix.RTPROT_STATIC}
+	routes, err := k.handle.RouteListFiltered(netlink.FAMILY_ALL, filter, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
 	if err != nil {
-		return nil, fmt.Errorf("list routes of %s: %w", l.Name, err)
+		return nil, fmt.Errorf("list static routes: %w", err)
 	}
-	var list []network.StaticRoute
+	list := map[int][]network.StaticRoute{}
 	for i := range routes {
 		if len(routes[i].MultiPath) == 0 && (routes[i].Family == unix.AF_INET || routes[i].Family == unix.AF_INET6) {
-			list = append(list, staticRouteOf(&routes[i]))
+			list[routes[i].LinkIndex] = append(list[routes[i].LinkIndex], staticRouteOf(&routes[i]))
 		}
 	}
 	return list, nil

@@ -14,6 +14,7 @@ import (
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/lldp"
 	"nspawnkit/network/ra"
 	"nspawnkit/settings"
 )
@@ -103,7 +104,9 @@ type Manager struct {
 	Random   io.Reader                                  // for the global ID of IPv6 prefixes of our own (RFC 4193)
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
-	Report   func(p Priority, text string)              // takes messages, one line each
+	LLDP     LLDP
+	Station  func() lldp.Station           // reads what LLDP tells of the host
+	Report   func(p Priority, text string) // takes messages, one line each
 
 	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
 	Neighbours  func() ([]network.Neighbour, error)                   // of all links
@@ -126,9 +129,10 @@ type Manager struct {
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
-	routeList []network.Route  // as of the latest look; nil: not read yet
-	unsaved   bool             // subnets were chosen
-	forwarded network.Families // what the host was found to forward in this look
+	routeList    []network.Route               // as of the latest look; nil: not read yet
+	staticRoutes map[int][]network.StaticRoute // the same, by link
+	unsaved      bool                          // subnets were chosen
+	forwarded    network.Families              // what the host was found to forward in this look
 
 	routeList6      []network.Route // the same of IPv6
 	unsavedPrefixes bool
@@ -236,7 +240,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.routeList, m.routeList6, m.forwarded = nil, nil, network.Families{}
+	m.routeList, m.routeList6, m.staticRoutes, m.forwarded = nil, nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -280,6 +284,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	next = min(next, m.retryNames())
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
+	m.emitLLDP()
 	m.saveStatus()
 	m.savePorts()
 	return next
@@ -444,7 +449,7 @@ func (l *link) describe() string {
 		parts = append(parts, a.String())
 	}
 	if l.server != nil {
-		parts = append(parts, "DHCP server")
+		parts = append(parts, l.server.describe())
 	}
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")

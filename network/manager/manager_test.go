@@ -13,6 +13,7 @@ import (
 
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
+	"nspawnkit/network/lldp"
 	"nspawnkit/settings"
 )
 
@@ -31,8 +32,9 @@ type host struct {
 	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
-	static    []network.StaticRoute // of all links
+	static    []network.StaticRoute // of the link 3
 	sysctls   map[string]string
+	frames    map[int][]byte // of LLDP
 	files     fstest.MapFS
 	saved     map[string][]byte
 	log       []string
@@ -151,7 +153,8 @@ func (h *host) start() *Manager {
 		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
 		Random: strings.NewReader("a global ID, and another one"),
 		Serves: func(any bool) { h.serves = any },
-		Now:    func() time.Time { return h.now },
+		LLDP:   lldpFrames{h}, Station: func() lldp.Station { return lldp.Station{Name: "host"} },
+		Now: func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
 	h.publish(m)
@@ -305,7 +308,7 @@ func TestReload(t *testing.T) {
 	h.files["etc/systemd/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=10.0.0.1/24\nLLDP=yes\n")}
 	h.files["usr/lib/nspawnkit/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=\n")}
 	m.Load()
-	h.look(m, "<4>/etc/systemd/network/80-ve.network.d/a.conf:3: [Network] LLDP=: networkd-lite supports only \"no\"\n"+
+	h.look(m, "<4>/etc/systemd/network/80-ve.network.d/a.conf:3: [Network] LLDP=: networkd-lite sends LLDP packets (EmitLLDP=) but does not collect those of neighbours\n"+
 		"<6>ve-web: 192.168.177.49/28, 10.0.0.1/24, DHCP server, masquerading", serving)
 }
 

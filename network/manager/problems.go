@@ -86,7 +86,7 @@ func (m *Manager) findProblems(list []network.Link) (next time.Duration) {
 // missingLease says why the container at the other end of a link has no lease yet, if it should have one by now.
 func (m *Manager) missingLease(l *link) (text string, next time.Duration) {
 	server, client := m.serverOf(l)
-	if server == nil || l.leased || m.machines.HasFixed(l.Name, netip.Addr.Is4) {
+	if server == nil || server.config.RelayTarget.IsValid() || l.leased || m.machines.HasFixed(l.Name, netip.Addr.Is4) {
 		return "", idle
 	}
 	limit := leaseWait

@@ -8,8 +8,8 @@ import (
 
 // Routes are the routes of links. [nspawnkit/network/kernel.Links] is one.
 type Routes interface {
-	// StaticRoutes lists those of a link that somebody set, with the protocol "static".
-	StaticRoutes(network.Link) ([]network.StaticRoute, error)
+	// StaticRoutes lists those that somebody set, with the protocol "static", by index of the link.
+	StaticRoutes() (map[int][]network.StaticRoute, error)
 	// ApplyRoutes does what the difference says, and goes on after an error: each route is a thing of its own.
 	ApplyRoutes(network.Link, network.RouteDifference) error
 }
@@ -20,11 +20,13 @@ func (m *Manager) route(l *link, want []network.StaticRoute) error {
 	if len(want)+len(l.routes) == 0 {
 		return nil
 	}
-	there, err := m.Routes.StaticRoutes(l.Link)
-	if err != nil {
-		return err
+	if m.staticRoutes == nil { // the kernel lists those of all links at a time
+		var err error
+		if m.staticRoutes, err = m.Routes.StaticRoutes(); err != nil {
+			return err
+		}
 	}
-	difference := network.DiffRoutes(there, want, l.routes)
+	difference := network.DiffRoutes(m.staticRoutes[l.Index], want, l.routes)
 	// Noted beforehand: what is set half way is ours too.
 	for _, r := range want {
 		if !slices.Contains(l.routes, r) {

@@ -10,7 +10,9 @@ import (
 	"nspawnkit/network"
 )
 
-func (h *host) StaticRoutes(network.Link) ([]network.StaticRoute, error) { return h.static, nil }
+func (h *host) StaticRoutes() (map[int][]network.StaticRoute, error) {
+	return map[int][]network.StaticRoute{3: slices.Clone(h.static)}, nil
+}
 
 func (h *host) ApplyRoutes(l network.Link, d network.RouteDifference) error {
 	if h.applyErr != nil {

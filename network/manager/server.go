@@ -77,6 +77,14 @@ func (m *Manager) serve(l *link) error {
 	return nil
 }
 
+// describe says in a word or two what it is.
+func (s *server) describe() string {
+	if s.config.RelayTarget.IsValid() {
+		return "DHCP relay"
+	}
+	return "DHCP server"
+}
+
 // serverError returns why the DHCP server has given up, once.
 func (l *link) serverError() error {
 	if l.server == nil {

@@ -38,6 +38,7 @@ func serverConfig(l network.Link, address netip.Prefix, s *network.DHCPServer, h
 		SendOption:        dhcpv4.Options(s.SendOption),
 		SendVendorOption:  dhcpv4.Options(s.SendVendorOption),
 		RapidCommit:       s.RapidCommit,
+		RelayTarget:       s.RelayTarget, RelayAgentCircuitID: s.RelayAgentCircuitID, RelayAgentRemoteID: s.RelayAgentRemoteID,
 	}
 	if strings.HasPrefix(l.Name, network.VethPrefix) && s.PoolSize == 0 {
 		// One machine is at the other end: it keeps its address whatever it calls itself, and cannot use up the pool. Who
