@@ -144,10 +144,16 @@ func (e *examination) describe(name string) doctor.Link {
 	return link
 }
 
-// statusOf returns what the daemon says of a link; nil if nothing.
+// statusOf returns what the daemon says of a link; nil if nothing. What it says of an earlier link of the name does not count.
 func (e *examination) statusOf(name string) *doctor.Status {
-	for _, l := range e.status.Links {
+	index := 0
+	for _, l := range e.links {
 		if l.Name == name {
+			index = l.Index
+		}
+	}
+	for _, l := range e.status.Links {
+		if l.Name == name && l.Index == index {
 			return &doctor.Status{
 				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer,
 				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Problems: l.Problems,

@@ -162,7 +162,7 @@ func TestIPv6Withdrawn(t *testing.T) {
 	w.write("etc/systemd/network/80-container-ve.network.d/a.conf", "[Network]\nIPv6SendRA=no\n")
 	w.daemon.command.Process.Signal(syscall.SIGHUP)
 	web.waitForRoute(false)
-	if got := web.command("ip", "-6", "-oneline", "address", "show", "dev", "host0", "scope", "global"); !strings.Contains(got, "deprecated") {
+	if got := web.command("ip", "-6", "-oneline", "address", "show", "dev", "host0", "scope", "global"); !strings.Contains(got, "preferred_lft 0sec") {
 		t.Errorf("the address is still used: %s", got)
 	}
 }
