@@ -39,23 +39,14 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer unlock()
-	links, err := kernel.OpenLinks()
+	open, err := openSockets()
 	if err != nil {
 		return err
 	}
-	defer links.Close()
-	firewall, err := kernel.NewFirewall()
-	if err != nil {
-		return err
-	}
-	poller, err := poll.New()
-	if err != nil {
-		return err
-	}
-	defer poller.Close()
+	defer open.close()
 	tidy := limitMemory(func(err error) { log.report(manager.Warning, err.Error()) })
 	leases := &leaseTable{}
-	servers, err := openDHCP(p, poller, leases, log.report)
+	servers, err := openDHCP(p, open.poller, leases, log.report)
 	if err != nil {
 		return err
 	}
@@ -65,17 +56,12 @@ func serve(p paths, log *logger) error {
 	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
-	dnsSockets, err := dnssocket.Open(poller)
-	if err != nil {
-		return err
-	}
-	defer dnsSockets.Close()
-	names := newDNSServers(root, dnsSockets, leases, log.report)
+	names := newDNSServers(root, open.dns, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
-		Links: links, Devices: links, Routes: links, Firewall: firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: open.links, Devices: open.links, Routes: open.links, Firewall: open.firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
-		Router: routers{icmp6.New(poller)}.open, Routes6: links.Routes6, Random: rand.Reader,
+		Router: routers{icmp6.New(open.poller)}.open, Routes6: open.links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(root, network.SearchPath()) },
 		Host:     func() network.Host { return network.ReadHost(root) },
@@ -83,7 +69,7 @@ func serve(p paths, log *logger) error {
 		Requests: renumberRequests(p.requests()).take,
 		Serves:   func(any bool) { foreign.serves(any); tidy() },
 		Report:   log.report, Now: time.Now,
-		Lease: servers.watch.lease, Neighbours: links.Neighbours, ForgetFlows: kernel.ForgetFlows,
+		Lease: servers.watch.lease, Neighbours: open.links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 		Resolve: names.host.resolve,
 		Proxy:   proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
@@ -96,6 +82,35 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
 	go foreign.run(ctx)
 	return watchAndRun(ctx, m, owner, changes, reload)
+}
+
+// sockets are those that serve all links together.
+type sockets struct {
+	links    *kernel.Links
+	firewall *kernel.Firewall
+	poller   *poll.Poller
+	dns      *dnssocket.Sockets
+}
+
+// openSockets opens them. After an error the program ends, and they with it.
+func openSockets() (s sockets, err error) {
+	if s.links, err = kernel.OpenLinks(); err != nil {
+		return s, err
+	}
+	if s.firewall, err = kernel.NewFirewall(); err != nil {
+		return s, err
+	}
+	if s.poller, err = poll.New(); err != nil {
+		return s, err
+	}
+	s.dns, err = dnssocket.Open(s.poller)
+	return s, err
+}
+
+func (s sockets) close() {
+	s.dns.Close()
+	s.poller.Close()
+	s.links.Close()
 }
 
 // onHangup calls do whenever the process gets SIGHUP.
