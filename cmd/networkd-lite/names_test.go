@@ -245,6 +245,7 @@ func TestNamesElsewhere(t *testing.T) {
 	w.command("ip", "link", "set", "vb-app", "master", "vz-app", "up")
 	lease := app.dhcp()
 	zoneServer := "@" + strings.Fields(lease)[1]
+	w.waitFor("app.nspawn.internal", "/proc/self/exe", "names")
 	app.asks("NOERROR\napp. 0 IN A "+app.address(), zoneServer, "app")
 	app.asks("NXDOMAIN", zoneServer, "db.nspawn.internal")
 	web.asks("NXDOMAIN", "@192.168.177.49", "app.nspawn.internal")
