@@ -310,6 +310,7 @@ func TestNamesBesideNetworkd(t *testing.T) {
 	}
 	w.waitFor("[fd05::1]%ve-web:53", "ss", "-Hlun")
 	w.waitFor("10.5.0.1%ve-web:53", "ss", "-Hlun")
+	time.Sleep(neighbourAge) // what was asked for at the start may have been too early
 	for _, server := range []string{"@10.5.0.1", "@fd05::1"} {
 		if server == "@fd05::1" {
 			web.command("ping", "-c1", "-W5", "fd05::1")
