@@ -80,8 +80,8 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
-	go foreign.run(ctx)
-	return watchAndRun(ctx, m, owner, changes, reload)
+	foreign.start(ctx)
+	return errors.Join(watchAndRun(ctx, m, owner, changes, reload), leave(stop, open, foreign))
 }
 
 // sockets are those that serve all links together.

@@ -74,6 +74,13 @@ func TestFirewalld(t *testing.T) {
 	reachable()
 	w.command("ip", "link", "delete", "ve-web")
 	inZone("")
+	w.addContainer("db").dhcp()
+	inZone("ve-+ vz-+")
+	w.daemon.command.Process.Signal(syscall.SIGSTOP)
+	w.command("ip", "link", "delete", "ve-db")
+	w.daemon.command.Process.Signal(syscall.SIGTERM)
+	w.daemon.stop(syscall.SIGCONT)
+	inZone("")
 	if said := w.daemon.said(); !strings.Contains(said, "firewalld: put the links of containers into the zone nspawnkit") {
 		t.Errorf("said %s", said)
 	}
