@@ -22,12 +22,15 @@ demo: setup ## boot a virtual Debian and watch one file become a container, with
 test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie, the most important ones on both
 	@test/vm/suites bookworm:quick trixie:quick
 
+# journeys on hosts with more packages, which would be in each other's way
+others := networkmanager docker
+
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/run --image trixie selinux
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package \
-	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true
+	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),bookworm:journey=$(journey) trixie:journey=$(journey))
 
 test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
