@@ -58,7 +58,6 @@ bench-start: ## nspawn-exec beside systemd-nspawn and crun, installed and of sid
 bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid: DHCP exchanges a second, latency, memory; then 500 links
 	@mkdir -p bin
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
-	@servers=$$(test/bench/dhcp-servers) && realtime=$$(chrt -r 1 echo chrt -r 1 2>/dev/null); \
-	    $$realtime bin/network -sid "$$servers" bin/networkd-lite
+	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
 .PHONY: help setup build demo test test-all test-unit test-kernel test-escape bench-generator bench-start bench-network

@@ -119,8 +119,8 @@ func (s *Supervisor) obtainLease() error {
 			change, err = l.act(now())
 		case message := <-l.messages():
 			change = l.receive(message, now())
-		case up := <-l.carriers():
-			l.setCarrier(up)
+		case carrier := <-l.carriers():
+			l.setCarrier(carrier)
 		case <-patience:
 			s.log(Warning, fmt.Sprintf("%s: no DHCP server has answered within %s: the payload starts without an address, and gets one when there is one "+
 				"(\"networkd-lite doctor %s\" says what is wrong; with DHCP=no in [Network] nobody waits)", l.Link, leasePatience, s.plan.Settings.Machine))

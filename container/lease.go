@@ -19,13 +19,13 @@ type lease struct {
 	Client      client.Client
 	Link        string // for people: the container may rename it
 	Index       int
-	Namespace   kernel.File // of the link
-	Server      [6]byte     // hardware address that the lease has come from
-	Root        uint32      // the container's
-	NameServers bool        // go to resolv.conf
-	KeepNames   bool        // unless there are others
-	Written     string      // resolv.conf(5), as it was written last
-	Carrier     bool        // the link has one, as far as was heard
+	Namespace   kernel.File       // of the link
+	Server      [6]byte           // hardware address that the lease has come from
+	Root        uint32            // the container's
+	NameServers bool              // go to resolv.conf
+	KeepNames   bool              // unless there are others
+	Written     string            // resolv.conf(5), as it was written last
+	Carrier     link.CarrierState // as far as was heard
 
 	turns   int // of this program, in which it has not heard of a server
 	timer   <-chan time.Time
@@ -34,7 +34,7 @@ type lease struct {
 	until   time.Duration      // when nobody listens to it any more
 	arrived chan leaseMessage
 	watch   *link.Carrier
-	carrier chan bool // what it hears
+	carrier chan link.CarrierState // what it hears
 }
 
 // leaseMessage is what has come for the client. Without payload the socket has failed, as it does when the link goes down.
@@ -64,7 +64,7 @@ func (l *lease) messages() <-chan leaseMessage {
 	return l.arrived
 }
 
-func (l *lease) carriers() <-chan bool {
+func (l *lease) carriers() <-chan link.CarrierState {
 	if l == nil {
 		return nil
 	}
@@ -82,27 +82,27 @@ func (l *lease) begin() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.Link, err)
 	}
-	l.carrier = make(chan bool, 4)
+	l.carrier = make(chan link.CarrierState, 4)
 	go hearCarrier(l.watch, l.carrier)
 	return nil
 }
 
-func hearCarrier(watch *link.Carrier, heard chan<- bool) {
+func hearCarrier(watch *link.Carrier, heard chan<- link.CarrierState) {
 	for {
-		up, err := watch.Await()
+		state, err := watch.Await()
 		if err != nil {
 			return
 		}
-		heard <- up
+		heard <- state
 	}
 }
 
-// setCarrier takes note of the carrier.
-func (l *lease) setCarrier(up bool) {
-	if up && !l.Carrier {
+// setCarrier takes note of the carrier, which may have gone and come while this program took over.
+func (l *lease) setCarrier(state link.CarrierState) {
+	if state.Up && state != l.Carrier {
 		l.Client.Reconnect(now())
 	}
-	l.Carrier = up
+	l.Carrier = state
 	l.await(now())
 }
 

@@ -81,8 +81,8 @@ func (r *Running) Watch(signals *kernel.Signals) (End, error) {
 			w.onLease(r.leaseDue())
 		case message := <-w.lease.messages():
 			w.onLease(r.leaseMessage(message))
-		case up := <-w.lease.carriers():
-			w.lease.setCarrier(up)
+		case carrier := <-w.lease.carriers():
+			w.lease.setCarrier(carrier)
 		}
 	}
 }

@@ -25,23 +25,33 @@ func TestCarrierIn(t *testing.T) {
 		}
 		return all
 	}
+	losses := func(message []byte, losses uint32) []byte {
+		message = append(message, 8, 0, unix.IFLA_MTU, 0, 0, 5, 0, 0, 8, 0, unix.IFLA_CARRIER_DOWN_COUNT, 0)
+		message = binary.NativeEndian.AppendUint32(message, losses)
+		binary.NativeEndian.PutUint32(message, uint32(len(message)))
+		return message
+	}
 	for name, test := range map[string]struct {
-		messages             []byte
-		before, now, changed bool
+		messages  []byte
+		before    bool
+		now       bool
+		nowLosses uint32
 	}{
-		"lost":        {linkMessage(unix.RTM_NEWLINK, 2, down), true, false, true},
-		"gained":      {linkMessage(unix.RTM_NEWLINK, 2, up), false, true, true},
-		"as before":   {linkMessage(unix.RTM_NEWLINK, 2, up), true, true, false},
-		"flapped":     {join(linkMessage(unix.RTM_NEWLINK, 2, down), linkMessage(unix.RTM_NEWLINK, 2, up)), true, true, true},
-		"other link":  {linkMessage(unix.RTM_NEWLINK, 3, down), true, true, false},
-		"other kind":  {linkMessage(unix.RTM_DELLINK, 2, down), true, true, false},
-		"cut off":     {linkMessage(unix.RTM_NEWLINK, 2, down)[:20], true, true, false},
-		"no length":   {make([]byte, 32), true, true, false},
-		"nothing":     {nil, true, true, false},
-		"second of 2": {join(linkMessage(unix.RTM_NEWLINK, 3, up), linkMessage(unix.RTM_NEWLINK, 2, down)), true, false, true},
+		"lost":        {linkMessage(unix.RTM_NEWLINK, 2, down), true, false, 3},
+		"gained":      {linkMessage(unix.RTM_NEWLINK, 2, up), false, true, 3},
+		"as before":   {linkMessage(unix.RTM_NEWLINK, 2, up), true, true, 3},
+		"flapped":     {losses(linkMessage(unix.RTM_NEWLINK, 2, up), 4), true, true, 4},
+		"last of 2":   {join(losses(linkMessage(unix.RTM_NEWLINK, 2, down), 4), losses(linkMessage(unix.RTM_NEWLINK, 2, up), 5)), true, true, 5},
+		"other link":  {losses(linkMessage(unix.RTM_NEWLINK, 3, down), 4), true, true, 3},
+		"other kind":  {linkMessage(unix.RTM_DELLINK, 2, down), true, true, 3},
+		"cut off":     {linkMessage(unix.RTM_NEWLINK, 2, down)[:20], true, true, 3},
+		"torn":        {losses(linkMessage(unix.RTM_NEWLINK, 2, down), 4)[:44], true, false, 3},
+		"no length":   {make([]byte, 32), true, true, 3},
+		"nothing":     {nil, true, true, 3},
+		"second of 2": {join(linkMessage(unix.RTM_NEWLINK, 3, up), linkMessage(unix.RTM_NEWLINK, 2, down)), true, false, 3},
 	} {
-		if now, changed := carrierIn(test.messages, 2, test.before); now != test.now || changed != test.changed {
-			t.Errorf("%s: %v, %v", name, now, changed)
+		if now := carrierIn(test.messages, 2, CarrierState{test.before, 3}); now != (CarrierState{test.now, test.nowLosses}) {
+			t.Errorf("%s: %+v", name, now)
 		}
 	}
 }

@@ -81,13 +81,15 @@ func TestWatchCarrier(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		watch, err := WatchCarrier(index, true)
+		watch, err := WatchCarrier(index, CarrierState{Up: true})
 		if err != nil {
 			t.Fatal(err)
 		}
+		var state CarrierState
 		for _, want := range []bool{false, true, false, true} { // the first is what is, the others are what happens
-			if up, err := watch.Await(); err != nil || up != want {
-				t.Fatalf("%v, %v, want %v", up, err, want)
+			state, err = watch.Await()
+			if err != nil || state.Up != want {
+				t.Fatalf("%+v, %v, want %v", state, err, want)
 			}
 			set := c.handle.LinkSetUp
 			if want {
@@ -100,6 +102,19 @@ func TestWatchCarrier(t *testing.T) {
 		watch.Close()
 		for err == nil {
 			_, err = watch.Await()
+		}
+		for _, set := range []func(netlink.Link) error{c.handle.LinkSetDown, c.handle.LinkSetUp} { // while nobody watches
+			if err := set(mustFind(t, c, "host0-peer")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		watch, err = WatchCarrier(index, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer watch.Close()
+		if later, err := watch.Await(); err != nil || later.Losses == state.Losses {
+			t.Errorf("%+v, %v after %+v", later, err, state)
 		}
 	})
 }
