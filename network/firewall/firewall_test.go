@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -126,7 +128,8 @@ func TestKeeper(t *testing.T) {
 	}
 	expect(true)
 	k.Want(true)
-	ruleset := `{"nftables":[{"chain":{"family":"inet","table":"a","name":"b","type":"filter","hook":"forward","policy":"drop"}}]}`
+	ruleset := `{"nftables":[{"chain":{"family":"inet","table":"firewalld_policy_drop","name":"c","type":"filter","hook":"forward","policy":"drop"}},
+		{"chain":{"family":"inet","table":"a","name":"b","type":"filter","hook":"forward","policy":"drop"}}]}`
 	k.Ruleset = func() ([]byte, error) { return []byte(ruleset), nil }
 	var warned []string
 	k.Warn = func(text string) { warned = append(warned, text) }
@@ -187,6 +190,40 @@ func TestHold(t *testing.T) {
 	if k.Finish(); holds != 0 || strings.Contains(host.text, CommentPrefix) {
 		t.Errorf("held %d times, left at the end: %s", holds, host.text)
 	}
+}
+
+// While somebody holds the lock, a look waits as long as rules change, but not for one who does nothing.
+func TestHoldPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		k := NewKeeper(&filters{t: t}, func(string, error) {})
+		k.Hold = func() (func(), bool) { return nil, false }
+		for _, test := range []struct{ changing, least, most time.Duration }{
+			{0, patient, patient + 2*quiet},
+			{30 * time.Second, 30*time.Second + patient, 30*time.Second + patient + 2*quiet},
+			{time.Hour, longest, longest + 2*quiet},
+		} {
+			began := time.Now()
+			over, stop := context.WithTimeout(ctx, test.changing)
+			go func() {
+				for over.Err() == nil {
+					k.Changed()
+					time.Sleep(quiet / 2)
+				}
+			}()
+			_, ok := k.settle(ctx)
+			stop()
+			if took := time.Since(began); !ok || took < test.least || took > test.most {
+				t.Errorf("changing for %v: %v, after %v", test.changing, ok, took)
+			}
+			synctest.Wait()
+			time.Sleep(quiet)
+			for len(k.changed) > 0 {
+				<-k.changed
+			}
+		}
+	})
 }
 
 // Once no rules are wanted and none are left, changes of others are nothing to look at.

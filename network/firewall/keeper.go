@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -82,7 +83,8 @@ func (k *Keeper) poke() {
 
 const (
 	quiet   = 500 * time.Millisecond // without a change, before a look: others do in many steps what is to be seen as a whole
-	patient = 10 * time.Second       // is how long a look waits for that, and for those who hold a lock: ufw asks questions meanwhile
+	patient = 10 * time.Second       // is how long a look waits for that, and for those who hold a lock and change nothing: ufw asks questions meanwhile
+	longest = time.Minute            // is how long it waits for those who do
 	again   = time.Minute            // until the next look after one that failed
 )
 
@@ -109,19 +111,22 @@ func (k *Keeper) Run(ctx context.Context) {
 // settle waits until nothing has changed for a moment, and nobody is going to change anything before release. It returns false when ctx
 // ends.
 func (k *Keeper) settle(ctx context.Context) (release func(), ok bool) {
-	for deadline := time.Now().Add(patient); ; {
+	began := time.Now()
+	for change := began; ; {
 		select {
 		case <-ctx.Done():
 			return nil, false
 		case <-k.changed:
-			if time.Now().Before(deadline) {
+			if change = time.Now(); time.Since(began) < patient {
 				continue
 			}
 		case <-time.After(quiet):
 		}
-		if release, held := k.hold(); held {
+		release, held := k.hold()
+		switch {
+		case held:
 			return release, true
-		} else if time.Now().After(deadline) {
+		case time.Since(change) > patient, time.Since(began) > longest:
 			return func() {}, true
 		}
 	}
@@ -164,13 +169,15 @@ func (k *Keeper) Look() bool {
 	return well
 }
 
+// spared are tables that nobody is warned of: firewalld's is what its zones say, and the second one is there while it reloads; ours is ours.
+var spared = [...]string{"firewalld", "firewalld_policy_drop", "nspawnkit"}
+
 // inspect warns of what others drop even so.
 func (k *Keeper) inspect() {
 	var findings []Finding
 	data, err := k.Ruleset()
 	if err == nil && len(data) > 0 {
-		// firewalld's table is what its zones say; ours is ours.
-		findings, err = Inspect(data, func(_, table string) bool { return table == "firewalld" || table == "nspawnkit" })
+		findings, err = Inspect(data, func(_, table string) bool { return slices.Contains(spared[:], table) })
 	}
 	if err != nil {
 		findings = nil
