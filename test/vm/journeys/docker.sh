@@ -12,8 +12,7 @@ docker_port() { contains "$(ip netns exec outside curl -fsS --max-time 10 http:/
 docker_from_web() { inside web curl -fsS --max-time 10 http://198.51.100.1:8082/; }
 
 require "Docker runs" eventually 120 docker version
-outside_world
-outside_names
+require "there is a world outside" outside_more
 check "Docker takes an image" sh -c 'tar -C /var/lib/machines/tiny -c . | docker import - tiny'
 check "and runs it" docker run -d --restart=always --name page -p 8082:80 tiny busybox sh -c 'echo of Docker >/tmp/index.html; exec busybox httpd -f -p 80 -h /tmp'
 systemctl restart docker # its rules come in another order then
@@ -58,4 +57,5 @@ stop tiny
 stop db
 stop web
 check "Docker's port is reached at the end" docker_port
-ends_clean "$FILES/rules-before"
+ends_clean
+check "these are as they were before" unchanged
