@@ -60,7 +60,7 @@ const maxProblems = 20
 
 func (j *Journal) read(content io.Reader, name string, now time.Time) (problems []error, err error) {
 	reader := bufio.NewReaderSize(content, maxLine)
-	unreported := 0
+	unreported, outside := 0, 0
 	for {
 		line, whole, err := readLine(reader)
 		if err == io.EOF {
@@ -72,13 +72,20 @@ func (j *Journal) read(content io.Reader, name string, now time.Time) (problems 
 		j.lines++
 		j.behind = !whole // a torn last line: nothing may be appended to it
 		problem := j.restore(line, now)
+		if errors.Is(problem, errOutside) {
+			outside++
+		}
 		switch {
 		case problem == nil:
+		case outside > 1 && errors.Is(problem, errOutside): // a link that got another subnet has only such
 		case len(problems) < maxProblems:
 			problems = append(problems, fmt.Errorf("%s:%d: skipped: %w", name, j.lines, problem))
 		default:
 			unreported++
 		}
+	}
+	if outside > 1 {
+		problems = append(problems, fmt.Errorf("%s: skipped %d more leases that are %w", name, outside-1, errOutside))
 	}
 	if unreported > 0 {
 		problems = append(problems, fmt.Errorf("%s: skipped %d more lines", name, unreported))

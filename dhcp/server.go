@@ -142,6 +142,9 @@ func (s *Server) advance(now int64) {
 	s.leases.advance(s.now)
 }
 
+// errOutside is of an address that the server would not give out (any more): the link may have got another subnet.
+var errOutside = errors.New("not in the pool")
+
 // Restore takes over a lease from the journal; a later one wins over an earlier one with the same address or client. It fails for
 // addresses that the server would not give out (any more) and for impossible clients.
 func (s *Server) Restore(lease Lease, now time.Time) error {
@@ -150,7 +153,7 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 	static, isStatic := s.static[lease.Hardware]
 	switch {
 	case !lease.Address.Is4() || !s.leases.dynamic(number(lease.Address)) && !(isStatic && static.Address == lease.Address):
-		return fmt.Errorf("%v is not in the pool of %s", lease.Address, s.config.Link)
+		return fmt.Errorf("%v is %w of %s", lease.Address, errOutside, s.config.Link)
 	case len(lease.Client) < minClientIdentifier || len(lease.Client) > maxClientIdentifier:
 		return fmt.Errorf("client identifier of %d bytes", len(lease.Client))
 	case lease.HostName != "" && !validHostName(lease.HostName):

@@ -86,6 +86,27 @@ func Parse(packet []byte) (to netip.AddrPort, payload []byte, ok bool) {
 	return to, udp[UDPHeader:length], true
 }
 
+// BOOTP is a filter of IP packets that lets only messages of BOOTP (RFC 951) through, whole ones, that go to a port with an op, and have a
+// word at an offset from where the UDP header begins. What else there is on the network does not even wake who waits for them.
+func BOOTP(port uint16, op byte, offset, word uint32) []bpf.Instruction {
+	const fragmentOffset, protocolOffset, portOffset = 6, 9, 2
+	return []bpf.Instruction{
+		bpf.LoadAbsolute{Off: protocolOffset, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipFalse: 10},
+		bpf.LoadAbsolute{Off: fragmentOffset, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x3fff, SkipTrue: 8},
+		bpf.LoadMemShift{Off: 0},
+		bpf.LoadIndirect{Off: portOffset, Size: 2},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(port), SkipFalse: 5},
+		bpf.LoadIndirect{Off: UDPHeader, Size: 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(op), SkipFalse: 3},
+		bpf.LoadIndirect{Off: offset, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: word, SkipFalse: 1},
+		bpf.RetConstant{Val: 1<<16 - 1},
+		bpf.RetConstant{Val: 0},
+	}
+}
+
 // SetFilter has a socket receive what the program lets through.
 func SetFilter(fd int, program []bpf.Instruction) error {
 	raw, err := bpf.Assemble(program)

@@ -101,24 +101,8 @@ func protocolIP() uint16 {
 	return binary.NativeEndian.Uint16([]byte{unix.ETH_P_IP >> 8, unix.ETH_P_IP & 0xff})
 }
 
-// filter lets only IP packets with replies of the transaction through, and no fragments. What else there is on the network does not even
-// wake the client.
+// filter lets replies of the transaction through.
 func filter(transaction uint32) []bpf.Instruction {
-	const fragmentOffset, protocolOffset = 6, 9
-	const portOffset, opOffset, transactionOffset, bootReply = 2, datagram.UDPHeader, datagram.UDPHeader + 4, 2
-	return []bpf.Instruction{
-		bpf.LoadAbsolute{Off: protocolOffset, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipFalse: 10},
-		bpf.LoadAbsolute{Off: fragmentOffset, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x3fff, SkipTrue: 8},
-		bpf.LoadMemShift{Off: 0},
-		bpf.LoadIndirect{Off: portOffset, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: clientPort, SkipFalse: 5},
-		bpf.LoadIndirect{Off: opOffset, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: bootReply, SkipFalse: 3},
-		bpf.LoadIndirect{Off: transactionOffset, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: transaction, SkipFalse: 1},
-		bpf.RetConstant{Val: 1<<16 - 1},
-		bpf.RetConstant{Val: 0},
-	}
+	const bootReply, transactionOffset = 2, datagram.UDPHeader + 4
+	return datagram.BOOTP(clientPort, bootReply, transactionOffset, transaction)
 }

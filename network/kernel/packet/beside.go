@@ -88,22 +88,7 @@ func (b *beside) send(packet []byte, to dhcp.Destination) error {
 
 func (b *beside) close() error { return errors.Join(unix.Close(b.packets), unix.Close(b.routed)) }
 
-// packetFilter lets only IP packets with DHCP requests through, and no fragments.
+// packetFilter lets IP packets with DHCP requests through.
 func packetFilter() []bpf.Instruction {
-	const protocolOffset, fragmentOffset, portOffset = 9, 6, 2
-	return []bpf.Instruction{
-		bpf.LoadAbsolute{Off: protocolOffset, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.IPPROTO_UDP, SkipFalse: 10},
-		bpf.LoadAbsolute{Off: fragmentOffset, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: 0x3fff, SkipTrue: 8},
-		bpf.LoadMemShift{Off: 0},
-		bpf.LoadIndirect{Off: portOffset, Size: 2},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: serverPort, SkipFalse: 5},
-		bpf.LoadIndirect{Off: opOffset, Size: 1},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: bootRequest, SkipFalse: 3},
-		bpf.LoadIndirect{Off: cookieOffset, Size: 4},
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: magicCookie, SkipFalse: 1},
-		bpf.RetConstant{Val: 1<<16 - 1},
-		bpf.RetConstant{Val: 0},
-	}
+	return datagram.BOOTP(serverPort, bootRequest, cookieOffset, magicCookie)
 }
