@@ -200,3 +200,16 @@ func TestForeignDrop(t *testing.T) {
 		t.Errorf("seen outside as %s", got)
 	}
 }
+
+// Who drops what the host itself sends is told so, and once it passes IPv6 goes on by itself.
+func TestForeignOutputDrop(t *testing.T) {
+	w := newWorld(t)
+	w.command("nft", "table inet mine { chain output { type filter hook output priority filter; icmpv6 type nd-router-advert drop; }; }")
+	w.startDaemon()
+	web := w.addContainer("web")
+	web.command("ip", "link", "set", "host0", "up")
+	w.waitForLog("ve-web: router advertisements: send router advertisement: a packet filter of the host drops it (hook output)")
+	web.dhcp()
+	w.command("nft", "delete", "table", "inet", "mine")
+	web.address6("host0", webPrefix)
+}

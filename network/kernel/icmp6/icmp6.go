@@ -154,6 +154,9 @@ func (c *Conn) Send(message []byte, to netip.Addr) error {
 	if errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EAGAIN) {
 		return nil // the queue of the link is full; the next one is sent all the same
 	}
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("a packet filter of the host drops it (hook output): %w", err)
+	}
 	return linkError(err)
 }
 

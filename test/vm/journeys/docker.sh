@@ -1,6 +1,8 @@
 # packages: docker.io docker-cli
+# kernel: apparmor=0
 # A host with Docker, which drops what it does not forward itself; with br_netfilter and strict rp_filter, too. Containers have their
-# network, and Docker's its own. Played by name only: the host has more packages than those of other journeys.
+# network, and Docker's its own. Docker would need apparmor_parser where AppArmor is on. Played by name only: the host has more packages
+# than those of other journeys.
 
 if [ -n "$ORACLE" ]; then skip "$JOURNEY: all" "systemd-networkd knows nothing of Docker"; exit 0; fi
 . /usr/lib/vmtest/firewall.sh
