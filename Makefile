@@ -23,7 +23,7 @@ test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm an
 	@test/vm/suites bookworm:quick trixie:quick
 
 # journeys on hosts with more packages, which would be in each other's way
-others := networkmanager docker ufw
+others := networkmanager docker ufw firewalld
 
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
