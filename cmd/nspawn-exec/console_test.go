@@ -267,7 +267,7 @@ func TestAnswersAreNotTyped(t *testing.T) {
 		s := show(t, onScreen(root, "/bin/sh", "-c", "echo up; read line"))
 		s.expect("up")
 		must(t, s.cmd.Process.Signal(syscall.SIGSTOP))
-		eventually(t, "the supervisor has stopped", func() bool { return strings.HasPrefix(statusField(s.cmd.Process.Pid, "State"), "T") })
+		eventually(t, "the supervisor has stopped", func() bool { return isStopped(s.cmd.Process.Pid) })
 		s.press(attributes)
 		eventually(t, "the answer is there", func() bool { return s.waiting() > 0 })
 		must(t, s.cmd.Process.Kill())

@@ -55,6 +55,15 @@ func statusField(pid int, name string) string {
 	return ""
 }
 
+// isStopped reports whether no thread of a process runs: one that is still on its way to stop may read what it finds.
+func isStopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	return len(threads) > 0 && !slices.ContainsFunc(threads, func(path string) bool {
+		status, _ := os.ReadFile(path)
+		return !strings.Contains(string(status), "\nState:\tT")
+	})
+}
+
 func linkNames(t testing.TB) []string {
 	t.Helper()
 	interfaces, err := net.Interfaces()
