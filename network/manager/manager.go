@@ -131,6 +131,7 @@ type Manager struct {
 
 	routeList    []network.Route               // as of the latest look; nil: not read yet
 	staticRoutes map[int][]network.StaticRoute // the same, by link
+	leftRoutes   []network.StaticRoute         // by links that have gone: to be removed
 	unsaved      bool                          // subnets were chosen
 	forwarded    network.Families              // what the host was found to forward in this look
 
@@ -268,7 +269,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			l.err, l.wait = nil, 0
 		}
 	}
-	m.previous = nil
+	m.forgetPrevious()
+	next = min(next, m.removeLeftRoutes())
 	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
@@ -316,6 +318,7 @@ func (m *Manager) forget(list []network.Link) {
 		l.stopServer()
 		l.stopRouter(nil)
 		l.stopNames()
+		m.leaveRoutes(l.routes)
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
