@@ -21,8 +21,8 @@ var routeKeys = [...]key{
 	{"Route", "Protocol", setRouteProtocol},
 	{"Route", "Source", setRouteSource},
 	{"Route", "IPv6Preference", setRoutePreference},
-	{"Route", "NextHop", noRoute("there are no [NextHop] sections: say Gateway= and the rest in [Route]")},
-	{"Route", "MultiPathRoute", noRoute("a route leads to one gateway: say it with Gateway=")},
+	{"Route", "NextHop", noNextHop},
+	{"Route", "MultiPathRoute", noMultiPathRoute},
 }
 
 // routeSection is what a [Route] section says, or one Gateway= of [Network].
@@ -259,14 +259,21 @@ func setRoutePreference(f *File, value string) error {
 	return nil
 }
 
-// noRoute is for keys without which the route would be another one.
-func noRoute(why string) func(*File, string) error {
-	return func(f *File, value string) error {
-		if value == "" {
-			return f.route().wrongIf(f.key, nil)
-		}
-		return f.route().wrongIf(f.key, errors.New("networkd-lite does not support this key: "+why))
+// noNextHop takes NextHop=, without which the route would be another one.
+func noNextHop(f *File, value string) error {
+	return f.notInRoute(value, "there are no [NextHop] sections: say Gateway= and the rest in [Route]")
+}
+
+// noMultiPathRoute takes MultiPathRoute=, likewise.
+func noMultiPathRoute(f *File, value string) error {
+	return f.notInRoute(value, "a route leads to one gateway: say it with Gateway=")
+}
+
+func (f *File) notInRoute(value, instead string) (err error) {
+	if value != "" {
+		err = errors.New("networkd-lite does not support this key: " + instead)
 	}
+	return f.route().wrongIf(f.key, err)
 }
 
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
