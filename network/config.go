@@ -19,6 +19,7 @@ type Config struct {
 	DHCPServer  bool          // DHCPServer=
 	Server      DHCPServer    // [DHCPServer]
 	EmitLLDP    EmitLLDP      // EmitLLDP= and [LLDP]
+	LLDP        LLDP          // LLDP=
 	Description string        // for readers of the file, and told by LLDP
 	SendRA      IPv6SendRA    // IPv6SendRA= and [IPv6SendRA]
 	Routes      []StaticRoute // [Route], and Gateway= of [Network]

@@ -23,16 +23,36 @@ var lldpKeys = [...]key{
 	{"LLDP", "MUDURL", setMUDURL},
 }
 
-// setLLDP takes LLDP=, which asks to collect what neighbours send.
-func setLLDP(_ *File, value string) error {
-	on, err := settings.ParseBool(value)
-	switch {
-	case err == nil && !on || value == "":
+// setLLDP takes whose LLDP packets are collected.
+func setLLDP(f *File, value string) error {
+	if value == "" || value == "routers-only" {
+		f.Config.LLDP = RoutersOnly
 		return nil
-	case err != nil && value != "routers-only":
+	}
+	on, err := settings.ParseBool(value)
+	if err != nil {
 		return errors.New("not a boolean or routers-only")
 	}
-	return errors.New("networkd-lite sends LLDP packets (EmitLLDP=) but does not collect those of neighbours")
+	f.Config.LLDP = NoLLDP
+	if on {
+		f.Config.LLDP = AllLLDP
+	}
+	return nil
+}
+
+// LLDP is a value of LLDP=.
+type LLDP int
+
+// What is collected; the first is the default.
+const (
+	RoutersOnly LLDP = iota
+	AllLLDP
+	NoLLDP
+)
+
+// Listener returns how neighbours on a link are listened to, if they are.
+func (c *Config) Listener(l Link) (listener lldp.Listener, ok bool) {
+	return lldp.Listener{Name: l.Name, RoutersOnly: c.LLDP == RoutersOnly, Source: l.HardwareAddr}, c.LLDP != NoLLDP
 }
 
 func setEmitLLDP(f *File, value string) error {

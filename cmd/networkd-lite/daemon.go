@@ -17,6 +17,7 @@ import (
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/kernel/dnssocket"
 	"nspawnkit/network/kernel/icmp6"
+	"nspawnkit/network/kernel/lldpsocket"
 	"nspawnkit/network/kernel/poll"
 	"nspawnkit/network/kernel/proxy"
 	"nspawnkit/network/manager"
@@ -73,7 +74,7 @@ func serve(p paths, log *logger) error {
 		Resolve: names.host.resolve,
 		Proxy:   proxy.New(func(err error) { log.report(manager.Warning, err.Error()) }),
 	}
-	if err := startLLDP(ctx, m, root); err != nil {
+	if err := startLLDP(ctx, m, root, open.lldp); err != nil {
 		return err
 	}
 	m.Start()
@@ -90,6 +91,7 @@ type sockets struct {
 	firewall *kernel.Firewall
 	poller   *poll.Poller
 	dns      *dnssocket.Sockets
+	lldp     *lldpsocket.Socket
 }
 
 // openSockets opens them. After an error the program ends, and they with it.
@@ -103,12 +105,16 @@ func openSockets() (s sockets, err error) {
 	if s.poller, err = poll.New(); err != nil {
 		return s, err
 	}
+	if s.lldp, err = lldpsocket.Open(s.poller); err != nil {
+		return s, err
+	}
 	s.dns, err = dnssocket.Open(s.poller)
 	return s, err
 }
 
 func (s sockets) close() {
 	s.dns.Close()
+	s.lldp.Close()
 	s.poller.Close()
 	s.links.Close()
 }

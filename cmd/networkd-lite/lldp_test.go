@@ -2,10 +2,16 @@ package main
 
 import (
 	"encoding/hex"
+	"net"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nspawnkit/network/kernel"
+	"nspawnkit/network/lldp"
 )
 
 // A container hears who is at the other end, and on which link.
@@ -38,5 +44,45 @@ func TestEmitLLDP(t *testing.T) {
 	golden(t, "lldp", hex.Dump(frame[:n]))
 	if said := w.daemon.said(); strings.Contains(said, "lldp.conf:") {
 		t.Errorf("said: %s", said)
+	}
+}
+
+// What a container says is shown, of what it says on its own link, and goes with it.
+func TestListenLLDP(t *testing.T) {
+	w := newWorld(t)
+	w.write("etc/systemd/network/80-container-ve.network.d/lldp.conf", "[Network]\nLLDP=yes\n")
+	web := w.addContainer("web")
+	w.startDaemon()
+	web.command("ip", "link", "set", "host0", "up")
+	frames := kernel.Frames(-1)
+	var link *net.Interface
+	web.inside(func() (err error) {
+		if frames, err = kernel.OpenFrames(); err == nil {
+			link, err = net.InterfaceByName("host0")
+		}
+		return err
+	})
+	defer frames.Close()
+	w.waitFor("LOWER_UP", "ip", "link", "show", "ve-web")
+	said := lldp.Frame(lldp.Station{MachineID: "web", Name: "web\x1b[2J", Router: true}, lldp.Port{Group: lldp.NearestBridge, Source: [6]byte{2, 0, 0, 0, 0, 9}, Name: "host0"})
+	heard := func() string {
+		command := exec.Command("/proc/self/exe", "lldp")
+		command.Env = w.env
+		out, _ := command.CombinedOutput()
+		return string(out)
+	}
+	for i := 0; !strings.Contains(heard(), "ve-web"); i++ {
+		if i > 400 {
+			t.Fatalf("not heard of: %s", heard())
+		}
+		if err := frames.Send(link.Index, said); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	const want = "LINK    SYSTEM-NAME  SYSTEM-DESCRIPTION  CHASSIS-ID  PORT-ID  PORT-DESCRIPTION  CAPS\n" +
+		"ve-web  web\\x1b[2J   -                   web         host0    -                 ....r......\n"
+	if got := heard(); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

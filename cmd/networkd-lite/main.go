@@ -18,6 +18,7 @@ networkd-lite leases [--json]          print the addresses that were given to co
 networkd-lite doctor [NAME] [--json]   try the network of a container, or the host's part of it, and say what fails
 networkd-lite ports [--json]           print the ports of the host that lead to containers
 networkd-lite names [--json]           print the names of containers
+networkd-lite lldp [--json]            print which neighbours have told of themselves by LLDP
 networkd-lite renumber LINK            give a link another subnet than the one that was chosen for it
 networkd-lite --help | --version
 
@@ -49,6 +50,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readPorts(paths) })
 	case "names":
 		err = show(args, stdout, func() (table, error) { return readNames(paths) })
+	case "lldp":
+		err = show(args, stdout, func() (table, error) { return readLLDP(paths) })
 	case "renumber":
 		err = renumber(paths, args, stdout)
 	case "--help", "-h":

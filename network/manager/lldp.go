@@ -24,3 +24,17 @@ func (m *Manager) emitLLDP() {
 	}
 	m.LLDP.Set(frames)
 }
+
+// listenLLDP says on which links neighbours are listened to.
+func (m *Manager) listenLLDP() {
+	listeners := map[int]lldp.Listener{}
+	for index, l := range m.links {
+		if l.file == nil {
+			continue
+		}
+		if listener, ok := l.file.Config.Listener(l.Link); ok {
+			listeners[index] = listener
+		}
+	}
+	m.ListenLLDP(listeners)
+}

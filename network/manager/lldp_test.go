@@ -35,6 +35,28 @@ func TestEmitLLDP(t *testing.T) {
 	}
 }
 
+// Neighbours are listened to as the file says, on links that are not left to others.
+func TestListenLLDP(t *testing.T) {
+	h, m := running(t)
+	index := h.indexOf("ve-web")
+	if got := h.listeners[index]; got.Name != "ve-web" || !got.RoutersOnly {
+		t.Errorf("by default %+v", got)
+	}
+	for _, value := range []string{"yes", "no", "routers-only"} {
+		h.files["etc/systemd/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nLLDP=" + value + "\n")}
+		m.Load()
+		m.Reconcile(t.Context())
+		if got, on := h.listeners[index]; on != (value != "no") || got.RoutersOnly != (value == "routers-only") {
+			t.Errorf("LLDP=%s: %+v", value, h.listeners)
+		}
+	}
+	h.managed[index] = true
+	m.Reconcile(t.Context())
+	if len(h.listeners) > 0 {
+		t.Errorf("of systemd-networkd: %+v", h.listeners)
+	}
+}
+
 func (h *host) indexOf(name string) int {
 	for _, l := range h.links {
 		if l.Name == name {

@@ -107,8 +107,10 @@ type Manager struct {
 	Serves   func(any bool)                             // is told after every look whether there are links of containers
 	Requests func() []string                            // takes the names of links that are to get another subnet
 	LLDP     LLDP
-	Station  func() lldp.Station           // reads what LLDP tells of the host
-	Report   func(p Priority, text string) // takes messages, one line each
+	// ListenLLDP is told after every look on which links, by index, neighbours are listened to ([lldp.Neighbours]).
+	ListenLLDP func(map[int]lldp.Listener)
+	Station    func() lldp.Station           // reads what LLDP tells of the host
+	Report     func(p Priority, text string) // takes messages, one line each
 
 	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
 	Neighbours  func() ([]network.Neighbour, error)                   // of all links
@@ -290,6 +292,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.emitLLDP()
+	m.listenLLDP()
 	m.flapAll()
 	m.saveStatus()
 	m.savePorts()

@@ -33,6 +33,7 @@ type host struct {
 	bridgeErr error
 	serves    bool
 	static    []network.StaticRoute // of the link 3
+	listeners map[int]lldp.Listener
 	sysctls   map[string]string
 	frames    map[int][]byte // of LLDP
 	files     fstest.MapFS
@@ -157,8 +158,9 @@ func (h *host) start() *Manager {
 		Routes6:  func() ([]network.Route, error) { return slices.Clone(h.routes6), nil }, Router: h.openRouter,
 		Random: strings.NewReader("a global ID, and another one"),
 		Serves: func(any bool) { h.serves = any },
-		LLDP:   lldpFrames{h}, Station: func() lldp.Station { return lldp.Station{Name: "host"} },
-		Now: func() time.Time { return h.now },
+		LLDP:   lldpFrames{h}, ListenLLDP: func(links map[int]lldp.Listener) { h.listeners = links },
+		Station: func() lldp.Station { return lldp.Station{Name: "host"} },
+		Now:     func() time.Time { return h.now },
 	}
 	m.Requests = func() []string { list := h.requests; h.requests = nil; return list }
 	h.publish(m)
@@ -321,10 +323,10 @@ func TestReload(t *testing.T) {
 	h.look(m, "<6>ve-web: no .network file matches", "-ve-web")
 	h.masqueraded()
 	delete(h.files, "etc/systemd/network/80-ve.network")
-	h.files["etc/systemd/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=10.0.0.1/24\nLLDP=yes\n")}
+	h.files["etc/systemd/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=10.0.0.1/24\nDHCP=yes\n")}
 	h.files["usr/lib/nspawnkit/network/80-ve.network.d/a.conf"] = &fstest.MapFile{Data: []byte("[Network]\nAddress=\n")}
 	m.Load()
-	h.look(m, "<4>/etc/systemd/network/80-ve.network.d/a.conf:3: [Network] LLDP=: networkd-lite sends LLDP packets (EmitLLDP=) but does not collect those of neighbours\n"+
+	h.look(m, "<4>/etc/systemd/network/80-ve.network.d/a.conf:3: [Network] DHCP=: networkd-lite supports only \"no\"\n"+
 		"<6>ve-web: 192.168.177.49/28, 10.0.0.1/24, DHCP server, masquerading", serving)
 }
 
