@@ -34,7 +34,7 @@ var keys = [...]key{
 
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], resolvingKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
+	for _, table := range [...][]key{keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], resolvingKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)

@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"nspawnkit/settings"
 )
@@ -34,7 +33,7 @@ type PortSetting struct {
 // linkKeys are the keys of [Link] and [Bridge].
 var linkKeys = [...]key{
 	{"Link", "MACAddress", setLinkMACAddress},
-	{"Link", "MTUBytes", setMTU},
+	{"Link", "MTUBytes", func(f *File, v string) error { return setBytes(&f.Config.Link.MTUBytes, v, minMTU, math.MaxUint16) }},
 	{"Link", "ARP", func(f *File, v string) error { return setTristate(&f.Config.Link.ARP, v) }},
 	{"Link", "Multicast", func(f *File, v string) error { return setTristate(&f.Config.Link.Multicast, v) }},
 	{"Link", "AllMulticast", func(f *File, v string) error { return setTristate(&f.Config.Link.AllMulticast, v) }},
@@ -81,24 +80,6 @@ func setLinkMACAddress(f *File, value string) error {
 
 // minMTU is the least that the kernel takes for Ethernet (ETH_MIN_MTU).
 const minMTU = 68
-
-// setMTU takes MTUBytes=, with K, M or G to the base of 1024.
-func setMTU(f *File, value string) error {
-	number, shift := value, 0
-	if i := strings.IndexAny(value, "KMG"); i > 0 && i == len(value)-1 {
-		number, shift = value[:i], 10*(1+strings.IndexByte("KMG", value[i]))
-	}
-	n, err := strconv.ParseUint(number, 10, 32)
-	switch {
-	case value == "":
-		f.Config.Link.MTUBytes = 0
-		return nil
-	case err != nil || n<<shift < minMTU || n<<shift > math.MaxUint16:
-		return fmt.Errorf("not a number of bytes from %d to %d", minMTU, math.MaxUint16)
-	}
-	f.Config.Link.MTUBytes = uint32(n << shift)
-	return nil
-}
 
 func setGroup(f *File, value string) error {
 	n, err := strconv.ParseUint(value, 10, 31)

@@ -18,7 +18,11 @@ var routeKeys = [...]key{
 	{"Route", "Scope", setRouteScope},
 	{"Route", "Table", setRouteTable},
 	{"Route", "Type", setRouteType},
-	{"Route", "Protocol", onlyStatic},
+	{"Route", "Protocol", setRouteProtocol},
+	{"Route", "Source", setRouteSource},
+	{"Route", "IPv6Preference", setRoutePreference},
+	{"Route", "NextHop", noNextHop},
+	{"Route", "MultiPathRoute", noMultiPathRoute},
 }
 
 // routeSection is what a [Route] section says, or one Gateway= of [Network].
@@ -33,7 +37,13 @@ type routeSection struct {
 
 var routeTypes = map[string]uint8{
 	"unicast": routeUnicast, "local": routeLocal, "broadcast": routeBroadcast, "anycast": routeAnycast, "multicast": routeMulticast,
+	"blackhole": routeBlackhole, "unreachable": routeUnreachable, "prohibit": routeProhibit, "throw": routeThrow,
 }
+
+var routeProtocols = map[string]uint8{"kernel": protocolKernel, "boot": protocolBoot, "static": protocolStatic, "ra": protocolRA, "dhcp": protocolDHCP}
+
+// routePreferences are those of RFC 4191, section 2.1.
+var routePreferences = map[string]uint8{"medium": 0, "high": 1, "low": 3}
 
 var routeScopes = map[string]uint8{"global": scopeGlobal, "site": scopeSite, "link": scopeLink, "host": scopeHost, "nowhere": scopeNowhere}
 
@@ -58,7 +68,7 @@ func (f *File) route() *routeSection {
 }
 
 func (f *File) addRoute() *routeSection {
-	r := &routeSection{section: f.section, route: StaticRoute{Type: routeUnicast}}
+	r := &routeSection{section: f.section, route: StaticRoute{Type: routeUnicast, Protocol: protocolStatic}}
 	f.Config.routeSections = append(f.Config.routeSections, r)
 	return r
 }
@@ -120,22 +130,28 @@ func parseHost(value string) (netip.Addr, error) {
 	return addr, nil
 }
 
-// setDestination takes a prefix, or an address: the route is for that host alone then.
 func setDestination(f *File, value string) error {
 	r := f.route()
+	prefix, err := parseDestination(value)
+	if err == nil {
+		r.route.Destination = prefix
+	}
+	return r.wrongIf(f.key, err)
+}
+
+// parseDestination takes a prefix, or an address: that is one host. An empty value is none.
+func parseDestination(value string) (netip.Prefix, error) {
 	if value == "" {
-		r.route.Destination = netip.Prefix{}
-		return r.wrongIf(f.key, nil)
+		return netip.Prefix{}, nil
 	}
 	prefix, err := netip.ParsePrefix(value)
 	if addr, addrErr := netip.ParseAddr(value); addrErr == nil && addr.Zone() == "" {
 		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	if err != nil || prefix.Addr().Is4In6() {
-		return r.wrongIf(f.key, errors.New("not ADDRESS/LENGTH"))
+		return netip.Prefix{}, errors.New("not ADDRESS/LENGTH")
 	}
-	r.route.Destination = prefix.Masked()
-	return r.wrongIf(f.key, nil)
+	return prefix.Masked(), nil
 }
 
 // setPreferredSource takes the address of the host; "no" leaves it to the kernel.
@@ -192,19 +208,72 @@ func setRouteTable(f *File, value string) error {
 func setRouteType(f *File, value string) error {
 	r := f.route()
 	number, known := routeTypes[value]
-	if !known {
-		return r.wrongIf(f.key, errors.New("networkd-lite supports only unicast, local, broadcast, anycast and multicast: what leads out of the link"))
+	switch {
+	case value == "nat" || value == "xresolve":
+		return r.wrongIf(f.key, errors.New("Linux has no such routes any more"))
+	case !known:
+		return r.wrongIf(f.key, errors.New("not unicast, local, broadcast, anycast, multicast, blackhole, unreachable, prohibit or throw"))
 	}
 	r.route.Type = number
 	return r.wrongIf(f.key, nil)
 }
 
-// onlyStatic takes Protocol=. It tells the routes of networkd-lite from others.
-func onlyStatic(_ *File, value string) error {
-	if value == "" || value == "static" || value == "4" {
-		return nil
+// setRouteProtocol takes who is to have set the route.
+func setRouteProtocol(f *File, value string) error {
+	number, err := strconv.ParseUint(value, 10, 8)
+	if value == "" {
+		number, err = uint64(protocolStatic), nil
 	}
-	return errors.New("networkd-lite supports only \"static\"")
+	if named, known := routeProtocols[value]; known {
+		number, err = uint64(named), nil
+	}
+	if err != nil {
+		return errors.New("not kernel, boot, static, ra, dhcp or a number from 0 to 255")
+	}
+	f.route().route.Protocol = uint8(number)
+	return nil
+}
+
+// setRouteSource takes the prefix that packets come from.
+func setRouteSource(f *File, value string) error {
+	r := f.route()
+	prefix, err := parseDestination(value)
+	if err == nil && prefix.IsValid() && !prefix.Addr().Is6() {
+		err = errors.New("Linux has routes by source for IPv6 only")
+	}
+	if err == nil {
+		r.route.Source = netip.Prefix{}
+		if prefix.Bits() > 0 { // ::/0 is all, as for the kernel
+			r.route.Source = prefix
+		}
+	}
+	return r.wrongIf(f.key, err)
+}
+
+func setRoutePreference(f *File, value string) error {
+	preference, known := routePreferences[value]
+	if !known && value != "" {
+		return errors.New("not low, medium or high")
+	}
+	f.route().route.Preference = preference
+	return nil
+}
+
+// noNextHop takes NextHop=, without which the route would be another one.
+func noNextHop(f *File, value string) error {
+	return f.notInRoute(value, "there are no [NextHop] sections: say Gateway= and the rest in [Route]")
+}
+
+// noMultiPathRoute takes MultiPathRoute=, likewise.
+func noMultiPathRoute(f *File, value string) error {
+	return f.notInRoute(value, "a route leads to one gateway: say it with Gateway=")
+}
+
+func (f *File) notInRoute(value, instead string) (err error) {
+	if value != "" {
+		err = errors.New("networkd-lite does not support this key: " + instead)
+	}
+	return f.route().wrongIf(f.key, err)
 }
 
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
@@ -225,7 +294,7 @@ func (f *File) finishRoutes() {
 // containsRoute reports whether the kernel takes a route for another one of the list.
 func containsRoute(list []StaticRoute, r StaticRoute) bool {
 	for _, other := range list {
-		if other.Destination == r.Destination && other.Metric == r.Metric && other.Table == r.Table {
+		if other.Destination == r.Destination && other.Source == r.Source && other.Metric == r.Metric && other.Table == r.Table {
 			return true
 		}
 	}
@@ -246,15 +315,19 @@ func (s *routeSection) finish(addresses bool) string {
 		r.Destination = netip.PrefixFrom(unspecifiedLike(gateway), 0)
 	case source.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(source), 0)
+	case r.Source.IsValid():
+		r.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	default:
-		return "has none of Gateway=, Destination= and PreferredSource="
+		return "has none of Gateway=, Destination=, Source= and PreferredSource="
 	}
 	ipv4 := r.Destination.Addr().Is4()
 	switch {
-	case !ipv4 && gateway.Is4(), source.IsValid() && source.Is4() != ipv4:
+	case !ipv4 && gateway.Is4(), source.IsValid() && source.Is4() != ipv4, ipv4 && r.Source.IsValid():
 		return "IPv4 and IPv6 do not go together"
 	case !ipv4 && r.Type == routeBroadcast:
 		return "there is no broadcast in IPv6"
+	case ipv4 && r.Preference != 0:
+		return "IPv6Preference= is for routes of IPv6"
 	case gateway.IsValid() && r.Type != routeUnicast:
 		return fmt.Sprintf("Type=%s has no Gateway=", nameOf(routeTypes, r.Type))
 	}
@@ -282,7 +355,7 @@ func defaultScope(r *StaticRoute) uint8 {
 	switch {
 	case r.Type == routeLocal:
 		return scopeHost
-	case r.Gateway.IsValid():
+	case r.Gateway.IsValid(), r.Linkless():
 		return scopeGlobal
 	}
 	return scopeLink

@@ -68,15 +68,13 @@ type Difference struct {
 	Sysctl []Sysctl
 	Add    []netip.Prefix // addresses
 	Up     bool           // bring it up
-	Flap   bool           // take the carrier away for a moment, so that containers ask for an address again
-	Away   func()         // with Flap: what is to be done while the carrier is away; may be nil
 
 	Settings, Had map[netip.Prefix]AddressSettings // of some addresses: as they are to be, and as they are
 }
 
 // Empty reports whether nothing is to be done.
 func (d Difference) Empty() bool {
-	return len(d.Remove)+len(d.Sysctl)+len(d.Add) == 0 && !d.Up && !d.Flap
+	return len(d.Remove)+len(d.Sysctl)+len(d.Add) == 0 && !d.Up
 }
 
 // Diff compares a link with how it is to be. ours are the addresses that this program gave it earlier: others stay.

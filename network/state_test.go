@@ -56,11 +56,11 @@ func TestDiff(t *testing.T) {
 		has, ours  string
 		difference string
 	}{
-		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true false <nil> map[] map[]}"},
-		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false false <nil> map[] map[]}"},
-		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false false <nil> map[] map[]}"},
-		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false false <nil> map[] map[]}"},
-		{"ours has gone already", true, "", "10.1.0.1/24", "{[] [{a 1}] [10.0.0.1/24] false false <nil> map[] map[]}"},
+		{"new link", false, "", "", "{[] [{a 1}] [10.0.0.1/24] true map[] map[]}"},
+		{"after a restart", true, "10.0.0.1/24", "10.0.0.1/24", "{[] [{a 1}] [] false map[] map[]}"},
+		{"another address of ours", true, "10.1.0.1/24", "10.1.0.1/24", "{[10.1.0.1/24] [{a 1}] [10.0.0.1/24] false map[] map[]}"},
+		{"an address of somebody else", true, "10.1.0.1/24", "", "{[] [{a 1}] [10.0.0.1/24] false map[] map[]}"},
+		{"ours has gone already", true, "", "10.1.0.1/24", "{[] [{a 1}] [10.0.0.1/24] false map[] map[]}"},
 	} {
 		l := Link{Up: test.up, Addresses: prefixes(test.has)}
 		if got := fmt.Sprint(Diff(l, want, prefixes(test.ours), sysctls.get)); got != test.difference {

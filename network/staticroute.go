@@ -16,14 +16,25 @@ type StaticRoute struct {
 	Metric          uint32       `json:"metric,omitzero"`
 	Table           uint32       `json:"table"` // RT_TABLE_*
 	Scope           uint8        `json:"scope,omitzero"`
-	Type            uint8        `json:"type"` // RTN_*
+	Type            uint8        `json:"type"`                // RTN_*
+	Source          netip.Prefix `json:"source,omitzero"`     // IPv6 only: packets from there; zero: all
+	Preference      uint8        `json:"preference,omitzero"` // IPv6 only: that of a router (RFC 4191, section 2.1)
+	Protocol        uint8        `json:"protocol"`            // RTPROT_*: who set it
+	Metrics         RouteMetrics `json:"metrics,omitzero"`
 }
+
+// Linkless reports whether the route leads nowhere: packets that take it are dropped, answered with an error, or looked up in the next table. The
+// kernel has it without a link, so it does not go with one.
+func (r StaticRoute) Linkless() bool { return r.Type >= routeBlackhole && r.Type <= routeThrow }
 
 // Values of rtnetlink(7).
 const (
 	scopeGlobal, scopeSite, scopeLink, scopeHost, scopeNowhere                   = 0, 200, 253, 254, 255
 	tableDefault, tableMain, tableLocal                                          = 253, 254, 255
 	routeUnicast, routeLocal, routeBroadcast, routeAnycast, routeMulticast uint8 = 1, 2, 3, 4, 5
+	routeBlackhole, routeUnreachable, routeProhibit, routeThrow            uint8 = 6, 7, 8, 9
+
+	protocolKernel, protocolBoot, protocolStatic, protocolRA, protocolDHCP uint8 = 2, 3, 4, 9, 16
 )
 
 // defaultMetric6 is what the kernel makes of a metric of 0 (IP6_RT_PRIO_USER).
@@ -39,6 +50,9 @@ func (r StaticRoute) String() string {
 		b.WriteString("default")
 	} else {
 		b.WriteString(r.Destination.String())
+	}
+	if r.Source.IsValid() {
+		fmt.Fprintf(&b, " from %v", r.Source)
 	}
 	if r.Gateway.IsValid() {
 		fmt.Fprintf(&b, " via %v", r.Gateway)
@@ -57,6 +71,13 @@ func (r StaticRoute) String() string {
 	}
 	if r.GatewayOnLink {
 		b.WriteString(" onlink")
+	}
+	if r.Protocol != protocolStatic {
+		fmt.Fprintf(&b, " proto %s", nameOf(routeProtocols, r.Protocol))
+	}
+	b.WriteString(r.Metrics.String())
+	if r.Preference != 0 {
+		fmt.Fprintf(&b, " pref %s", nameOf(routePreferences, r.Preference))
 	}
 	return b.String()
 }

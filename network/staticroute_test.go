@@ -8,7 +8,7 @@ import (
 
 func TestDiffRoutes(t *testing.T) {
 	route := func(destination string) StaticRoute {
-		return StaticRoute{Destination: netip.MustParsePrefix(destination), Type: routeUnicast, Table: tableMain, Scope: scopeLink}
+		return StaticRoute{Destination: netip.MustParsePrefix(destination), Type: routeUnicast, Table: tableMain, Scope: scopeLink, Protocol: protocolStatic}
 	}
 	a, b, c, foreign := route("10.1.0.0/16"), route("10.2.0.0/16"), route("10.3.0.0/16"), route("10.4.0.0/16")
 	gone := route("10.5.0.0/16")

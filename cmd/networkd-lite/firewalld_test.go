@@ -20,7 +20,7 @@ func (w *world) firewalld() (stop func()) {
 	}
 	stop = func() { daemon.Process.Signal(syscall.SIGTERM); daemon.Wait() }
 	w.t.Cleanup(stop)
-	w.waitFor("running", w.firewallCmd("--state")...)
+	w.waitFor("drop\n", w.firewallCmd("--get-default-zone")...)
 	return stop
 }
 

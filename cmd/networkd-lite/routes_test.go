@@ -36,6 +36,33 @@ Gateway=2001:db8:7::2
 PreferredSource=2001:db8:7::1
 [Route]
 Destination=2001:db8:9::/48
+[Route]
+Destination=10.20.0.0/16
+Type=blackhole
+[Route]
+Destination=10.21.0.0/16
+Type=throw
+Protocol=200
+[Route]
+Destination=2001:db8:20::/48
+Type=prohibit
+[Route]
+Destination=2001:db8:21::/48
+Source=2001:db8:1::/48
+IPv6Preference=high
+Protocol=dhcp
+[Route]
+Destination=10.22.0.0/16
+Gateway=10.7.0.2
+MTUBytes=1K
+TCPAdvertisedMaximumSegmentSize=3G
+HopLimit=9
+InitialCongestionWindow=20
+InitialAdvertisedReceiveWindow=30
+TCPRetransmissionTimeoutSec=1.5
+QuickAck=yes
+FastOpenNoCookie=yes
+TCPCongestionControlAlgorithm=reno
 `)
 	w.startDaemon()
 	w.addContainer("web").command("ip", "link", "set", "host0", "up")
@@ -50,6 +77,12 @@ Destination=2001:db8:9::/48
 			w.waitFor(route, "ip", family, "route", "show", "table", "all", "dev", "ve-web")
 		}
 	}
+	w.waitFor("10.22.0.0/16 via 10.7.0.2 proto static mtu 1024 advmss 65495 hoplimit 9 initcwnd 20 rto_min lock 1.5s initrwnd 30 quickack 1 congctl reno fastopen_no_cookie 1",
+		"ip", "route", "show", "dev", "ve-web")
+	w.waitFor("2001:db8:21::/48 from 2001:db8:1::/48 proto dhcp metric 1024 pref high", "ip", "-6", "route", "show", "dev", "ve-web")
+	w.waitFor("blackhole 10.20.0.0/16 proto static", "ip", "route", "show")
+	w.waitFor("throw 10.21.0.0/16 proto 200", "ip", "route", "show")
+	w.waitFor("prohibit 2001:db8:20::/48", "ip", "-6", "route", "show")
 	if said := w.daemon.said(); strings.Contains(said, "add route") || strings.Contains(said, ".network:") {
 		t.Errorf("said: %s", said)
 	}
@@ -66,7 +99,8 @@ Destination=2001:db8:9::/48
 	if got := w.command("ip", "route", "show", "dev", "ve-web"); got != want {
 		t.Errorf("routes:\n%swant:\n%s", got, want)
 	}
-	for _, command := range [][]string{{"ip", "route", "show", "table", "77"}, {"ip", "-6", "route", "show", "proto", "static", "table", "all"}} {
+	for _, command := range [][]string{{"ip", "route", "show", "table", "77"}, {"ip", "-6", "route", "show", "proto", "static", "table", "all"},
+		{"ip", "route", "show", "type", "blackhole"}, {"ip", "route", "show", "type", "throw"}, {"ip", "-6", "route", "show", "proto", "dhcp"}} {
 		if got, _ := exec.Command(command[0], command[1:]...).Output(); len(got) > 0 {
 			t.Errorf("%q: %s", command, got)
 		}

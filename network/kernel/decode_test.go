@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -89,4 +90,38 @@ func FuzzDecode(f *testing.F) {
 		decodeLink(b)
 		decodeAddress(b)
 	})
+}
+
+// Routes as the kernel says them.
+func TestDecodeRoute(t *testing.T) {
+	number := func(kind uint16, n uint32) []byte {
+		return attribute(kind, binary.NativeEndian.AppendUint32(nil, n)...)
+	}
+	metrics := joined(number(unix.RTAX_LOCK, 1<<unix.RTAX_RTO_MIN), number(unix.RTAX_MTU, 1400), number(unix.RTAX_RTO_MIN, 1500), number(unix.RTAX_QUICKACK, 1),
+		named(unix.RTAX_CC_ALGO, "reno"))
+	via := append(binary.NativeEndian.AppendUint16(nil, unix.AF_INET6), netip.MustParseAddr("2001:db8::2").AsSlice()...)
+	for _, test := range []struct {
+		message []byte
+		want    string
+	}{
+		{joined([]byte{unix.AF_INET, 16, 0, 0, 254, 4, 0, 1, 4, 0, 0, 0}, attribute(unix.RTA_DST, 10, 9, 0, 0), attribute(unix.RTA_VIA, via...),
+			number(unix.RTA_TABLE, 254), number(unix.RTA_OIF, 7), number(unix.RTA_PRIORITY, 5), attribute(unix.RTA_PREFSRC, 10, 0, 0, 1),
+			attribute(unix.RTA_METRICS|unix.NLA_F_NESTED, metrics...)),
+			"7 10.9.0.0/16 via 2001:db8::2 src 10.0.0.1 metric 5 onlink mtu 1400 rto_min lock 1500ms quickack 1 congctl reno true"},
+		{joined([]byte{unix.AF_INET6, 0, 48, 0, 254, 16, 0, 7, 0, 0, 0, 0}, attribute(unix.RTA_SRC, netip.MustParseAddr("2001:db8::").AsSlice()...),
+			number(unix.RTA_OIF, 1), number(unix.RTA_PRIORITY, 1024), attribute(unix.RTA_PREF, 3)),
+			"0 unreachable default from 2001:db8::/48 metric 1024 proto dhcp pref low true"},
+		{joined([]byte{unix.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, 0)), "false"},
+		{[]byte{unix.AF_MPLS, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, "false"},
+		{[]byte{unix.AF_INET}, "false"},
+	} {
+		link, route, ok := decodeRoute(test.message)
+		got := fmt.Sprint(ok)
+		if ok {
+			got = fmt.Sprint(link, " ", route, " ", ok)
+		}
+		if got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
 }

@@ -102,11 +102,6 @@ func (k *Links) Apply(l network.Link, d network.Difference) error {
 			return fail("add address", a, err)
 		}
 	}
-	if d.Flap {
-		if err := k.flap(l, d.Away); err != nil {
-			return err
-		}
-	}
 	if !d.Up {
 		return nil
 	}
@@ -128,16 +123,20 @@ func (k *Links) setUp(index int, up bool) error {
 // (net/core/link_watch.c): somebody would not see a shorter loss.
 const carrierPause = 1500 * time.Millisecond
 
-// flap brings a veth down and up again, or all ports of a bridge: the other ends lose their carrier for a moment, in which
+// Flap brings veths down and up again, together, and all ports of bridges: the other ends lose their carrier for a moment, in which
 // away is called.
-func (k *Links) flap(l network.Link, away func()) error {
+func (k *Links) Flap(flapping []network.Link, away func()) error {
 	links, err := k.handle.LinkList()
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
 	}
+	indexes := map[int]bool{}
+	for _, l := range flapping {
+		indexes[l.Index] = true
+	}
 	links = slices.DeleteFunc(links, func(other netlink.Link) bool {
 		a := other.Attrs()
-		return a.Index != l.Index && a.MasterIndex != l.Index || other.Type() != "veth"
+		return !indexes[a.Index] && !indexes[a.MasterIndex] || other.Type() != "veth"
 	})
 	var problems []error
 	for _, up := range []bool{false, true} {
@@ -149,7 +148,7 @@ func (k *Links) flap(l network.Link, away func()) error {
 		if !up && len(links) > 0 {
 			time.Sleep(carrierPause)
 		}
-		if !up && away != nil {
+		if !up {
 			away()
 		}
 	}

@@ -24,6 +24,8 @@ type Links interface {
 	List() ([]network.Link, error)
 	Routes() ([]network.Route, error)
 	Apply(network.Link, network.Difference) error
+	// Flap takes the carriers away for a moment, in which it calls away: containers behind the links then ask for an address again.
+	Flap(links []network.Link, away func()) error
 }
 
 // Firewall is the nft table of ours. [nspawnkit/network/kernel.Firewall] is one.
@@ -131,7 +133,9 @@ type Manager struct {
 
 	routeList    []network.Route               // as of the latest look; nil: not read yet
 	staticRoutes map[int][]network.StaticRoute // the same, by link
+	leftRoutes   []network.StaticRoute         // by links that have gone: to be removed
 	unsaved      bool                          // subnets were chosen
+	flapping     []flap                        // links of which containers are to notice something, of this look
 	forwarded    network.Families              // what the host was found to forward in this look
 
 	routeList6      []network.Route // the same of IPv6
@@ -268,7 +272,8 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 			l.err, l.wait = nil, 0
 		}
 	}
-	m.previous = nil
+	m.forgetPrevious()
+	next = min(next, m.removeLeftRoutes())
 	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
@@ -285,6 +290,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	m.Serves(len(m.links) > 0)
 	next = min(next, m.findProblems(list))
 	m.emitLLDP()
+	m.flapAll()
 	m.saveStatus()
 	m.savePorts()
 	return next
@@ -316,6 +322,7 @@ func (m *Manager) forget(list []network.Link) {
 		l.stopServer()
 		l.stopRouter(nil)
 		l.stopNames()
+		m.leaveRoutes(l.routes)
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -358,25 +365,9 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	if err := l.serverError(); err != nil {
 		return err
 	}
-	if m.Owner.Manages(l.Index) {
-		if err := m.leave(ctx, l); err != nil {
-			return err
-		}
-		file, _ := m.files.Find(l.Link)
-		m.serveNames(ctx, l, file, l.Addresses)
-		return nil
-	}
-	file, passed := m.files.Find(l.Link)
-	if file == nil {
-		if passed != nil {
-			m.warn(*passed)
-		}
-		l.stopNames()
-		return m.release(l, "no .network file matches", nil)
-	}
-	m.warn(file.Problems...)
-	if file.Config.Unmanaged {
-		return m.release(l, "left alone by Unmanaged=yes", nil)
+	file, err := m.toConfigure(ctx, l)
+	if file == nil || err != nil {
+		return err
 	}
 	config := m.withFixed(l.Link, file.Config)
 	if err := m.chooseSubnet(l, &config, list); err != nil {
@@ -397,7 +388,6 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	difference := network.Diff(l.Link, l.unchecked(want), l.ours, m.Sysctls.Get)
 	difference.Settle(want.Settings, l.settings, l.ours, l.Addresses, want.Addresses)
-	difference.Flap, l.flap = l.flap, false
 	difference.Up = difference.Up && !file.Config.LeaveDown
 	// Noted beforehand: what is set half way is ours too.
 	l.file, l.state, l.ours = file, withoutSysctls(want), union(l.ours, want.Addresses)
@@ -410,6 +400,10 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
 	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
 		return err
+	}
+	if l.flap {
+		l.flap = false
+		m.flapping = append(m.flapping, flap{link: l.Link, away: func() {}})
 	}
 	m.note(l, Info, l.describe())
 	settled := l.Link

@@ -101,12 +101,6 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 		}
 		found := &h.links[i]
 		found.Up = found.Up || d.Up
-		if d.Flap {
-			h.flapped = append(h.flapped, l.Name)
-			if d.Away != nil {
-				d.Away()
-			}
-		}
 		found.Addresses = slices.DeleteFunc(slices.Concat(found.Addresses, d.Add), func(a netip.Prefix) bool { return slices.Contains(d.Remove, a) })
 		for _, s := range d.Sysctl {
 			h.sysctls[s.Path] = s.Value
@@ -114,6 +108,16 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 		return nil
 	}
 	return network.ErrNoLink
+}
+
+func (h *host) Flap(links []network.Link, away func()) error {
+	var names []string
+	for _, l := range links {
+		names = append(names, l.Name)
+	}
+	h.flapped = append(h.flapped, strings.Join(names, "+"))
+	away()
+	return nil
 }
 
 func (h *host) Open(l network.Link, c dhcp.Config, persist string, failed func(error)) (Server, error) {
@@ -292,9 +296,21 @@ func TestNetworkdTakesOver(t *testing.T) {
 func TestNetworkdDoesNotAnswer(t *testing.T) {
 	h, m := running(t)
 	h.managed[3], h.reconfigureErr = true, errors.New("no answer")
-	h.look(m, "<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it\n"+
-		"<6>ve-web: left to systemd-networkd", "-ve-web")
+	h.look(m, "<6>ve-web: left to systemd-networkd\n"+
+		"<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it", "-ve-web")
 	h.look(m, "")
+}
+
+// A host with hundreds of containers does not wait for each of them in turn.
+func TestNetworkdTakesAll(t *testing.T) {
+	h, m := running(t)
+	h.add(4, "ve-db", "veth")
+	h.look(m, "<6>ve-db: 192.168.214.209/28, DHCP server, masquerading", "+ve-db 192.168.214.209/28 yes")
+	h.managed[3], h.managed[4] = true, true
+	h.look(m, "<6>ve-web: left to systemd-networkd\n<6>ve-db: left to systemd-networkd", "-ve-web", "-ve-db")
+	if got := strings.Join(h.flapped, ", "); got != "ve-web+ve-db, reconfigure 3, reconfigure 4" {
+		t.Errorf("flapped %s", got)
+	}
 }
 
 func TestReload(t *testing.T) {

@@ -42,6 +42,16 @@ func (m *Manager) meet(found network.Link) *link {
 	return l
 }
 
+// forgetPrevious ends what is known of an earlier process, of whose links some have gone meanwhile.
+func (m *Manager) forgetPrevious() {
+	for index, before := range m.previous {
+		if l := m.links[index]; l == nil || l.Name != before.Name {
+			m.leaveRoutes(before.Routes)
+		}
+	}
+	m.previous = nil
+}
+
 // meetAll takes over what the kernel says of all links that are served.
 func (m *Manager) meetAll(list []network.Link) {
 	for _, found := range list {

@@ -9,6 +9,30 @@ import (
 	"nspawnkit/network/ra"
 )
 
+// toConfigure returns the .network file of a link that is ours to configure, and releases what is not.
+func (m *Manager) toConfigure(ctx context.Context, l *link) (*network.File, error) {
+	file, passed := m.files.Find(l.Link)
+	if m.Owner.Manages(l.Index) {
+		if err := m.leave(ctx, l); err != nil {
+			return nil, err
+		}
+		m.serveNames(ctx, l, file, l.Addresses)
+		return nil, nil
+	}
+	if file == nil {
+		if passed != nil {
+			m.warn(*passed)
+		}
+		l.stopNames()
+		return nil, m.release(l, "no .network file matches", nil)
+	}
+	m.warn(file.Problems...)
+	if file.Config.Unmanaged {
+		return nil, m.release(l, "left alone by Unmanaged=yes", nil)
+	}
+	return file, nil
+}
+
 // leave leaves a link to systemd-networkd.
 //
 // It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends, so it loses its carrier
@@ -38,13 +62,42 @@ func (m *Manager) release(l *link, why string, away func()) error {
 	}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
 	difference.Had = l.settings
-	difference.Up, difference.Flap, difference.Away = false, away != nil, away
+	difference.Up = false
 	if !difference.Empty() {
 		if err := m.Links.Apply(l.Link, difference); err != nil {
 			return err
 		}
 	}
-	l.ours, l.settings = nil, nil
+	if l.ours, l.settings = nil, nil; away != nil {
+		m.flapping = append(m.flapping, flap{l.Link, away})
+	}
 	m.note(l, Info, why)
 	return nil
+}
+
+// flap is a link whose containers are to notice that they have another network. It loses its carrier for a moment, in which away is called.
+type flap struct {
+	link network.Link
+	away func()
+}
+
+// flapAll has all links flap together, at the end of a look: who asks again finds all in place.
+func (m *Manager) flapAll() {
+	if len(m.flapping) == 0 {
+		return
+	}
+	flapping := m.flapping
+	m.flapping = nil
+	var links []network.Link
+	for _, f := range flapping {
+		links = append(links, f.link)
+	}
+	err := m.Links.Flap(links, func() {
+		for _, f := range flapping {
+			f.away()
+		}
+	})
+	if err != nil {
+		m.Report(Warning, err.Error())
+	}
 }

@@ -2,13 +2,14 @@ package manager
 
 import (
 	"slices"
+	"time"
 
 	"nspawnkit/network"
 )
 
 // Routes are the routes of links. [nspawnkit/network/kernel.Links] is one.
 type Routes interface {
-	// StaticRoutes lists those that somebody set, with the protocol "static", by index of the link.
+	// StaticRoutes lists the routes by index of the link; 0: those that lead nowhere.
 	StaticRoutes() (map[int][]network.StaticRoute, error)
 	// ApplyRoutes does what the difference says, and goes on after an error: each route is a thing of its own.
 	ApplyRoutes(network.Link, network.RouteDifference) error
@@ -20,26 +21,72 @@ func (m *Manager) route(l *link, want []network.StaticRoute) error {
 	if len(want)+len(l.routes) == 0 {
 		return nil
 	}
-	if m.staticRoutes == nil { // the kernel lists those of all links at a time
-		var err error
-		if m.staticRoutes, err = m.Routes.StaticRoutes(); err != nil {
-			return err
-		}
+	if err := m.listRoutes(); err != nil {
+		return err
 	}
-	difference := network.DiffRoutes(m.staticRoutes[l.Index], want, l.routes)
+	difference := network.DiffRoutes(slices.Concat(m.staticRoutes[l.Index], m.staticRoutes[0]), want, l.routes)
+	difference.Remove = slices.DeleteFunc(difference.Remove, func(r network.StaticRoute) bool { return m.sharedRoute(r, l) })
 	// Noted beforehand: what is set half way is ours too.
 	for _, r := range want {
 		if !slices.Contains(l.routes, r) {
 			l.routes = append(l.routes, r)
 		}
 	}
-	if difference.Empty() {
-		l.routes = want
-		return nil
-	}
-	if err := m.Routes.ApplyRoutes(l.Link, difference); err != nil {
-		return err
+	if !difference.Empty() {
+		if slices.ContainsFunc(slices.Concat(difference.Add, difference.Remove), network.StaticRoute.Linkless) {
+			m.staticRoutes = nil // the next link is to see it: of two that want the same route that leads nowhere, one sets it
+		}
+		if err := m.Routes.ApplyRoutes(l.Link, difference); err != nil {
+			return err
+		}
 	}
 	l.routes = want
 	return nil
+}
+
+// listRoutes has the kernel list the routes, of all links at a time.
+func (m *Manager) listRoutes() (err error) {
+	if m.staticRoutes == nil {
+		m.staticRoutes, err = m.Routes.StaticRoutes()
+	}
+	return err
+}
+
+// sharedRoute reports whether another link than this one has a route that leads nowhere.
+func (m *Manager) sharedRoute(r network.StaticRoute, except *link) bool {
+	for _, l := range m.links {
+		if l != except && r.Linkless() && slices.Contains(l.routes, r) {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveRoutes takes note of what a link that has gone leaves behind: routes that lead nowhere do not go with it.
+func (m *Manager) leaveRoutes(routes []network.StaticRoute) {
+	for _, r := range routes {
+		if r.Linkless() {
+			m.leftRoutes = append(m.leftRoutes, r)
+		}
+	}
+}
+
+// removeLeftRoutes removes the routes of links that have gone, and returns how long to wait until the next attempt.
+func (m *Manager) removeLeftRoutes() time.Duration {
+	m.leftRoutes = slices.DeleteFunc(m.leftRoutes, func(r network.StaticRoute) bool { return m.sharedRoute(r, nil) })
+	if len(m.leftRoutes) == 0 {
+		return idle
+	}
+	err := m.listRoutes()
+	if err == nil {
+		there := m.staticRoutes[0]
+		m.leftRoutes = slices.DeleteFunc(m.leftRoutes, func(r network.StaticRoute) bool { return !slices.Contains(there, r) })
+		err = m.Routes.ApplyRoutes(network.Link{}, network.RouteDifference{Remove: m.leftRoutes})
+	}
+	if err != nil {
+		m.Report(Error, err.Error())
+		return longestWait
+	}
+	m.leftRoutes = nil
+	return idle
 }

@@ -11,12 +11,25 @@ import (
 )
 
 func (h *host) StaticRoutes() (map[int][]network.StaticRoute, error) {
-	return map[int][]network.StaticRoute{3: slices.Clone(h.static)}, nil
+	list := map[int][]network.StaticRoute{}
+	for _, r := range h.static {
+		link := 3
+		if r.Linkless() {
+			link = 0
+		}
+		list[link] = append(list[link], r)
+	}
+	return list, nil
 }
 
 func (h *host) ApplyRoutes(l network.Link, d network.RouteDifference) error {
 	if h.applyErr != nil {
 		return h.applyErr
+	}
+	for _, r := range d.Add {
+		if slices.Contains(h.static, r) {
+			h.t.Errorf("route %v added twice", r)
+		}
 	}
 	h.static = slices.DeleteFunc(slices.Concat(h.static, d.Add), func(r network.StaticRoute) bool { return slices.Contains(d.Remove, r) })
 	return nil
@@ -74,4 +87,27 @@ func TestRouteFails(t *testing.T) {
 	h.now = h.now.Add(firstWait)
 	h.look(m, "<6>ve-web: 10.0.0.1/24, route default via 10.0.0.2")
 	h.routesOf("[default via 10.0.0.2]")
+}
+
+// A route that leads nowhere is the kernel's alone: it goes with the last link that wants it, after a kill, too.
+func TestLinklessRoutes(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-*\n[Network]\nLinkLocalAddressing=no\n[Route]\nDestination=10.9.0.0/16\nType=blackhole\n")}
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	h.add(4, "ve-db", "veth")
+	h.links[0].Up, h.links[1].Up = true, true
+	h.look(m, "<6>ve-web: route blackhole 10.9.0.0/16\n<6>ve-db: route blackhole 10.9.0.0/16")
+	h.routesOf("[blackhole 10.9.0.0/16]")
+	h.remove(3)
+	h.look(m, "<6>ve-web: gone")
+	h.routesOf("[blackhole 10.9.0.0/16]")
+
+	m = h.start() // the earlier daemon was killed, and the link went meanwhile
+	h.remove(4)
+	h.applyErr = errors.New("remove route: out of memory")
+	h.look(m, "<3>remove route: out of memory")
+	h.applyErr = nil
+	h.look(m, "")
+	h.routesOf("[]")
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,5 +41,18 @@ func TestDropExecutable(t *testing.T) {
 	}
 	if after := executable(t); after >= before {
 		t.Errorf("%d KiB of the executable are in memory, %d before", after, before)
+	}
+}
+
+func TestCleanMappings(t *testing.T) {
+	smaps, err := os.Open("testdata/smaps") // of a program that was linked dynamically
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer smaps.Close()
+	clean, err := cleanMappings(smaps)
+	want := []mapping{{0x400000, 0x8a9000}, {0x8a9000, 0xdf1000}, {0x7f0000000000, 0x7f0000028000}, {0x7f0000028000, 0x7f000018a000}}
+	if err != nil || !slices.Equal(clean, want) {
+		t.Errorf("%#x, %v", clean, err)
 	}
 }
