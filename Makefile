@@ -30,7 +30,7 @@ test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/run --image trixie selinux
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package \
-	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),bookworm:journey=$(journey) trixie:journey=$(journey))
+	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
 
 test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }

@@ -26,9 +26,11 @@ outside_more() {
 address6() { inside "$1" ip -6 -o addr show dev host0 scope global | awk '!/tentative/ {sub("/.*", "", $4); print $4; exit}' | grep .; }
 # answers has a container answer on port 80 whoever asks, until it ends.
 answers() {
-    local in="systemd-run -q --collect nsenter --net --target $(leader "$1")"
+    local in="systemd-run -q --collect nsenter --net --target $(leader "$1")" own
+    own=$(eventually 60 address6 "$1")
     $in python3 /usr/lib/vmtest/who-asks.py 80
-    $in python3 -m http.server --bind "$(eventually 60 address6 "$1")" --directory /usr/lib/vmtest 80
+    $in python3 -m http.server --bind "$own" --directory /usr/lib/vmtest 80
+    eventually 60 curl -fsS --max-time 10 "http://[$own]/" # before the address goes for a moment
 }
 
 finds() { contains "$(inside "$1" resolvectl query --cache=no --legend=no www.example.org)" 203.0.113.7; }
