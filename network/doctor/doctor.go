@@ -78,5 +78,5 @@ func (f *Facts) startClient() string {
 	if f.Container == "" {
 		return readLog
 	}
-	return "systemctl --machine=" + f.Container + " enable --now systemd-networkd"
+	return fmt.Sprintf("systemctl --machine=%s enable --now systemd-networkd   # without an init inside: DHCP=yes in [Network] of %[1]s.nspawn", f.Container)
 }
