@@ -93,8 +93,12 @@ func (s *Signals) Hold() error {
 // HoldSignals is the program of the holder. It traces all threads of its parent, which stop for each signal that they are about to take
 // (ptrace(2)), and has the parent get what it has held back when that takes signals again, perhaps in another program. With the
 // holder the tracing ends.
+//
+// A signal that stops a process is dropped: when the thread that is about to take it ends by execve(2), the kernel sends it again, to the
+// next program (ptrace_signal in kernel/signal.c), and with that takes away a SIGCONT that has come meanwhile. Nobody would end that stop.
 func HoldSignals(arguments []string) {
 	var list, held []syscall.Signal
+	stopping := []syscall.Signal{unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
 	for _, text := range arguments {
 		number, _ := strconv.Atoi(text) // the supervisor wrote it
 		list = append(list, syscall.Signal(number))
@@ -127,6 +131,8 @@ func HoldSignals(arguments []string) {
 				_ = unix.Kill(parent, number)
 			}
 			return
+		case slices.Contains(stopping, number):
+			number = 0
 		case slices.Contains(list, number):
 			if !slices.Contains(held, number) {
 				held = append(held, number)
