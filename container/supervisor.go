@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -366,8 +367,8 @@ func (s *Supervisor) createLinks() error {
 			continue
 		}
 		switch err := conn.AddAltName(index, l.HostAltName); {
-		case errors.Is(err, link.ErrNoDevice):
-			return err // it went with the first process
+		case errors.Is(err, link.ErrNoDevice), err != nil && !errors.Is(err, fs.ErrExist) && link.WaitGone(l.Host):
+			return fmt.Errorf("add alternative name %s: %w", l.HostAltName, link.ErrNoDevice) // it went with the first process
 		case err != nil:
 			s.log(Warning, err.Error())
 		}
