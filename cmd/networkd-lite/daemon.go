@@ -84,8 +84,10 @@ func serve(p paths, log *logger) error {
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })
 	go watchDirectory(ctx, p.requests(), func() { poke(changes) })
-	go foreign.run(ctx)
-	return watchAndRun(ctx, m, owner, changes, reload)
+	foreign.start(ctx)
+	err = watchAndRun(ctx, m, owner, changes, reload)
+	stop()
+	return errors.Join(err, leave(links, firewall, foreign))
 }
 
 // onHangup calls do whenever the process gets SIGHUP.

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/godbus/dbus/v5"
 
 	"nspawnkit/network"
 	"nspawnkit/network/firewall"
@@ -27,7 +26,11 @@ type foreignFilters struct {
 	links   atomic.Bool // there are links of containers
 	first   sync.Once
 	known   chan struct{} // closed when the manager has looked: before, nobody knows
+	running sync.WaitGroup
 }
+
+// ufwLock is what ufw(8) locks while it changes rules, lockf(3).
+const ufwLock = "/run/ufw.lock"
 
 func newForeignFilters(root fs.FS, report func(manager.Priority, string)) *foreignFilters {
 	f := &foreignFilters{root: root, report: report, known: make(chan struct{})}
@@ -40,6 +43,13 @@ func newForeignFilters(root fs.FS, report func(manager.Priority, string)) *forei
 	}
 	f.keeper, f.zone = firewall.NewKeeper(kernel.XTables{}, note), firewalld.NewKeeper(note)
 	f.keeper.Ruleset, f.keeper.Warn = kernel.XTables{}.Ruleset, func(text string) { report(manager.Warning, text) }
+	f.keeper.Hold = func() (release func(), held bool) {
+		release, err := kernel.LockShared(ufwLock)
+		if err != nil { // a lock that cannot be had must not keep containers from their network
+			return func() {}, !errors.Is(err, kernel.ErrLocked)
+		}
+		return release, true
+	}
 	f.load()
 	return f
 }
@@ -67,17 +77,31 @@ func (f *foreignFilters) want() {
 	f.zone.Want(wanted)
 }
 
-// run looks after the rules until ctx ends. They stay: traffic goes on without the daemon.
-func (f *foreignFilters) run(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-f.known:
-	}
-	go again(ctx, func() error { return kernel.WatchFirewall(ctx, f.keeper.Changed, f.keeper.Changed) }, func(err error) { f.report(manager.Warning, err.Error()) })
-	go again(ctx, func() error { return kernel.WatchFile(ctx, kernel.XTablesLock, f.keeper.Changed) }, nil)
-	go f.zone.Run(ctx, func(ctx context.Context) (*dbus.Conn, error) { return dbus.ConnectSystemBus(dbus.WithContext(ctx)) })
-	f.keeper.Run(ctx)
+// start looks after the rules until ctx ends; then it is to be finished.
+func (f *foreignFilters) start(ctx context.Context) {
+	f.running.Go(func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.known:
+		}
+		go again(ctx, func() error { return kernel.WatchFirewall(ctx, f.keeper.Changed, f.keeper.Changed) }, func(err error) { f.report(manager.Warning, err.Error()) })
+		go again(ctx, func() error { return kernel.WatchFile(ctx, kernel.XTablesLock, f.keeper.Changed) }, nil)
+		f.running.Go(func() { f.zone.Run(ctx, connectBus) })
+		f.keeper.Run(ctx)
+	})
+}
+
+// finishTime is how long firewalld has at the end.
+const finishTime = 5 * time.Second
+
+// finish takes out what there is of ours unless links of containers need it: traffic goes on without the daemon. It waits for start.
+func (f *foreignFilters) finish() {
+	f.running.Wait()
+	f.keeper.Finish()
+	ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+	defer cancel()
+	f.zone.Finish(ctx, connectBus)
 }
 
 // again calls watch until ctx ends. What it returns is reported once.

@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -114,7 +115,7 @@ func (f *filters) Restore(_ Backend, plan string) error {
 }
 
 func TestKeeper(t *testing.T) {
-	host := &filters{t: t, text: "*filter\n:DOCKER-USER - [0:0]\n-A DOCKER-USER -j RETURN\nCOMMIT\n"}
+	host := &filters{t: t, text: "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n"}
 	var said []string
 	k := NewKeeper(host, func(text string, err error) { said = append(said, fmt.Sprint(text, err)) })
 	expect := func(well bool, want ...string) {
@@ -141,7 +142,7 @@ func TestKeeper(t *testing.T) {
 	host.changeErr = nil
 	expect(true, added)
 	expect(true)
-	host.text = "*filter\n:DOCKER-USER - [0:0]\nCOMMIT\n" // flushed
+	host.text = "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n" // flushed
 	expect(true, added)
 	host.listErr = errors.New("no netlink")
 	expect(false, "no netlink")
@@ -152,5 +153,38 @@ func TestKeeper(t *testing.T) {
 	expect(true, "iptables-nft: removed our rules<nil>")
 	if strings.Contains(host.text, CommentPrefix) {
 		t.Errorf("left: %s", host.text)
+	}
+}
+
+// Nothing is changed while somebody holds the lock of those who change rules, and the lock is held meanwhile.
+func TestHold(t *testing.T) {
+	host := &filters{t: t, text: "*filter\n:FORWARD DROP [0:0]\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n"}
+	before, refusals, holds := host.text, 3, 0
+	ctx, cancel := context.WithCancel(t.Context())
+	k := NewKeeper(host, func(text string, err error) {
+		if holds != 1 {
+			t.Errorf("%q, %v without the lock", text, err)
+		}
+	})
+	k.Hold = func() (func(), bool) {
+		if refusals--; refusals >= 0 {
+			if host.text != before {
+				t.Error("changed while somebody held the lock")
+			}
+			return nil, false
+		}
+		holds++
+		return func() { holds--; cancel() }, true
+	}
+	k.Want(true)
+	if k.Run(ctx); holds != 0 || !strings.Contains(host.text, CommentPrefix) {
+		t.Errorf("held %d times at the end: %s", holds, host.text)
+	}
+	if k.Finish(); !strings.Contains(host.text, CommentPrefix) {
+		t.Error("what is wanted is gone at the end")
+	}
+	k.Want(false)
+	if k.Finish(); holds != 0 || strings.Contains(host.text, CommentPrefix) {
+		t.Errorf("held %d times, left at the end: %s", holds, host.text)
 	}
 }

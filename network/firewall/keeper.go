@@ -42,6 +42,9 @@ type Keeper struct {
 	Ruleset func() ([]byte, error)
 	Warn    func(text string)
 
+	// Hold has others who change rules wait until release, where that is possible, and fails while one of them is at it. It may be nil.
+	Hold func() (release func(), held bool)
+
 	wanted  atomic.Bool
 	changed chan struct{}
 	warned  map[string]bool
@@ -69,18 +72,23 @@ func (k *Keeper) Changed() {
 }
 
 const (
-	quiet   = 500 * time.Millisecond // without a change, before a look: "ufw reload" fails when others change rules meanwhile
-	patient = 10 * time.Second       // is how long a look waits for that
+	quiet   = 500 * time.Millisecond // without a change, before a look: others do in many steps what is to be seen as a whole
+	patient = 10 * time.Second       // is how long a look waits for that, and for those who hold a lock: ufw asks questions meanwhile
 	again   = time.Minute            // until the next look after one that failed
 )
 
 // Run looks now and whenever something has changed, until ctx ends. The rules stay.
 func (k *Keeper) Run(ctx context.Context) {
-	for k.settle(ctx) {
+	for {
+		release, ok := k.settle(ctx)
+		if !ok {
+			return
+		}
 		var retry <-chan time.Time
 		if !k.Look() {
 			retry = time.After(again)
 		}
+		release()
 		select {
 		case <-ctx.Done():
 		case <-k.changed:
@@ -89,20 +97,43 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// settle waits until nothing has changed for a moment. It returns false when ctx ends.
-func (k *Keeper) settle(ctx context.Context) bool {
+// settle waits until nothing has changed for a moment, and nobody is going to change anything before release. It returns false when ctx
+// ends.
+func (k *Keeper) settle(ctx context.Context) (release func(), ok bool) {
 	for deadline := time.Now().Add(patient); ; {
 		select {
 		case <-ctx.Done():
-			return false
+			return nil, false
 		case <-k.changed:
 			if time.Now().Before(deadline) {
 				continue
 			}
 		case <-time.After(quiet):
 		}
-		return true
+		if release, held := k.hold(); held {
+			return release, true
+		} else if time.Now().After(deadline) {
+			return func() {}, true
+		}
 	}
+}
+
+func (k *Keeper) hold() (release func(), held bool) {
+	if k.Hold == nil {
+		return func() {}, true
+	}
+	return k.Hold()
+}
+
+// Finish takes our rules out now where they are not wanted. It is for the end, after Run.
+func (k *Keeper) Finish() {
+	if k.wanted.Load() {
+		return
+	}
+	if release, held := k.hold(); held {
+		defer release()
+	}
+	k.Look()
 }
 
 // Look compares all chains with what they are to hold and sets what differs. It reports whether all is well.

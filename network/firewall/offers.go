@@ -83,13 +83,18 @@ func input(version int) []Rule {
 // Plan returns what iptables-restore --noflush(8) must be given so that the chains that are offered hold our rules, or none of ours
 // if they are not wanted; empty: nothing is to be done. version is that of IP.
 //
-// Our rules are the last that a chain comes to: those of the administrator come first. A chain that is right is not touched.
+// Our rules are the last that a chain comes to: those of the administrator come first. A chain that is right is not touched. Nor is one
+// that no rule leads to get any: ufw empties its chains, removes them, and sets them up again, which it does not if one cannot be removed
+// because it has a rule. It would leave the host open.
 func (t *Table) Plan(version int, wanted bool) string {
 	var lines []string
 	for i := range t.Chains {
 		chain := &t.Chains[i]
 		var rules []Rule
 		if j := slices.IndexFunc(offers[:], func(o offer) bool { return o.chain == chain.Name }); j >= 0 && wanted {
+			if !t.leadsTo(chain.Name) {
+				continue
+			}
 			rules = offers[j].rules(version)
 		}
 		lines = append(lines, chain.plan(rules)...)
@@ -98,6 +103,13 @@ func (t *Table) Plan(version int, wanted bool) string {
 		return ""
 	}
 	return "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
+}
+
+// leadsTo reports whether a rule jumps to the chain.
+func (t *Table) leadsTo(chain string) bool {
+	return slices.ContainsFunc(t.Chains, func(c Chain) bool {
+		return slices.ContainsFunc(c.Rules, func(r Rule) bool { return r.option("-j") == chain || r.option("-g") == chain })
+	})
 }
 
 // plan returns the commands that put the rules where the chain ends, or before a RETURN of everything.

@@ -68,6 +68,17 @@ func (k *Keeper) Run(ctx context.Context, connect func(context.Context) (*dbus.C
 	}
 }
 
+// Finish takes the links out of the zone now if they are not wanted there. It is for the end, after Run.
+func (k *Keeper) Finish(ctx context.Context, connect func(context.Context) (*dbus.Conn, error)) {
+	if k.wanted.Load() {
+		return
+	}
+	if conn, err := connect(ctx); err == nil {
+		k.look(ctx, conn)
+		conn.Close()
+	}
+}
+
 // follow keeps the links in the zone until the connection breaks.
 func (k *Keeper) follow(ctx context.Context, conn *dbus.Conn) {
 	signals := make(chan *dbus.Signal, 16)

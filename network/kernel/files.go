@@ -63,6 +63,27 @@ func Lock(path string) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
+// LockShared takes a lock of the file at path that keeps nobody but those who want it for themselves alone (fcntl(2), lockf(3)), until
+// unlock, or fails with [ErrLocked] while one of them has it. A file that is missing is locked by nobody.
+func LockShared(path string) (unlock func(), err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_RDLCK})
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		err = ErrLocked
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { file.Close() }, nil
+}
+
 // Locked reports whether a process holds the lock file, without taking it itself.
 func Locked(path string) (bool, error) {
 	file, err := os.Open(path)
