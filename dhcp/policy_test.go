@@ -265,7 +265,7 @@ func TestManyClients(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	now := start()
-	for range 50_000 {
+	for range 1_000_000 {
 		now = now.Add(10 * time.Millisecond)
 		hardware := mac(int(random.Int32()))
 		name := dhcpv4.WithOption(dhcpv4.OptHostName(strings.Repeat("a", 63)))

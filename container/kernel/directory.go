@@ -37,18 +37,7 @@ func (d Dir) Overwrite(name string, data []byte, mode uint32) error {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return d.error("open", name, ErrNotRegular)
-	}
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	return err
+	return overwrite(file, data)
 }
 
 // Replace puts a new file with the content and the mode in the place of whatever has the name. Nobody sees half of it.

@@ -261,12 +261,17 @@ func (r *Root) WriteFile(name string, data []byte) error {
 		return err
 	}
 	defer file.Close()
+	return overwrite(file, data)
+}
+
+// overwrite gives a file that is open for writing the content, or is [ErrNotRegular].
+func overwrite(file *os.File, data []byte) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("write %s: %w", name, ErrNotRegular)
+		return &os.PathError{Op: "write", Path: file.Name(), Err: ErrNotRegular}
 	}
 	if err := file.Truncate(0); err != nil {
 		return err

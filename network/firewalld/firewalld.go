@@ -5,13 +5,14 @@ package firewalld
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"nspawnkit/network/busname"
 )
 
 // Zone is the name of the zone, which comes with nspawnkit: /usr/lib/firewalld/zones/nspawnkit.xml. It lets containers ask for addresses
@@ -84,14 +85,10 @@ func (k *Keeper) Finish(ctx context.Context, connect func(context.Context) (*dbu
 
 // follow keeps the links in the zone until the connection breaks.
 func (k *Keeper) follow(ctx context.Context, conn *dbus.Conn) {
-	signals := make(chan *dbus.Signal, 16)
-	conn.Signal(signals)
-	err := errors.Join(
-		conn.AddMatchSignal(
-			dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
-			dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName)),
-		conn.AddMatchSignal(dbus.WithMatchSender(busName), dbus.WithMatchInterface(busName), dbus.WithMatchMember("Reloaded")),
-	)
+	signals, _, err := busname.Watch(conn, busName)
+	if err == nil {
+		err = conn.AddMatchSignal(dbus.WithMatchSender(busName), dbus.WithMatchInterface(busName), dbus.WithMatchMember("Reloaded"))
+	}
 	if err != nil {
 		return
 	}

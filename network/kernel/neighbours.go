@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -58,35 +57,21 @@ const maxNeighbours = 4096
 // WatchNeighbours calls changed when a hardware address answers for an address that it did not answer for before, until ctx ends. An
 // entry that comes and goes, or is confirmed, is nothing new.
 func WatchNeighbours(ctx context.Context, changed func()) error {
-	conn, err := rtnetlink.Dial(&netlink.Config{Groups: unix.RTMGRP_NEIGH})
-	if err != nil {
-		return fmt.Errorf("watch neighbours: %w", err)
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
 	type key struct {
 		index   int
 		address netip.Addr
 	}
 	known := map[key]network.HardwareAddr{}
-	for {
-		messages, _, err := conn.Receive()
-		var socket *netlink.OpError
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.As(err, &socket) && !errors.Is(err, unix.ENOBUFS):
-			return fmt.Errorf("watch neighbours: %w", err)
-		case err != nil:
+	return follow(ctx, unix.NETLINK_ROUTE, unix.RTMGRP_NEIGH, "neighbours", func() {}, func(messages []netlink.Message) {
+		if len(messages) == 0 {
 			changed() // something was lost
 		}
 		for _, message := range messages {
-			m, isNeighbour := message.(*rtnetlink.NeighMessage)
-			if !isNeighbour {
+			var m rtnetlink.NeighMessage
+			if message.Header.Type != unix.RTM_NEWNEIGH || m.UnmarshalBinary(message.Data) != nil {
 				continue
 			}
-			n, ok := neighbourOf(m)
+			n, ok := neighbourOf(&m)
 			if k := (key{n.Index, n.Address}); ok && known[k] != n.Hardware {
 				if len(known) >= maxNeighbours {
 					clear(known)
@@ -95,5 +80,5 @@ func WatchNeighbours(ctx context.Context, changed func()) error {
 				changed()
 			}
 		}
-	}
+	})
 }

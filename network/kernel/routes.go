@@ -2,12 +2,11 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
-	"github.com/jsimonetti/rtnetlink/v2"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
@@ -35,32 +34,13 @@ const routesPause = time.Second
 
 // WatchRoutes calls changed when IPv4 routes have changed, at most once in each routesPause, until ctx ends.
 func WatchRoutes(ctx context.Context, changed func()) error {
-	conn, err := rtnetlink.Dial(&netlink.Config{Groups: unix.RTMGRP_IPV4_ROUTE})
-	if err != nil {
-		return fmt.Errorf("watch routes: %w", err)
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	for due := false; ; {
-		_, _, err := conn.Receive()
-		var socket *netlink.OpError
-		timeout := errors.As(err, &socket) && socket.Timeout()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case timeout && due:
-			due = false
-			conn.SetReadDeadline(time.Time{})
-			changed()
-		case errors.As(err, &socket) && !errors.Is(err, unix.ENOBUFS):
-			return fmt.Errorf("watch routes: %w", err)
-		case !due:
-			due = true
-			conn.SetReadDeadline(time.Now().Add(routesPause))
+	var due atomic.Bool
+	return follow(ctx, unix.NETLINK_ROUTE, unix.RTMGRP_IPV4_ROUTE, "routes", func() {}, func([]netlink.Message) {
+		if due.CompareAndSwap(false, true) {
+			time.AfterFunc(routesPause, func() {
+				due.Store(false)
+				changed()
+			})
 		}
-		if ctx.Err() != nil {
-			return nil // the deadline that ended it may have been set anew
-		}
-	}
+	})
 }

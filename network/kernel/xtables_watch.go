@@ -3,10 +3,9 @@ package kernel
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"time"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -15,30 +14,12 @@ import (
 // WatchFirewall calls changed whenever somebody else has changed something in nf_tables, until ctx ends. ready is called once when
 // nothing can be missed any more.
 func WatchFirewall(ctx context.Context, ready, changed func()) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
-	if err != nil {
-		return fmt.Errorf("watch nf_tables: %w", err)
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
-	ready()
-	for {
-		messages, err := conn.Receive()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.ENOBUFS) {
-			return fmt.Errorf("watch nf_tables: %w", err)
-		}
-		lost := err != nil
-		for _, m := range messages {
-			lost = lost || isOthers(m)
-		}
-		if lost {
+	const groups = 1 << (unix.NFNLGRP_NFTABLES - 1)
+	return follow(ctx, unix.NETLINK_NETFILTER, groups, "nf_tables", ready, func(messages []netlink.Message) {
+		if len(messages) == 0 || slices.ContainsFunc(messages, isOthers) {
 			changed()
 		}
-	}
+	})
 }
 
 // isOthers reports whether a message is about a table, chain or rule that is not ours. Attribute 1 of these names the table. Elements of

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"nspawnkit/network/busname"
 )
 
 const (
@@ -103,29 +105,18 @@ func once(ready *func()) {
 func (o *Owner) follow(ctx context.Context, conn *dbus.Conn, ready *func(), changed func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	signals := make(chan *dbus.Signal, 16)
-	conn.Signal(signals)
-	err := conn.AddMatchSignal(
-		dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
-		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName))
+	signals, runs, err := busname.Watch(conn, busName)
 	if err != nil {
-		return
-	}
-	var has bool
-	if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&has); err != nil {
 		return
 	}
 	o.bus.Store(conn)
 	defer o.bus.Store(nil)
-	stop := o.set(ctx, has, changed)
+	stop := o.set(ctx, runs, changed)
 	once(ready)
 	for signal := range signals {
-		if len(signal.Body) != 3 || signal.Body[0] != busName {
-			continue
-		}
-		if owner, ok := signal.Body[2].(string); ok {
+		if runs, about := busname.Changed(signal, busName); about {
 			stop()
-			stop = o.set(ctx, owner != "", changed)
+			stop = o.set(ctx, runs, changed)
 		}
 	}
 }

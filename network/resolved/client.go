@@ -10,6 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"nspawnkit/network"
+	"nspawnkit/network/busname"
 )
 
 // The names of org.freedesktop.resolve1(5).
@@ -69,16 +70,8 @@ func (c *Client) Run(ctx context.Context, connect func(context.Context) (*dbus.C
 
 // follow works with one connection until it breaks.
 func (c *Client) follow(ctx context.Context, conn *dbus.Conn) {
-	signals := make(chan *dbus.Signal, 16)
-	conn.Signal(signals)
-	err := conn.AddMatchSignal(
-		dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
-		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, busName))
+	signals, runs, err := busname.Watch(conn, busName)
 	if err != nil {
-		return
-	}
-	var runs bool
-	if err := conn.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, busName).Store(&runs); err != nil {
 		return
 	}
 	s := session{client: c, object: conn.Object(busName, objectPath), runs: runs}
@@ -93,8 +86,8 @@ func (c *Client) follow(ctx context.Context, conn *dbus.Conn) {
 			if !ok {
 				return
 			}
-			if len(signal.Body) == 3 && signal.Body[0] == busName {
-				s.runs, s.told = signal.Body[2] != "", nil
+			if runs, changed := busname.Changed(signal, busName); changed {
+				s.runs, s.told = runs, nil
 			}
 		}
 	}

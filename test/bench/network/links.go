@@ -14,6 +14,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/sys/unix"
+
+	"nspawnkit/test/bench/pss"
 )
 
 // linkFigures are what was measured of networkd-lite with a number of links that all exist before it starts.
@@ -71,7 +73,7 @@ func (o options) measureLinks() (f linkFigures, err error) {
 		return f, err
 	}
 	f.Busy = float64((after - before).Microseconds()) / 1000
-	f.PSS, err = memory(daemon.cmd.Process.Pid)
+	f.PSS, err = pss.Of(daemon.cmd.Process.Pid)
 	return f, errors.Join(err, daemon.check())
 }
 

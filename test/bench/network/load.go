@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"strconv"
 	"time"
+
+	"nspawnkit/test/bench/pss"
 )
 
 // loadOptions are how a server is loaded.
@@ -85,15 +84,15 @@ func (o loadOptions) measure(net subnet, p *process) (f loadFigures, err error) 
 		return f, err
 	}
 	f.Offer, f.Ack = median(slow.offerTimes), median(slow.ackTimes)
-	if f.PSS, err = memory(p.cmd.Process.Pid); err != nil {
+	if f.PSS, err = pss.Of(p.cmd.Process.Pid); err != nil {
 		return f, err
 	}
 	f.Rate, err = fastest(max(leastRate/4, int(rough/4)), o.most, bisections, try)
 	if err != nil {
 		return f, err
 	}
-	pss, err := memory(p.cmd.Process.Pid)
-	f.PSS = max(f.PSS, pss)
+	later, err := pss.Of(p.cmd.Process.Pid)
+	f.PSS = max(f.PSS, later)
 	return f, err
 }
 
@@ -168,18 +167,4 @@ func median(sorted []time.Duration) float64 {
 		return 0 // it answered nothing
 	}
 	return float64(sorted[len(sorted)/2].Microseconds()) / 1000
-}
-
-// memory is the PSS of proc(5), in KiB.
-func memory(pid int) (int, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := bytes.Cut(data, []byte("\nPss:"))
-	fields := bytes.Fields(after)
-	if len(fields) == 0 {
-		return 0, errors.New("it has no memory")
-	}
-	return strconv.Atoi(string(fields[0]))
 }

@@ -11,9 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"nspawnkit/test/bench/pss"
 )
 
 // patience bounds what waits for something that must happen.
@@ -41,26 +42,13 @@ func (p *peer) idle(n int, roots string) (int, error) {
 	time.Sleep(idleTime)
 	sum := 0
 	for _, cmd := range commands {
-		kilobytes, err := memory(cmd.Process.Pid)
+		kilobytes, err := pss.Of(cmd.Process.Pid)
 		if err != nil {
 			return 0, fmt.Errorf("%s does not idle: %w", p.name, err)
 		}
 		sum += kilobytes
 	}
 	return sum / n, nil
-}
-
-func memory(pid int) (int, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, after, _ := bytes.Cut(data, []byte("\nPss:"))
-	fields := bytes.Fields(after)
-	if len(fields) == 0 {
-		return 0, errors.New("it has no memory")
-	}
-	return strconv.Atoi(string(fields[0]))
 }
 
 // stop ends containers by force: systemd-nspawn waits for a payload that ignores SIGTERM.
