@@ -105,25 +105,27 @@ func (e *examination) ours(address netip.Addr) bool {
 // maxPorts bounds the published ports that are tried: thousands may be.
 const maxPorts = 16
 
-// probePorts connects to what the container publishes.
-func (e *examination) probePorts() error {
+// tryPorts connects to what the container publishes, at its address and at a loopback address of the host.
+func (e *examination) tryPorts(inside, loopback netip.Addr) (tried []doctor.Port) {
 	if e.machine == nil {
 		return nil
 	}
-	inside := e.facts.Inside.Addresses[0].Addr()
 	for _, port := range e.machine.Ports {
-		if port.Protocol != "tcp" || len(e.facts.Ports) == maxPorts {
+		host := port.Address
+		if host.IsValid() && host.Is4() != inside.Is4() {
+			continue // it is not published for this version of IP
+		}
+		if port.Protocol != "tcp" || len(tried) == maxPorts {
 			continue
 		}
-		host := port.Address
-		if !host.Is4() {
-			host = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		if !host.IsValid() || host.IsUnspecified() {
+			host = loopback
 		}
-		e.facts.Ports = append(e.facts.Ports, doctor.Port{
+		tried = append(tried, doctor.Port{
 			Host: port.Host, Container: port.Container,
 			Inside:    result(probe.Connect(netip.AddrPortFrom(inside, port.Container))),
 			Published: result(probe.Connect(netip.AddrPortFrom(host, port.Host))),
 		})
 	}
-	return nil
+	return tried
 }

@@ -104,7 +104,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("fails at %q, want %q with %q:\n%s", failed, test.hop, test.line, report)
 			}
 			if test.hop == "" {
-				golden(t, "doctor", report)
+				golden(t, "doctor", withoutServer(report))
 			}
 			if test.hop == "firewall" {
 				w.command("sh", "-c", fixOf(report, "firewall"))
@@ -114,6 +114,13 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withoutServer leaves out which address of the host is advertised for DNS: the link-local one, until the other may be used.
+func withoutServer(report string) string {
+	before, rest, _ := strings.Cut(report, "dns6        ")
+	_, rest, _ = strings.Cut(rest, " ")
+	return before + "dns6        ADDRESS " + rest
 }
 
 // fixOf returns the command that is given for a hop.
@@ -136,7 +143,7 @@ func TestDoctorOfHost(t *testing.T) {
 	if failed != "" {
 		t.Errorf("fails at %q", failed)
 	}
-	golden(t, "doctor-host", report)
+	golden(t, "doctor-host", withoutServer(report))
 	w.waitFor("=", "sh", "-c", "ip link show 've-doctor+' || echo =")
 	if leases := w.verb("leases"); strings.Count(leases, "\n") != 1 {
 		t.Errorf("leases: %s", leases)
@@ -165,5 +172,5 @@ func TestDoctorInZone(t *testing.T) {
 	if failed != "" {
 		t.Errorf("fails at %q", failed)
 	}
-	golden(t, "doctor-zone", report)
+	golden(t, "doctor-zone", withoutServer(report))
 }

@@ -59,7 +59,9 @@ func (e *examination) gather() error {
 	if err := e.readHost(); err != nil {
 		return err
 	}
+	e.readHost6()
 	if e.inside == nil {
+		var err error
 		e.inside, err = probe.Find(e.facts.Link.Name)
 		if errors.Is(err, probe.ErrNoNamespace) {
 			return nil
@@ -156,7 +158,7 @@ func (e *examination) statusOf(name string) *doctor.Status {
 		if l.Name == name && l.Index == index {
 			return &doctor.Status{
 				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer,
-				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Problems: l.Problems,
+				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Masquerade6: slices.Contains(l.Masquerade, "ipv6"), Problems: l.Problems,
 			}
 		}
 	}
@@ -166,7 +168,7 @@ func (e *examination) statusOf(name string) *doctor.Status {
 // readHost reads the settings of the kernel and its packet filters.
 func (e *examination) readHost() error {
 	server := e.facts.Server.Name
-	for _, path := range doctor.Sysctls(server) {
+	for _, path := range slices.Concat(doctor.Sysctls(server), doctor.Sysctls6()) {
 		if value, err := kernel.GetSysctl(path); err == nil {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
@@ -176,10 +178,11 @@ func (e *examination) readHost() error {
 		return err
 	}
 	table := &e.facts.Table
-	if table.Exists, table.Masquerades, err = filter.Masquerades(server); err != nil {
+	exists, families, err := filter.Masquerades(server)
+	if err != nil {
 		return err
 	}
-	table.Known = true
+	*table = doctor.Table{Known: true, Exists: exists, Masquerades: families.IPv4, Masquerades6: families.IPv6}
 	certain, err := certainDrops()
 	if err != nil {
 		return err
@@ -190,7 +193,12 @@ func (e *examination) readHost() error {
 		if finding, ok := certain[f.Chain]; ok && !d.Input {
 			f.Rule, f.Allow, f.Certain = finding.Rule, finding.Command, true
 		}
-		e.facts.Foreign = append(e.facts.Foreign, f)
+		if d.Family != "ip6" {
+			e.facts.Foreign = append(e.facts.Foreign, f)
+		}
+		if d.Family != "ip" {
+			e.facts.IPv6.Foreign = append(e.facts.IPv6.Foreign, foreign6(f, d, server))
+		}
 	}
 	return err
 }
@@ -242,13 +250,29 @@ func (e *examination) probeFromInside() error {
 	if err != nil {
 		return err
 	}
-	e.facts.Inside = doctor.Inside{Found: true, Interface: in.Interface, Up: in.Up, Addresses: in.Addresses, Router: in.Router}
+	e.facts.Inside = doctor.Inside{Found: true, Interface: printable(in.Interface), Up: in.Up, Addresses: in.Addresses, Router: in.Router}
 	if !in.Up || !e.facts.Link.Up {
 		return nil
 	}
 	if err := e.discover(); err != nil {
 		return err
 	}
+	if err := e.probe4(); err != nil {
+		return err
+	}
+	return e.probe6()
+}
+
+// printable is the name of an interface of the container, which may call it anything that the kernel takes.
+func printable(name string) string {
+	if network.ValidInterfaceName(name) != nil {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// probe4 sends IPv4 packets from inside.
+func (e *examination) probe4() error {
 	if len(e.facts.Inside.Addresses) == 0 {
 		return nil
 	}
@@ -259,7 +283,8 @@ func (e *examination) probeFromInside() error {
 	if err := e.probeOutside(); err != nil {
 		return err
 	}
-	return e.probePorts()
+	e.facts.Ports = e.tryPorts(e.facts.Inside.Addresses[0].Addr(), netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	return nil
 }
 
 // discover asks for a DHCP server. The probe takes what it is offered.

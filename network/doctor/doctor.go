@@ -29,17 +29,24 @@ type Report struct {
 	Failed string `json:"failed,omitempty"` // the first hop that fails
 }
 
+// step decides about one hop.
+type step struct {
+	name  string
+	check func(*Facts) Hop
+}
+
 // Examine decides about all hops.
 func Examine(f *Facts) Report {
 	var r Report
-	for _, step := range []struct {
-		name  string
-		check func(*Facts) Hop
-	}{
+	steps := []step{
 		{"daemon", daemon}, {"link", link}, {"owner", owner}, {"carrier", carrier}, {"address", address}, {"dhcp", dhcp},
 		{"container", container}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
-		{"firewall", firewall}, {"outside", outside}, {"dns", dns}, {"ports", ports},
-	} {
+		{"firewall", firewall}, {"outside", outside}, {"dns", dns}, {"ports", ports}, {"address6", address6},
+	}
+	if f.Server.Exists && f.IPv6.Off == "" {
+		steps = append(steps, steps6()...)
+	}
+	for _, step := range steps {
 		hop := step.check(f)
 		hop.Name = step.name
 		if hop.State == Fail && r.Failed == "" {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,19 +15,30 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // healthy are the facts of a container whose network is as it should be.
 func healthy() *Facts {
 	address := netip.MustParsePrefix("10.0.0.1/28")
-	link := Link{Name: "ve-web", Exists: true, Up: true, Carrier: true, Addresses: []netip.Prefix{netip.MustParsePrefix("fe80::1/64"), address},
-		Status: &Status{Owner: "networkd-lite", File: "/etc/80.network", DHCPServer: true, Masquerade: true}}
+	host6 := netip.MustParsePrefix("fd00:1::1/64")
+	link := Link{Name: "ve-web", Exists: true, Up: true, Carrier: true, Addresses: []netip.Prefix{netip.MustParsePrefix("fe80::1/64"), address, host6},
+		Status: &Status{Owner: "networkd-lite", File: "/etc/80.network", DHCPServer: true, Masquerade: true, Masquerade6: true}}
 	return &Facts{
 		Container: "web", Running: true, Link: link, Server: link,
 		Inside:      Inside{Found: true, Interface: "host0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/28")}, Router: address.Addr()},
 		DHCP:        DHCP{Tried: true, Offered: netip.MustParseAddr("10.0.0.2"), Server: address.Addr(), DNS: []netip.Addr{netip.MustParseAddr("192.0.2.53")}},
 		Gateway:     Reachable{Tried: true, Address: address.Addr(), Answers: true, Neighbour: true},
-		Sysctls:     map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/conf/ve-web/forwarding": "1"},
+		Sysctls:     map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/conf/ve-web/forwarding": "1", "net/ipv6/conf/all/forwarding": "1"},
 		ReverseLink: "ve-web",
-		Table:       Table{Known: true, Exists: true, Masquerades: true},
+		Table:       Table{Known: true, Exists: true, Masquerades: true, Masquerades6: true},
 		Outside:     []Path{{Target: "192.0.2.1", Inside: Answer}},
 		DNS:         []Path{{Target: "192.0.2.53", Inside: Answer}},
 		Ports:       []Port{{Host: 8080, Container: 80, Inside: Answer, Published: Answer}},
+		IPv6: IPv6{
+			Advertises: true, Forwards: true, WayOut: true, ReverseLink: "ve-web",
+			Inside: Inside6{Addresses: []netip.Prefix{netip.MustParsePrefix("fd00:1::2/64")}, Router: netip.MustParseAddr("fe80::1")},
+			Advertisement: Advertisement{Tried: true, Router: netip.MustParseAddr("fe80::1"), Default: true,
+				Prefixes: []netip.Prefix{host6.Masked()}, DNS: []netip.Addr{host6.Addr()}},
+			Gateway: Reachable{Tried: true, Address: host6.Addr(), Answers: true, Neighbour: true},
+			Outside: []Path{{Target: "2001:db8::53", Inside: Answer}},
+			DNS:     []Path{{Target: "fd00:1::1", Inside: Answer}},
+			Ports:   []Port{{Host: 8080, Container: 80, Inside: Answer, Published: Answer}},
+		},
 	}
 }
 
@@ -47,7 +59,7 @@ func TestExamine(t *testing.T) {
 		"nobody's":              func(f *Facts) { f.Server.Status = &Status{} },
 		"networkd's":            func(f *Facts) { f.Server.Status = &Status{Owner: "systemd-networkd"} },
 		"no carrier":            func(f *Facts) { f.Link.Carrier = false },
-		"no address":            func(f *Facts) { f.Server.Addresses = f.Server.Addresses[:1] },
+		"no address":            func(f *Facts) { f.Server.Addresses = slices.Delete(slices.Clone(f.Server.Addresses), 1, 2) },
 		"DHCP is silent":        func(f *Facts) { f.DHCP = DHCP{Tried: true} },
 		"DHCP is off":           func(f *Facts) { f.DHCP = DHCP{Tried: true}; f.Server.Status.DHCPServer = false },
 		"input is dropped":      func(f *Facts) { f.DHCP = DHCP{Tried: true}; chain.Input = true; f.Foreign = []Foreign{chain} },

@@ -16,10 +16,12 @@ type Facts struct {
 	ReverseLink string // through which the host sends packets to the container's address; empty: none
 
 	Table   Table
-	Foreign []Foreign
-	Outside []Path // to what is beyond the host
-	DNS     []Path // to the servers that DHCP names
+	Foreign []Foreign // of IPv4
+	Outside []Path    // to what is beyond the host
+	DNS     []Path    // to the servers that DHCP names
 	Ports   []Port
+
+	IPv6 IPv6
 }
 
 // Link is a link of the host.
@@ -39,7 +41,9 @@ type Status struct {
 	Failed     bool
 	DHCPServer bool
 	Masquerade bool // IPv4
-	Problems   []string
+
+	Masquerade6 bool
+	Problems    []string
 }
 
 // Inside is the container's side of the link.
@@ -64,7 +68,7 @@ type Reachable struct {
 	Tried     bool
 	Address   netip.Addr
 	Answers   bool // to what was sent
-	Neighbour bool // it answers ARP at least
+	Neighbour bool // it answers ARP, or neighbour discovery, at least
 }
 
 // Table says what of the nft table of ours is there.
@@ -72,6 +76,8 @@ type Table struct {
 	Known       bool
 	Exists      bool
 	Masquerades bool // packets from the link, IPv4
+
+	Masquerades6 bool // the same of IPv6
 }
 
 // Foreign is a base chain of somebody else that may drop packets of containers.

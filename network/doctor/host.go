@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -25,22 +26,31 @@ func forwarding(f *Facts) Hop {
 
 // reversePath looks at what becomes of the container's source address: rp_filter=1 and the nft table of ours drop packets that the
 // host would answer through another link.
-func reversePath(f *Facts) Hop {
-	if len(f.Inside.Addresses) == 0 || !f.Server.Exists {
+func reversePath(f *Facts) Hop { return f.reverse(f.Inside.Addresses, f.ReverseLink) }
+
+// reverse looks at the way back to the first of the addresses, which is through a link.
+func (f *Facts) reverse(addresses []netip.Prefix, link string) Hop {
+	if len(addresses) == 0 || !f.Server.Exists {
 		return unknown("not tried")
 	}
-	own := f.Inside.Addresses[0].Addr()
-	switch f.ReverseLink {
+	own := addresses[0].Addr()
+	switch link {
 	case f.Server.Name:
 		return ok("the host answers %v through %s", own, f.Server.Name)
 	case "":
 		return fail("ip route add "+own.String()+" dev "+f.Server.Name, "the host has no route to %v: it drops what comes from there", own)
 	}
 	return fail("ip route get "+own.String()+"; networkd-lite renumber "+f.Server.Name,
-		"the host would answer %v through %s, not %s: it drops what comes from there", own, f.ReverseLink, f.Server.Name)
+		"the host would answer %v through %s, not %s: it drops what comes from there", own, link, f.Server.Name)
 }
 
 func masquerade(f *Facts) Hop {
+	s := f.Server.Status
+	return f.masquerades(s != nil && s.Masquerade, f.Table.Masquerades)
+}
+
+// masquerades compares what is wanted with what there is.
+func (f *Facts) masquerades(wanted, there bool) Hop {
 	s := f.Server.Status
 	switch {
 	case s == nil || !f.Table.Known:
@@ -49,21 +59,24 @@ func masquerade(f *Facts) Hop {
 		return unknown("systemd-networkd's: nft list table inet io.systemd.nat")
 	case !f.Table.Exists:
 		return fail("systemctl reload networkd-lite", "the nft table inet nspawnkit is gone: somebody has flushed it")
-	case s.Masquerade && !f.Table.Masquerades:
+	case wanted && !there:
 		return fail("systemctl reload networkd-lite", "%s is missing in the nft table inet nspawnkit: somebody has changed it", f.Server.Name)
-	case !s.Masquerade:
+	case !wanted:
 		return ok("none, as %s says", s.File)
 	}
 	return ok("packets of %s leave with the host's address", f.Server.Name)
 }
 
-// foreign returns the chains that drop what comes in to the host, or what is forwarded.
-func (f *Facts) foreign(input bool) []Foreign {
-	return slices.DeleteFunc(slices.Clone(f.Foreign), func(c Foreign) bool { return c.Input != input })
+// chains returns those that drop what comes in to the host, or what is forwarded.
+func chains(all []Foreign, input bool) []Foreign {
+	return slices.DeleteFunc(slices.Clone(all), func(c Foreign) bool { return c.Input != input })
 }
 
-func firewall(f *Facts) Hop {
-	chains := f.foreign(false)
+func firewall(f *Facts) Hop { return f.forwards(f.Foreign, f.lost()) }
+
+// forwards looks at the chains of others; lost: packets of the container get lost.
+func (f *Facts) forwards(all []Foreign, lost bool) Hop {
+	chains := chains(all, false)
 	if !f.Link.Exists {
 		return unknown("not tried")
 	}
@@ -75,7 +88,7 @@ func firewall(f *Facts) Hop {
 		names = append(names, fmt.Sprintf("%s (%s)", c.Chain, c.Rule))
 	}
 	text := strings.Join(names, ", ")
-	if !chains[0].Certain && !f.lost() {
+	if !chains[0].Certain && !lost {
 		return ok("%s lets the container's packets through", text)
 	}
 	return fail(chains[0].Allow, "%s drops the container's packets", text)
@@ -111,8 +124,13 @@ func dns(f *Facts) Hop {
 	if f.DHCP.Offered.IsValid() && len(f.DHCP.DNS) == 0 {
 		return fail("write DNS= in [DHCPServer] of a .network file, or nameserver in /etc/resolv.conf", "DHCP names no DNS server: the host has none that a container could reach")
 	}
+	return answers(f.DNS)
+}
+
+// answers looks at the DNS servers that were asked.
+func answers(asked []Path) Hop {
 	var silent []string
-	for _, p := range f.DNS {
+	for _, p := range asked {
 		switch {
 		case p.Inside == Answer:
 			return ok("%s answers the container", p.Target)
@@ -124,18 +142,21 @@ func dns(f *Facts) Hop {
 		return unknown("not tried")
 	}
 	servers := strings.Join(silent, ", ")
-	if slices.ContainsFunc(f.DNS, func(p Path) bool { return p.Host == Answer }) {
+	if slices.ContainsFunc(asked, func(p Path) bool { return p.Host == Answer }) {
 		return fail("nft list ruleset; tcpdump -ni any port 53", "%s answers questions of the host, but not of the container", servers)
 	}
 	return fail("cat /etc/resolv.conf; resolvectl status", "%s answers no DNS question, of the host neither", servers)
 }
 
-func ports(f *Facts) Hop {
-	if len(f.Ports) == 0 {
+func ports(f *Facts) Hop { return published(f.Ports) }
+
+// published looks at the ports that were tried.
+func published(ports []Port) Hop {
+	if len(ports) == 0 {
 		return unknown("none is published")
 	}
 	var fine []string
-	for _, p := range f.Ports {
+	for _, p := range ports {
 		name := fmt.Sprintf("tcp:%d:%d", p.Host, p.Container)
 		switch {
 		case p.Inside == Refused:

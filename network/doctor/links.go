@@ -77,8 +77,8 @@ func dhcp(f *Facts) Hop {
 		return unknown("not tried")
 	case status != nil && status.Owner == "networkd-lite" && !status.DHCPServer:
 		return unknown("%s says DHCPServer=no", status.File)
-	case len(f.foreign(true)) > 0:
-		foreign := f.foreign(true)[0]
+	case len(chains(f.Foreign, true)) > 0:
+		foreign := chains(f.Foreign, true)[0]
 		return fail(foreign.Allow, "no answer to a DHCPDISCOVER from %s: %s (%s) may drop what comes in", f.Inside.Interface, foreign.Chain, foreign.Rule)
 	}
 	return fail(readLog+"; nft list ruleset", "no answer to a DHCPDISCOVER from %s: the server does not run, or a firewall of the host drops UDP port 67", f.Inside.Interface)
@@ -101,15 +101,17 @@ func container(f *Facts) Hop {
 	return ok("%s has %v, default route by %v", in.Interface, in.Addresses[0], in.Router)
 }
 
-func gateway(f *Facts) Hop {
-	g := f.Gateway
+func gateway(f *Facts) Hop { return f.Gateway.hop("ARP") }
+
+// hop is that of the host, which at least answers who asks for its hardware address by the protocol.
+func (g Reachable) hop(protocol string) Hop {
 	switch {
 	case !g.Tried:
 		return unknown("not tried")
 	case g.Answers:
 		return ok("%v answers", g.Address)
 	case g.Neighbour:
-		return ok("%v answers ARP, though not ping", g.Address)
+		return ok("%v answers %s, though not ping", g.Address, protocol)
 	}
 	return fail("nft list ruleset", "%v, the host, does not answer the container", g.Address)
 }

@@ -46,20 +46,37 @@ func (n *Namespace) Inside() (in Inside, err error) {
 	return in, err
 }
 
-// Router returns the router of the default route in the network namespace of the calling thread; zero: none.
+// Router returns the router of the IPv4 default route in the network namespace of the calling thread; zero: none.
 func Router() (netip.Addr, error) {
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	router, _, err := defaultRoute(netlink.FAMILY_V4)
+	return router, err
+}
+
+// Router6 is the same of IPv6, and reports whether there is such a route at all: one that leads straight to a link has no router.
+func Router6() (router netip.Addr, found bool, err error) { return defaultRoute(netlink.FAMILY_V6) }
+
+func defaultRoute(family int) (router netip.Addr, found bool, err error) {
+	routes, err := netlink.RouteList(nil, family)
 	if err != nil {
-		return netip.Addr{}, fmt.Errorf("list routes: %w", err)
+		return netip.Addr{}, false, fmt.Errorf("list routes: %w", err)
 	}
 	for _, r := range routes {
-		if r.Dst == nil || r.Dst.IP.IsUnspecified() {
-			if address, ok := netip.AddrFromSlice(r.Gw.To4()); ok {
-				return address, nil
+		if r.Type != unix.RTN_UNICAST || r.Dst != nil && !isDefault(r.Dst) {
+			continue
+		}
+		found = true
+		for _, hop := range append([]*netlink.NexthopInfo{{Gw: r.Gw}}, r.MultiPath...) {
+			if address, ok := netip.AddrFromSlice(hop.Gw); ok {
+				return address.Unmap(), true, nil
 			}
 		}
 	}
-	return netip.Addr{}, nil
+	return netip.Addr{}, found, nil
+}
+
+func isDefault(destination *net.IPNet) bool {
+	bits, _ := destination.Mask.Size()
+	return bits == 0
 }
 
 // Discover asks for a DHCP server from the other end, see [packet.Discover].
@@ -96,10 +113,14 @@ func (n *Namespace) Configure(address netip.Prefix, router netip.Addr) error {
 	})
 }
 
-// Neighbour reports whether ARP has found the hardware address of a neighbour of the other end.
+// Neighbour reports whether ARP, or neighbour discovery of IPv6, has found the hardware address of a neighbour of the other end.
 func (n *Namespace) Neighbour(address netip.Addr) (known bool, err error) {
+	family := netlink.FAMILY_V4
+	if address.Is6() {
+		family = netlink.FAMILY_V6
+	}
 	err = n.Do(func() error {
-		neighbours, err := netlink.NeighList(n.peer, netlink.FAMILY_V4)
+		neighbours, err := netlink.NeighList(n.peer, family)
 		if err != nil {
 			return fmt.Errorf("list neighbours: %w", err)
 		}

@@ -82,12 +82,22 @@ func New(name string) (*Namespace, error) {
 	found, err := netlink.LinkByName(name)
 	if err == nil {
 		n.peer = found.Attrs().ParentIndex
-		err = n.Do(func() error { return netlink.LinkSetUp(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Index: n.peer}}) })
+		err = n.Do(n.bringUp)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bring up the other end of %s: %w", name, err), n.Close())
 	}
 	return n, nil
+}
+
+// bringUp brings up the other end. There is nobody there to have its IPv6 addresses, so nothing waits for duplicates (RFC 4862,
+// section 5.4); where there is no IPv6 at all, there is no such file.
+func (n *Namespace) bringUp() error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/host0/accept_dad", []byte("0"), 0)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return netlink.LinkSetUp(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Index: n.peer}})
 }
 
 // Close leaves the namespace, and removes what [New] made.

@@ -20,30 +20,43 @@ const (
 // ErrSilence says that nothing came back.
 var ErrSilence = errors.New("no answer")
 
-// Ping sends an ICMP echo request (RFC 792) from the network namespace of the calling thread. It returns nil for an answer, and
+// The types of an echo request and its reply, and how they go with ICMP.
+type echo struct {
+	network        string // for [net.DialIP]
+	request, reply byte
+	header         func(packet []byte) int // bytes before the message
+}
+
+// Ping sends an ICMP echo request (RFC 792, RFC 4443) from the network namespace of the calling thread. It returns nil for an answer, and
 // [ErrSilence] for none.
 func Ping(to netip.Addr) error {
-	conn, err := net.DialIP("ip4:icmp", nil, &net.IPAddr{IP: to.AsSlice()})
+	e := echo{"ip4:icmp", 8, 0, func(packet []byte) int { return int(packet[0]&15) * 4 }}
+	if to.Is6() {
+		e = echo{"ip6:ipv6-icmp", 128, 129, func([]byte) int { return 0 }}
+	}
+	conn, err := net.DialIP(e.network, nil, &net.IPAddr{IP: to.AsSlice(), Zone: to.Zone()})
 	if err != nil {
 		return err
 	}
 	id := rand.Uint32()
-	message := []byte{8, 0, 0, 0}
+	message := []byte{e.request, 0, 0, 0}
 	message = binary.BigEndian.AppendUint32(message, id)
-	binary.BigEndian.PutUint16(message[2:], checksum(message))
+	if to.Is4() { // that of ICMPv6 is the kernel's (RFC 3542, section 3.1)
+		binary.BigEndian.PutUint16(message[2:], checksum(message))
+	}
 	return exchange(conn, message, func(reply []byte) bool {
-		if len(reply) == 0 || len(reply) < int(reply[0]&15)*4+len(message) {
+		if len(reply) == 0 || len(reply) < e.header(reply)+len(message) {
 			return false
 		}
-		reply = reply[int(reply[0]&15)*4:] // behind the IP header
-		return reply[0] == 0 && binary.BigEndian.Uint32(reply[4:]) == id
+		reply = reply[e.header(reply):]
+		return reply[0] == e.reply && binary.BigEndian.Uint32(reply[4:]) == id
 	})
 }
 
 // Ask asks a DNS server for the servers of the root zone (RFC 1035). Whatever it answers is an answer, but for SERVFAIL: a server that
 // passes questions on says so when nobody answers it.
 func Ask(server netip.Addr) error {
-	conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, 53)))
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(server, 53)))
 	if err != nil {
 		return err
 	}
@@ -66,7 +79,7 @@ const serverFailure = 2
 
 // Connect opens a TCP connection and closes it again.
 func Connect(to netip.AddrPort) error {
-	conn, err := net.DialTimeout("tcp4", to.String(), attempts*patience)
+	conn, err := net.DialTimeout("tcp", to.String(), attempts*patience)
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return ErrSilence
 	}
