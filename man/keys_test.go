@@ -90,7 +90,9 @@ func name(k *settings.Key) string {
 }
 
 // value returns what the value is, in ASCII.
-func value(k *settings.Key) string { return strings.NewReplacer("…", " ...", "_", `\_`).Replace(k.Type) }
+func value(k *settings.Key) string {
+	return strings.NewReplacer("…", " ...", "_", `\_`).Replace(k.Type)
+}
 
 // facts returns the last line of an entry.
 func facts(k *settings.Key) string {
