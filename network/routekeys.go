@@ -10,8 +10,10 @@ import (
 // routeKeys are the keys of routes.
 var routeKeys = [...]key{
 	{"Network", "Gateway", addGateway},
+	{"Network", "DefaultRouteOnDevice", setRouteOnDevice},
 	{"Route", "Gateway", setGateway},
 	{"Route", "GatewayOnLink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }},
+	{"Route", "GatewayOnlink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }}, // before systemd 235
 	{"Route", "Destination", setDestination},
 	{"Route", "PreferredSource", setPreferredSource},
 	{"Route", "Metric", setRouteMetric},
@@ -92,6 +94,19 @@ func addGateway(f *File, value string) error {
 	gateway, err := parseHost(value)
 	if err == nil {
 		f.addRoute().setGateway(gateway)
+	}
+	return err
+}
+
+// setRouteOnDevice takes whether there is a default route of IPv4 that is bound to the link.
+func setRouteOnDevice(f *File, value string) error {
+	var on bool
+	err := setBool(&on, value)
+	if err == nil {
+		f.Config.routeOnDevice = section{}
+	}
+	if on {
+		f.Config.routeOnDevice = f.section
 	}
 	return err
 }
@@ -279,6 +294,12 @@ func (f *File) notInRoute(value, instead string) (err error) {
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
 func (f *File) finishRoutes() {
 	c := &f.Config
+	if c.routeOnDevice != (section{}) {
+		r := f.addRoute()
+		r.section = c.routeOnDevice
+		r.setGateway(netip.IPv4Unspecified())
+		c.routeOnDevice = section{}
+	}
 	for _, s := range c.routeSections {
 		if why := s.finish(len(c.Addresses) > 0); why != "" {
 			f.drop(s.section, why)
