@@ -102,16 +102,16 @@ func documentedKeys(t *testing.T) map[string][]string {
 // manualPage returns the words of networkd-lite(8) in the part about keys.
 func manualPage(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile("../man/networkd-lite.8")
+	data, err := os.ReadFile("../man/networkd-lite.8.scd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, found := strings.Cut(strings.ReplaceAll(string(data), `\-`, "-"), ".SH DIFFERENCES FROM SYSTEMD-NETWORKD\n")
-	text, _, end := strings.Cut(text, ".SH ")
+	_, text, found := strings.Cut(string(data), "\n# DIFFERENCES FROM SYSTEMD-NETWORKD\n")
+	text, _, end := strings.Cut(text, "\n# ")
 	if !found || !end {
 		t.Fatal("no section on the differences")
 	}
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \n,;:.()", r) })
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n,;:.()*\\", r) })
 }
 
 // What systemd never had is unknown, and what it has is not; "no" asks for nothing.
