@@ -28,6 +28,12 @@ var keys = [...]key{
 	{"Network", "IPv6AcceptRA", onlyNo},                   // a container must not become the host's router
 	{"Network", "IPv6AcceptRouterAdvertisements", onlyNo}, // before systemd 231
 	{"Network", "DHCP", onlyNo},
+	{"Network", "IPv4LLRoute", onlyNo},
+	{"Network", "DHCPPrefixDelegation", onlyNo},
+	{"Network", "ActiveSlave", onlyNo},
+	{"Network", "PrimarySlave", onlyNo},
+	{"Network", "DHCPv6PrefixDelegation", onlyNo},
+	{"Network", "IPv4LL", onlyNo},
 	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
 	{"Network", "IgnoreCarrierLoss", onlyYes},
 	{"Network", "KeepConfiguration", keepConfiguration},
@@ -37,7 +43,7 @@ var keys = [...]key{
 func keyTables() [][]key {
 	return [][]key{
 		keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], resolvingKeys[:], sysctlKeys[:],
-		dhcpServerKeys[:], sendRAKeys[:], unsupportedKeys[:],
+		dhcpServerKeys[:], sendRAKeys[:],
 	}
 }
 
@@ -50,7 +56,7 @@ func (f *File) set(section, name, value string) error {
 			}
 		}
 	}
-	return unknown(section)
+	return notHonoured(section, name, value)
 }
 
 // onlyNo is for keys of what networkd-lite never does.

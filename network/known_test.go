@@ -67,7 +67,7 @@ func TestKnownKeys(t *testing.T) {
 	}
 	compare(t, "testdata/keys.golden", b.String())
 	for section, names := range documentedKeys(t) {
-		header, unsupported := "["+section+"]", unsupportedSections[section] != ""
+		header, unsupported := "["+section+"]", whyNoSection(section) != ""
 		if unsupported && !slices.Contains(manual, header) {
 			t.Errorf("networkd-lite(8) does not say that %s is not supported", header)
 		}

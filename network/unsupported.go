@@ -3,105 +3,95 @@ package network
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// unsupportedKeys are keys of systemd.network(5) that are known and not honoured, but for a value that asks for nothing.
-var unsupportedKeys = [...]key{
-	{"Link", "RequiredFamilyForOnline", instead("nothing waits for links of containers")},
+// unsupported is a key that is known and not honoured.
+type unsupported struct{ section, name, why string }
 
-	{"Network", "IPv4LLStartAddress", instead("it sets no IPv4 link-local address")},
-	{"Network", "IPv4LLRoute", onlyNo},
-	{"Network", "IPv6StableSecretAddress", instead("say how with IPv6LinkLocalAddressGenerationMode=")},
-	{"Network", "LLMNR", instead("use resolvectl(1)")},
-	{"Network", "MulticastDNS", instead("use resolvectl(1)")},
-	{"Network", "DNSOverTLS", instead("use resolvectl(1)")},
-	{"Network", "DNSSEC", instead("use resolvectl(1)")},
-	{"Network", "DNSSECNegativeTrustAnchors", instead("use resolvectl(1)")},
-	{"Network", "BindCarrier", instead("links of containers come up with the container")},
-	{"Network", "UseDomains", instead(noClient)},
-	{"Network", "NTP", instead("systemd-timesyncd hears of it from systemd-networkd only: say it in timesyncd.conf(5)")},
-	{"Network", "IPv4DuplicateAddressDetectionTimeoutSec", instead("it does not look for duplicates of the host's IPv4 addresses")},
-	{"Network", "DHCPPrefixDelegation", onlyNo},
-	{"Network", "BatmanAdvanced", noMaster},
-	{"Network", "Bond", noMaster},
-	{"Network", "Bridge", noMaster},
-	{"Network", "VRF", noMaster},
-	{"Network", "ActiveSlave", onlyNo},
-	{"Network", "PrimarySlave", onlyNo},
-	{"Network", "IPoIB", instead(noNetdevs)},
-	{"Network", "IPVLAN", instead(noNetdevs)},
-	{"Network", "IPVTAP", instead(noNetdevs)},
-	{"Network", "L2TP", instead(noNetdevs)},
-	{"Network", "MACsec", instead(noNetdevs)},
-	{"Network", "MACVLAN", instead(noNetdevs)},
-	{"Network", "MACVTAP", instead(noNetdevs)},
-	{"Network", "Tunnel", instead(noNetdevs)},
-	{"Network", "VLAN", instead(noNetdevs)},
-	{"Network", "VXLAN", instead(noNetdevs)},
-	{"Network", "Xfrm", instead(noNetdevs)},
-	{"Network", "ProxyNeighbor", instead("IPv4ProxyARP= answers for all that the host reaches")},
-	{"Network", "IPv6ProxyNDPAddress", instead("since systemd 262 it is ProxyNeighbor=, and not supported either")},
+// unsupportedKeys are keys of systemd.network(5) that are not honoured, and why, or what to use in the place of them.
+var unsupportedKeys = [...]unsupported{
+	{"Link", "RequiredFamilyForOnline", "nothing waits for links of containers"},
 
-	{"Address", "NetLabel", instead("use netlabelctl(8)")},
-	{"Address", "NFTSet", instead("rules of your own can name the link (iifname, oifname)")},
+	{"Network", "IPv4LLStartAddress", "it sets no IPv4 link-local address"},
+	{"Network", "IPv6StableSecretAddress", "say how with IPv6LinkLocalAddressGenerationMode="},
+	{"Network", "LLMNR", "use resolvectl(1)"},
+	{"Network", "MulticastDNS", "use resolvectl(1)"},
+	{"Network", "DNSOverTLS", "use resolvectl(1)"},
+	{"Network", "DNSSEC", "use resolvectl(1)"},
+	{"Network", "DNSSECNegativeTrustAnchors", "use resolvectl(1)"},
+	{"Network", "BindCarrier", "links of containers come up with the container"},
+	{"Network", "UseDomains", noClient},
+	{"Network", "NTP", "systemd-timesyncd hears of it from systemd-networkd only: say it in timesyncd.conf(5)"},
+	{"Network", "IPv4DuplicateAddressDetectionTimeoutSec", "it does not look for duplicates of the host's IPv4 addresses"},
+	{"Network", "BatmanAdvanced", inNothing},
+	{"Network", "Bond", inNothing},
+	{"Network", "Bridge", inNothing},
+	{"Network", "VRF", inNothing},
+	{"Network", "IPoIB", noNetdevs},
+	{"Network", "IPVLAN", noNetdevs},
+	{"Network", "IPVTAP", noNetdevs},
+	{"Network", "L2TP", noNetdevs},
+	{"Network", "MACsec", noNetdevs},
+	{"Network", "MACVLAN", noNetdevs},
+	{"Network", "MACVTAP", noNetdevs},
+	{"Network", "Tunnel", noNetdevs},
+	{"Network", "VLAN", noNetdevs},
+	{"Network", "VXLAN", noNetdevs},
+	{"Network", "Xfrm", noNetdevs},
+	{"Network", "ProxyNeighbor", "IPv4ProxyARP= answers for all that the host reaches"},
+	{"Network", "IPv6ProxyNDPAddress", "since systemd 262 it is ProxyNeighbor=, and not supported either"},
+
+	{"Address", "NetLabel", "use netlabelctl(8)"},
+	{"Address", "NFTSet", "rules of your own can name the link (iifname, oifname)"},
 
 	// Older than those of systemd 252, whose manual has them no more.
-	{"Network", "IPv6Token", instead("since systemd 250 it is Token= of [IPv6AcceptRA], and " + noClient)},
-	{"Network", "IPv6PrefixDelegation", instead("since systemd 247 it is IPv6SendRA=")},
-	{"Network", "DHCPv6PrefixDelegation", onlyNo},
-	{"Network", "IPv4LL", onlyNo},
-	{"Address", "PrefixRoute", instead("since systemd 245 it is AddPrefixRoute=, the other way round")},
-	{"Route", "TTLPropagate", instead("Linux has it for MPLS only, and systemd does not honour it any more")},
+	{"Network", "IPv6Token", "since systemd 250 it is Token= of [IPv6AcceptRA], and " + noClient},
+	{"Network", "IPv6PrefixDelegation", "since systemd 247 it is IPv6SendRA="},
+	{"Address", "PrefixRoute", "since systemd 245 it is AddPrefixRoute=, the other way round"},
+	{"Route", "TTLPropagate", "Linux has it for MPLS only, and systemd does not honour it any more"},
 }
 
 const (
-	noClient    = "it is no client on links of containers"
-	noNetdevs   = "it reads no .netdev files"
-	noShaping   = "it shapes no traffic: use tc(8)"
-	noSuchLinks = "links of containers are nothing of the kind"
+	noClient  = "it is no client on links of containers"
+	noNetdevs = "it reads no .netdev files"
+	inNothing = "it moves no link into another one: Bridge= of systemd.nspawn(5) does"
 )
 
 // unsupportedSections are sections of systemd.network(5) of which no key is honoured, and why.
-var unsupportedSections = map[string]string{
-	"DHCPv4": noClient, "DHCPv6": noClient, "DHCPPrefixDelegation": noClient, "IPv6AcceptRA": noClient, "DHCP": noClient,
-	"DHCPv6PrefixDelegation": noClient, "IPv6PrefixDelegation": "since systemd 247 it is [IPv6SendRA]",
-	"SR-IOV": noSuchLinks, "CAN": noSuchLinks, "IPoIB": noSuchLinks, "MobileNetwork": noSuchLinks,
-	"Neighbor": "use ip-neighbour(8)", "IPv6AddressLabel": "use ip-addrlabel(8)", "RoutingPolicyRule": "use ip-rule(8)",
-	"BridgeFDB": "use bridge(8)", "BridgeMDB": "use bridge(8)", "BridgeVLAN": "use bridge(8)",
-	"NextHop":   "say Gateway= and the rest in [Route]",
-	"DHCPRelay": "it relays by RelayTarget= of [DHCPServer] only",
-
-	"QDisc": noShaping, "NetworkEmulator": noShaping, "TokenBucketFilter": noShaping, "PIE": noShaping, "FlowQueuePIE": noShaping,
-	"StochasticFairBlue": noShaping, "StochasticFairnessQueueing": noShaping, "BFIFO": noShaping, "PFIFO": noShaping,
-	"PFIFOHeadDrop": noShaping, "PFIFOFast": noShaping, "CAKE": noShaping, "ControlledDelay": noShaping,
-	"DeficitRoundRobinScheduler": noShaping, "DeficitRoundRobinSchedulerClass": noShaping, "EnhancedTransmissionSelection": noShaping,
-	"GenericRandomEarlyDetection": noShaping, "FairQueueingControlledDelay": noShaping, "FairQueueing": noShaping,
-	"TrivialLinkEqualizer": noShaping, "HierarchyTokenBucket": noShaping, "HierarchyTokenBucketClass": noShaping,
-	"ClassfulMultiQueueing": noShaping, "BandMultiQueueing": noShaping, "HeavyHitterFilter": noShaping,
-	"QuickFairQueueing": noShaping, "QuickFairQueueingClass": noShaping, "TrafficControlQueueingDiscipline": noShaping,
+var unsupportedSections = [...]struct {
+	why   string
+	names []string
+}{
+	{noClient, []string{"DHCPv4", "DHCPv6", "DHCPPrefixDelegation", "IPv6AcceptRA", "DHCP", "DHCPv6PrefixDelegation"}},
+	{"since systemd 247 it is [IPv6SendRA]", []string{"IPv6PrefixDelegation"}},
+	{"links of containers are nothing of the kind", []string{"SR-IOV", "CAN", "IPoIB", "MobileNetwork"}},
+	{"use ip-neighbour(8)", []string{"Neighbor"}},
+	{"use ip-addrlabel(8)", []string{"IPv6AddressLabel"}},
+	{"use ip-rule(8)", []string{"RoutingPolicyRule"}},
+	{"use bridge(8)", []string{"BridgeFDB", "BridgeMDB", "BridgeVLAN"}},
+	{"say Gateway= and the rest in [Route]", []string{"NextHop"}},
+	{"it relays by RelayTarget= of [DHCPServer] only", []string{"DHCPRelay"}},
+	{"it shapes no traffic: use tc(8)", []string{
+		"QDisc", "NetworkEmulator", "TokenBucketFilter", "PIE", "FlowQueuePIE", "StochasticFairBlue", "StochasticFairnessQueueing", "BFIFO",
+		"PFIFO", "PFIFOHeadDrop", "PFIFOFast", "CAKE", "ControlledDelay", "DeficitRoundRobinScheduler", "DeficitRoundRobinSchedulerClass",
+		"EnhancedTransmissionSelection", "GenericRandomEarlyDetection", "FairQueueingControlledDelay", "FairQueueing", "TrivialLinkEqualizer",
+		"HierarchyTokenBucket", "HierarchyTokenBucketClass", "ClassfulMultiQueueing", "BandMultiQueueing", "HeavyHitterFilter",
+		"QuickFairQueueing", "QuickFairQueueingClass", "TrafficControlQueueingDiscipline",
+	}},
 }
 
-// instead returns what to do with a key that is not supported: say why, or what to use. An empty value asks for nothing.
-func instead(what string) func(*File, string) error {
-	return func(_ *File, value string) error {
-		if value == "" {
-			return nil
+// notHonoured says what is wrong with a key that no table has for honouring it. An empty value asks for nothing.
+func notHonoured(section, name, value string) error {
+	for i := range unsupportedKeys {
+		if k := &unsupportedKeys[i]; k.section == section && k.name == name {
+			if value == "" {
+				return nil
+			}
+			return fmt.Errorf("networkd-lite does not support this key: %s", k.why)
 		}
-		return fmt.Errorf("networkd-lite does not support this key: %s", what)
 	}
-}
-
-// noMaster takes the name of what the link is to be a port of.
-func noMaster(_ *File, value string) error {
-	if value == "" {
-		return nil
-	}
-	return errors.New("networkd-lite moves no link into another one: Bridge= of systemd.nspawn(5) does")
-}
-
-// unknown says what is wrong with a key that is in no table.
-func unknown(section string) error {
-	if why, known := unsupportedSections[section]; known {
+	if why := whyNoSection(section); why != "" {
 		return fmt.Errorf("networkd-lite does not support this section: %s", why)
 	}
 	for _, table := range keyTables() {
@@ -112,4 +102,14 @@ func unknown(section string) error {
 		}
 	}
 	return errors.New("unknown section")
+}
+
+// whyNoSection says why a section is not supported; empty: it is, or is unknown.
+func whyNoSection(name string) string {
+	for i := range unsupportedSections {
+		if s := &unsupportedSections[i]; slices.Contains(s.names, name) {
+			return s.why
+		}
+	}
+	return ""
 }
