@@ -15,19 +15,19 @@ import (
 	"nspawnkit/settings"
 )
 
-// page returns a manual page without the escapes of its hyphens.
+// page returns the source of a manual page, in the format of scdoc(5).
 func page(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(name + ".scd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(string(data), `\-`, "-")
+	return string(data)
 }
 
 // options returns the options in a text, sorted.
 func options(text string) []string {
-	found := regexp.MustCompile(`(?:^|[ \n(\[])(--[a-z0-9][a-z0-9-]*|-[a-zA-Z]\b)`).FindAllStringSubmatch(text, -1)
+	found := regexp.MustCompile(`(?:^|[ \t\n(\[\\])(--[a-z0-9][a-z0-9-]*|-[a-zA-Z]\b)`).FindAllStringSubmatch(text, -1)
 	var names []string
 	for _, match := range found {
 		names = append(names, match[1])
@@ -43,7 +43,7 @@ func section(t *testing.T, text, heading string) string {
 	if !found {
 		t.Fatalf("no %q", heading)
 	}
-	end := regexp.MustCompile(`(?m)^\.S[HS] `).FindStringIndex(rest)
+	end := regexp.MustCompile(`(?m)^##? `).FindStringIndex(rest)
 	if end == nil {
 		return rest
 	}
@@ -56,7 +56,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal("--help says nothing of what is not supported")
 	}
 	text := page(t, "nspawn-exec.1")
-	if !strings.Contains(section(t, text, ".SS Of nspawn-exec only"), "--dry-run") {
+	if !strings.Contains(section(t, text, "## Of nspawn-exec only"), "--dry-run") {
 		t.Error("--dry-run is missing in the options of our own")
 	}
 	// The help text of an option may name others: only the beginning of a line counts.
@@ -68,8 +68,8 @@ func TestOptions(t *testing.T) {
 			}
 		}
 	}
-	compare(t, options(section(t, text, ".SS As of systemd-nspawn")), want)
-	compare(t, options(section(t, text, ".SS Not supported yet")), options(missing))
+	compare(t, options(section(t, text, "## As of systemd-nspawn")), want)
+	compare(t, options(section(t, text, "## Not supported yet")), options(missing))
 }
 
 func compare(t *testing.T, got, want []string) {
@@ -93,7 +93,7 @@ func compare(t *testing.T, got, want []string) {
 func TestVerbs(t *testing.T) {
 	for program, headings := range map[string]int{"nspawn-generator": 4, "networkd-lite": 3} {
 		text := page(t, program+".8")
-		verbs := section(t, text, ".SH VERBS")
+		verbs := section(t, text, "# VERBS")
 		summary, rest, _ := strings.Cut(usage(t, program), "\n\n")
 		count := 0
 		for line := range strings.Lines(summary) {
@@ -109,7 +109,7 @@ func TestVerbs(t *testing.T) {
 			t.Errorf("%s: %d verbs found in the summary", program, count)
 		}
 		for _, variable := range regexp.MustCompile(`[A-Z_]{8,}`).FindAllString(rest, -1) {
-			if !strings.Contains(section(t, text, ".SH ENVIRONMENT"), variable) {
+			if !strings.Contains(section(t, text, "# ENVIRONMENT"), variable) {
 				t.Errorf("%s: $%s is missing", program, variable)
 			}
 		}
