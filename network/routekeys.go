@@ -76,11 +76,11 @@ func (f *File) addRoute() *routeSection {
 }
 
 // wrongIf notes that the route cannot be set because of the key that is being read.
-func (r *routeSection) wrongIf(key string, err error) error {
+func (s *routeSection) wrongIf(key string, err error) error {
 	if err != nil {
-		r.wrong = key
-	} else if r.wrong == key {
-		r.wrong = ""
+		s.wrong = key
+	} else if s.wrong == key {
+		s.wrong = ""
 	}
 	return err
 }
@@ -128,12 +128,12 @@ func setGateway(f *File, value string) error {
 }
 
 // setGateway stores a gateway. 0.0.0.0 and :: stand for a default route that is bound to the link.
-func (r *routeSection) setGateway(gateway netip.Addr) {
-	if r.bound = gateway.IsUnspecified(); r.bound {
-		r.route.Destination = netip.PrefixFrom(gateway, 0)
+func (s *routeSection) setGateway(gateway netip.Addr) {
+	if s.bound = gateway.IsUnspecified(); s.bound {
+		s.route.Destination = netip.PrefixFrom(gateway, 0)
 		gateway = netip.Addr{}
 	}
-	r.route.Gateway = gateway
+	s.route.Gateway = gateway
 }
 
 // parseHost takes the address of one host, or of none.

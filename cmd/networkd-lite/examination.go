@@ -174,6 +174,7 @@ func (e *examination) readHost() error {
 		}
 	}
 	e.findListeners()
+	e.askResolvers()
 	filter, err := kernel.NewFirewall()
 	if err != nil {
 		return err

@@ -192,7 +192,7 @@ func (e *examination) probeOutside6() error {
 		ask := func() error { return probe.Ask(e.inside.Scoped(server)) }
 		fromHost := ask
 		if e.ours(server) {
-			fromHost = func() error { return askAny(slices.Concat(host.DNS, host.DNS6)) } // it passes questions on
+			fromHost = e.passedOn
 		}
 		path := e.try(server, ask, fromHost)
 		i.DNS = append(i.DNS, path)

@@ -27,6 +27,7 @@ func healthy() *Facts {
 		ReverseLink: "ve-web",
 		Table:       Table{Known: true, Exists: true, Masquerades: true, Masquerades6: true},
 		Outside:     []Path{{Target: "192.0.2.1", Inside: Answer}},
+		Resolvers:   []Resolver{{Address: netip.MustParseAddr("192.0.2.53"), Result: Answer}},
 		DNS:         []Path{{Target: "192.0.2.53", Inside: Answer}},
 		Ports:       []Port{{Host: 8080, Container: 80, Inside: Answer, Published: Answer}},
 		IPv6: IPv6{

@@ -22,6 +22,7 @@ type Facts struct {
 	Ports   []Port
 
 	Listeners []Listener
+	Resolvers []Resolver // in the order in which they are asked
 
 	IPv6 IPv6
 }
