@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -9,8 +10,8 @@ import (
 	"testing"
 )
 
-// start runs a program of the host until the end of the test.
-func (w *world) start(command ...string) {
+// start runs a program of the host until the end of the test, or until it is killed.
+func (w *world) start(command ...string) *os.Process {
 	w.t.Helper()
 	c := exec.Command(command[0], command[1:]...)
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -26,6 +27,7 @@ func (w *world) start(command ...string) {
 			w.t.Logf("%s said:\n%s", command[0], out)
 		}
 	})
+	return c.Process
 }
 
 // NetworkManager leaves the host sides of containers' links alone by the file that is shipped, and only these.
