@@ -32,6 +32,20 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
+// Every tool has its line.
+func TestTools(t *testing.T) {
+	table := read(t, "dependencies.md")
+	tools := regexp.MustCompile(`(?m)^(?:tool |\t)(\S+\.\S+/\S+)$`).FindAllStringSubmatch(read(t, "../test/tools/go.mod"), -1)
+	if len(tools) == 0 {
+		t.Fatal("no tools found in test/tools/go.mod")
+	}
+	for _, tool := range tools {
+		if !strings.Contains(table, "| "+tool[1]+" |") {
+			t.Errorf("dependencies.md has no line for %s", tool[1])
+		}
+	}
+}
+
 // Links within the tree lead somewhere.
 func TestLinks(t *testing.T) {
 	pages, err := filepath.Glob("*.md")

@@ -10,8 +10,10 @@ import (
 // routeKeys are the keys of routes.
 var routeKeys = [...]key{
 	{"Network", "Gateway", addGateway},
+	{"Network", "DefaultRouteOnDevice", setRouteOnDevice},
 	{"Route", "Gateway", setGateway},
 	{"Route", "GatewayOnLink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }},
+	{"Route", "GatewayOnlink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }}, // before systemd 235
 	{"Route", "Destination", setDestination},
 	{"Route", "PreferredSource", setPreferredSource},
 	{"Route", "Metric", setRouteMetric},
@@ -74,11 +76,11 @@ func (f *File) addRoute() *routeSection {
 }
 
 // wrongIf notes that the route cannot be set because of the key that is being read.
-func (r *routeSection) wrongIf(key string, err error) error {
+func (s *routeSection) wrongIf(key string, err error) error {
 	if err != nil {
-		r.wrong = key
-	} else if r.wrong == key {
-		r.wrong = ""
+		s.wrong = key
+	} else if s.wrong == key {
+		s.wrong = ""
 	}
 	return err
 }
@@ -92,6 +94,19 @@ func addGateway(f *File, value string) error {
 	gateway, err := parseHost(value)
 	if err == nil {
 		f.addRoute().setGateway(gateway)
+	}
+	return err
+}
+
+// setRouteOnDevice takes whether there is a default route of IPv4 that is bound to the link.
+func setRouteOnDevice(f *File, value string) error {
+	var on bool
+	err := setBool(&on, value)
+	if err == nil {
+		f.Config.routeOnDevice = section{}
+	}
+	if on {
+		f.Config.routeOnDevice = f.section
 	}
 	return err
 }
@@ -113,12 +128,12 @@ func setGateway(f *File, value string) error {
 }
 
 // setGateway stores a gateway. 0.0.0.0 and :: stand for a default route that is bound to the link.
-func (r *routeSection) setGateway(gateway netip.Addr) {
-	if r.bound = gateway.IsUnspecified(); r.bound {
-		r.route.Destination = netip.PrefixFrom(gateway, 0)
+func (s *routeSection) setGateway(gateway netip.Addr) {
+	if s.bound = gateway.IsUnspecified(); s.bound {
+		s.route.Destination = netip.PrefixFrom(gateway, 0)
 		gateway = netip.Addr{}
 	}
-	r.route.Gateway = gateway
+	s.route.Gateway = gateway
 }
 
 // parseHost takes the address of one host, or of none.
@@ -279,6 +294,12 @@ func (f *File) notInRoute(value, instead string) (err error) {
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
 func (f *File) finishRoutes() {
 	c := &f.Config
+	if c.routeOnDevice != (section{}) {
+		r := f.addRoute()
+		r.section = c.routeOnDevice
+		r.setGateway(netip.IPv4Unspecified())
+		c.routeOnDevice = section{}
+	}
 	for _, s := range c.routeSections {
 		if why := s.finish(len(c.Addresses) > 0); why != "" {
 			f.drop(s.section, why)

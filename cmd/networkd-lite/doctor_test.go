@@ -82,10 +82,12 @@ func TestDoctor(t *testing.T) {
 			"FAIL  firewall    nft chain inet other one (policy drop) drops the container's packets"},
 		{"outside", func(w *world, _ *namespace) { drop(w, `postrouting priority filter; iifname "ve-web" drop`) },
 			"FAIL  outside     203.0.113.2 answers the host, but not the container"},
-		{"dns", func(w *world, _ *namespace) {
+		{"resolver", func(w *world, _ *namespace) {
 			w.outside.command("nft", "table inet other { chain one { type filter hook input priority filter; udp dport 53 drop; }; }")
 		},
 			"FAIL  dns         192.168.177.49 answers no DNS question, of the host neither"},
+		{"dns", func(w *world, _ *namespace) { drop(w, `input priority filter; iifname "ve-web" udp dport 53 drop`) },
+			"FAIL  dns         192.168.177.49 answers questions of the host, but not of the container"},
 		{"ports", func(w *world, _ *namespace) {
 			w.command("sed", "-i", "s/80}/81}/", w.root+"/run/nspawnkit/machines/web.json")
 		}, "nothing listens on TCP port 81 in the container"},

@@ -157,7 +157,7 @@ func (e *examination) statusOf(name string) *doctor.Status {
 	for _, l := range e.status.Links {
 		if l.Name == name && l.Index == index {
 			return &doctor.Status{
-				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer,
+				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer, DNSServer: l.DNSServer,
 				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Masquerade6: slices.Contains(l.Masquerade, "ipv6"), Problems: l.Problems,
 			}
 		}
@@ -173,6 +173,9 @@ func (e *examination) readHost() error {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
 	}
+	e.askNetworkManager()
+	e.findListeners()
+	e.askResolvers()
 	filter, err := kernel.NewFirewall()
 	if err != nil {
 		return err
@@ -292,6 +295,9 @@ func (e *examination) discover() error {
 	ctx, cancel := context.WithTimeout(context.Background(), discoverTime)
 	defer cancel()
 	e.facts.DHCP.Tried = true
+	if file, _ := e.fileOf(e.facts.Server); file != nil {
+		e.facts.DHCP.Relayed = file.Config.Server.RelayTarget.IsValid()
+	}
 	offer, err := e.inside.Discover(ctx)
 	if err != nil || offer == nil {
 		return err
@@ -299,6 +305,7 @@ func (e *examination) discover() error {
 	dhcp := &e.facts.DHCP
 	dhcp.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
 	dhcp.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
+	dhcp.ServerIsHost = e.ours(dhcp.Server)
 	for _, server := range offer.DNS() {
 		if address, ok := netip.AddrFromSlice(server.To4()); ok {
 			dhcp.DNS = append(dhcp.DNS, address)

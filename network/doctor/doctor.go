@@ -41,7 +41,7 @@ func Examine(f *Facts) Report {
 	steps := []step{
 		{"daemon", daemon}, {"link", link}, {"owner", owner}, {"carrier", carrier}, {"address", address}, {"dhcp", dhcp},
 		{"container", container}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
-		{"firewall", firewall}, {"outside", outside}, {"dns", dns}, {"ports", ports}, {"address6", address6},
+		{"firewall", firewall}, {"outside", outside}, {"names", names}, {"resolver", resolver}, {"dns", dns}, {"ports", ports}, {"address6", address6},
 	}
 	if f.Server.Exists && f.IPv6.Off == "" {
 		steps = append(steps, steps6()...)

@@ -21,6 +21,11 @@ type Facts struct {
 	DNS     []Path    // to the servers that DHCP names
 	Ports   []Port
 
+	NetworkManager NetworkManager
+
+	Listeners []Listener
+	Resolvers []Resolver // in the order in which they are asked
+
 	IPv6 IPv6
 }
 
@@ -40,6 +45,7 @@ type Status struct {
 	Text       string
 	Failed     bool
 	DHCPServer bool
+	DNSServer  []netip.Addr
 	Masquerade bool // IPv4
 
 	Masquerade6 bool
@@ -61,6 +67,9 @@ type DHCP struct {
 	Offered netip.Addr // zero: no answer
 	Server  netip.Addr
 	DNS     []netip.Addr
+
+	ServerIsHost bool // at whichever of its addresses
+	Relayed      bool // the .network file has another server asked (RelayTarget=)
 }
 
 // Reachable says whether something answers.
