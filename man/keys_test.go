@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,7 @@ func entries(t *testing.T, section, body string) string {
 		}
 	}
 	var b strings.Builder
+	ours := false
 	keys := settings.Keys()
 	for i := range keys {
 		k := &keys[i]
@@ -67,7 +69,16 @@ func entries(t *testing.T, section, body string) string {
 		if len(text) < 20 || !strings.HasSuffix(text, ".") {
 			t.Errorf("%s= has no description", k)
 		}
-		fmt.Fprintf(&b, "*%s* _%s_\n%s++\n\t%s\n\n", name(k), value(k), text, facts(k))
+		for _, word := range k.Words() {
+			if !strings.Contains(k.Type, "BOOL") && !slices.Contains(words(text), word) {
+				t.Errorf("%s=: %s is missing", k, word)
+			}
+		}
+		if k.Since == 0 && !ours {
+			ours = true
+			b.WriteString("## Of nspawnkit only\n\n")
+		}
+		fmt.Fprintf(&b, "*%s* _%s_\n%s++\n%s\n\n", name(k), value(k), text, facts(k))
 	}
 	for name := range prose {
 		t.Errorf("[%s]: %s is not in the table of keys", section, name)
@@ -98,12 +109,12 @@ func value(k *settings.Key) string {
 func facts(k *settings.Key) string {
 	var list []string
 	if k.Default != "" {
-		list = append(list, "default "+k.Default)
+		list = append(list, "default *"+k.Default+"*")
 	}
 	if k.Option != "" {
-		option := "option --" + k.Option
+		option := "option *--" + k.Option + "*"
 		if k.Short != 0 {
-			option += fmt.Sprintf(" (-%c)", k.Short)
+			option += fmt.Sprintf(" (*-%c*)", k.Short)
 		}
 		list = append(list, option)
 	}

@@ -7,12 +7,9 @@ import (
 	"go/token"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"nspawnkit/settings"
 )
 
 // page returns the source of a manual page, in the format of scdoc(5).
@@ -23,17 +20,6 @@ func page(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-// options returns the options in a text, sorted.
-func options(text string) []string {
-	found := regexp.MustCompile(`(?:^|[ \t\n(\[\\])(--[a-z0-9][a-z0-9-]*|-[a-zA-Z]\b)`).FindAllStringSubmatch(text, -1)
-	var names []string
-	for _, match := range found {
-		names = append(names, match[1])
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // section returns what follows a heading, up to the next one.
@@ -48,45 +34,6 @@ func section(t *testing.T, text, heading string) string {
 		return rest
 	}
 	return rest[:end[0]]
-}
-
-func TestOptions(t *testing.T) {
-	supported, missing, found := strings.Cut(settings.Help("nspawn-exec"), "Not supported yet:")
-	if !found {
-		t.Fatal("--help says nothing of what is not supported")
-	}
-	text := page(t, "nspawn-exec.1")
-	if !strings.Contains(section(t, text, "## Of nspawn-exec only"), "--dry-run") {
-		t.Error("--dry-run is missing in the options of our own")
-	}
-	// The help text of an option may name others: only the beginning of a line counts.
-	var want []string
-	for _, match := range regexp.MustCompile(`(?m)^  (?:(-\S)|  ) ?(--[a-z0-9-]+)?`).FindAllStringSubmatch(supported, -1) {
-		for _, name := range match[1:] {
-			if name != "" && name != "--dry-run" {
-				want = append(want, name)
-			}
-		}
-	}
-	compare(t, options(section(t, text, "## As of systemd-nspawn")), want)
-	compare(t, options(section(t, text, "## Not supported yet")), options(missing))
-}
-
-func compare(t *testing.T, got, want []string) {
-	t.Helper()
-	if len(want) == 0 {
-		t.Fatal("--help names no options")
-	}
-	for _, name := range want {
-		if !slices.Contains(got, name) {
-			t.Errorf("%s is missing", name)
-		}
-	}
-	for _, name := range got {
-		if !slices.Contains(want, name) {
-			t.Errorf("%s does not belong here", name)
-		}
-	}
 }
 
 // TestVerbs takes the verbs from the summary in the source of each program, as --help prints it.

@@ -96,3 +96,35 @@ func TestDoctorNetworkdUnknown(t *testing.T) {
 	w.examined("owner", fmt.Sprintf("FAIL  owner       systemd-network (PID %d", networkd.Pid), ") serves ve-web, too, beside networkd-lite: one of them is too many",
 		"try: busctl status org.freedesktop.network1; systemctl restart networkd-lite")
 }
+
+// A link that NetworkManager manages is reported with the reason, and what doctor says has it let go, also the next time.
+func TestDoctorNetworkManager(t *testing.T) {
+	w := newWorld(t)
+	w.prepareManager()
+	w.outside.dnsServer("203.0.113.2:53", netip.Addr{})
+	w.command("mkdir", "-p", "/run/conf.d")
+	w.write("run/NetworkManager.conf", "[main]\n")
+	configuration := filepath.Join(w.root, "run/NetworkManager.conf")
+	manager := w.startManager(configuration, "/run/conf.d")
+	w.startDaemon()
+	web := w.runsWithPort()
+	web.command("ip", "link", "set", "host0", "up")
+	w.waitForDevice("ve-web:connecting")
+	report := w.examined("owner", "FAIL  owner       NetworkManager manages ve-web: the file that has it leave links of containers alone, "+
+		"/usr/lib/NetworkManager/conf.d/nspawnkit.conf, is missing")
+	w.write("etc/NetworkManager/conf.d/nspawnkit.conf", "")
+	w.examined("owner", "NetworkManager manages ve-web: /etc/NetworkManager/conf.d/nspawnkit.conf hides the file")
+
+	w.command("sh", "-c", strings.ReplaceAll(fixOf(report, "owner"), "/etc/NetworkManager/", "/run/"))
+	w.waitForDevice("ve-web:unmanaged")
+	web.dhcp()
+	web.echoServer("0.0.0.0:80")
+	w.examined("", "ok    owner       networkd-lite looks after ve-web")
+	manager.Kill()
+	manager.Wait()
+	w.command("rm", "-rf", "/run/NetworkManager")
+	w.command("mkdir", "/run/NetworkManager")
+	w.startManager(configuration, "/run/conf.d")
+	w.waitForDevice("up0:connect")
+	w.waitForDevice("ve-web:unmanaged")
+}

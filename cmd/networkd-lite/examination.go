@@ -173,6 +173,7 @@ func (e *examination) readHost() error {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
 	}
+	e.askNetworkManager()
 	e.findListeners()
 	e.askResolvers()
 	filter, err := kernel.NewFirewall()

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"context"
+	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"nspawnkit/network/doctor"
 	"nspawnkit/network/kernel/probe"
+	"nspawnkit/network/networkmanager"
 )
 
 const dhcpPort = 67
@@ -29,6 +35,30 @@ func (e *examination) findListeners() {
 			continue
 		}
 		e.facts.Listeners = append(e.facts.Listeners, doctor.Listener{Program: programOf(s.Program), Port: s.Port, Address: s.Address, OnLink: s.Link == server})
+	}
+}
+
+// networkManagerPatience is how long the system bus has to tell of NetworkManager.
+const networkManagerPatience = 2 * time.Second
+
+// askNetworkManager finds out whether NetworkManager manages the link, or the bridge that it is a port of. Without a bus, it does not.
+func (e *examination) askNetworkManager() {
+	ctx, cancel := context.WithTimeout(context.Background(), networkManagerPatience)
+	defer cancel()
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	for _, link := range []string{e.facts.Link.Name, e.facts.Server.Name} {
+		if managed, err := networkmanager.Manages(ctx, conn, link); err == nil && managed {
+			file := networkmanager.File(os.DirFS(e.root))
+			e.facts.NetworkManager = doctor.NetworkManager{Link: link, Shipped: file == networkmanager.Shipped}
+			if file != "" {
+				e.facts.NetworkManager.File = "/" + file
+			}
+			return
+		}
 	}
 }
 

@@ -21,6 +21,8 @@ type Facts struct {
 	DNS     []Path    // to the servers that DHCP names
 	Ports   []Port
 
+	NetworkManager NetworkManager
+
 	Listeners []Listener
 	Resolvers []Resolver // in the order in which they are asked
 

@@ -34,6 +34,8 @@ func link(f *Facts) Hop {
 func owner(f *Facts) Hop {
 	s := f.Server.Status
 	switch {
+	case f.NetworkManager.Link != "":
+		return f.NetworkManager.managed()
 	case s == nil:
 		return unknown("not known")
 	case s.Failed:
