@@ -176,6 +176,9 @@ func (e *examination) readHost() error {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
 	}
+	if err := e.readBridge(); err != nil {
+		return err
+	}
 	e.askNetworkManager()
 	e.findListeners()
 	e.askResolvers()
@@ -215,8 +218,7 @@ func certainDrops() (map[string]firewall.Finding, error) {
 	if err != nil || len(data) == 0 {
 		return nil, err
 	}
-	// firewalld's table is what its zones say; ours is ours.
-	findings, err := firewall.Inspect(data, func(_, table string) bool { return table == "firewalld" || table == kernel.TableName })
+	findings, err := firewall.Inspect(data, passedOver)
 	byChain := map[string]firewall.Finding{}
 	for _, f := range findings {
 		name := "nft chain " + f.Chain
@@ -240,12 +242,14 @@ func foreign(d kernel.Dropper, link string) doctor.Foreign {
 	}
 	if strings.Trim(place, identifier) != "" {
 		f.Allow = "nft list ruleset" // nft(8) does not read every name that the kernel takes
+		f.AllowBridge = f.Allow
 		return f
 	}
 	if d.Input {
 		f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q udp dport { 53, 67 } accept'", place, link)
 		return f
 	}
+	f.AllowBridge = fmt.Sprintf("nft 'insert rule %s iifname %q oifname %[2]q accept'", place, link)
 	f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q accept; insert rule %s oifname %q ct state established,related accept'", place, link, place, link)
 	return f
 }
@@ -286,6 +290,7 @@ func (e *examination) probe4() error {
 	if err := e.findRivals(); err != nil {
 		return err
 	}
+	e.tryPeers()
 	e.facts.ReverseLink = probe.LinkTo(e.facts.Inside.Addresses[0].Addr())
 	if err := e.pingHost(); err != nil {
 		return err
