@@ -17,6 +17,7 @@ import (
 	"nspawnkit/network/firewall"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/kernel/probe"
+	"nspawnkit/network/networkd"
 )
 
 // examination gathers the facts about a container's network.
@@ -159,10 +160,18 @@ func (e *examination) statusOf(name string) *doctor.Status {
 	}
 	for _, l := range e.status.Links {
 		if l.Name == name && l.Index == index {
-			return &doctor.Status{
+			status := &doctor.Status{
 				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer, DNSServer: l.DNSServer,
 				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Masquerade6: slices.Contains(l.Masquerade, "ipv6"), Problems: l.Problems,
 			}
+			if l.Owner == "systemd-networkd" {
+				state := networkd.ReadState(os.DirFS(e.root), index)
+				status.Failed = status.Failed || state.Failed
+				if strings.Trim(state.File, word+"/") == "" {
+					status.File = state.File
+				}
+			}
+			return status
 		}
 	}
 	return nil
