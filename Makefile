@@ -16,6 +16,9 @@ build: setup ## compile the three programs into ./build; then: meson install -C 
 	@[ -d $(BUILD)/meson-info ] || meson setup $(BUILD)
 	@meson compile -C $(BUILD)
 
+packages: setup ## build .deb, .rpm and Arch packages into ./build/packages (docs/packages.md)
+	@packaging/build $(BUILD)/packages && ls $(BUILD)/packages
+
 demo: setup ## boot a virtual Debian and watch one file become a container, with the real output
 	@test/vm/run --image trixie demo
 
@@ -76,4 +79,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build demo test test-all test-unit lint watch golden journey test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey test-kernel test-escape bench-generator bench-start bench-network

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"nspawnkit/dhcp"
 	"nspawnkit/network"
 	"nspawnkit/network/doctor"
 	"nspawnkit/network/firewall"
@@ -21,11 +22,13 @@ import (
 // examination gathers the facts about a container's network.
 type examination struct {
 	paths
-	facts   *doctor.Facts
-	status  status
-	links   []network.Link
-	machine *network.Machine
-	inside  *probe.Namespace // nil: not found
+	facts    *doctor.Facts
+	status   status
+	links    []network.Link
+	machine  *network.Machine
+	machines network.Machines
+	hardware dhcp.HardwareAddr // of the container's side
+	inside   *probe.Namespace  // nil: not found
 }
 
 // probeLink is the link of the namespace that stands for a container where none is named. "+" is in no name of a container.
@@ -89,10 +92,10 @@ func (e *examination) look() (err error) {
 	if e.links, err = links.List(); err != nil {
 		return err
 	}
-	machines, _ := (&network.MachineFiles{Root: os.DirFS(e.root)}).Read() // the daemon reports what is wrong with them
-	for i := range machines {
-		if machines[i].Name == e.facts.Container {
-			e.machine = &machines[i]
+	e.machines, _ = (&network.MachineFiles{Root: os.DirFS(e.root)}).Read() // the daemon reports what is wrong with them
+	for i := range e.machines {
+		if e.machines[i].Name == e.facts.Container {
+			e.machine = &e.machines[i]
 		}
 	}
 	return nil
@@ -254,6 +257,7 @@ func (e *examination) probeFromInside() error {
 		return err
 	}
 	e.facts.Inside = doctor.Inside{Found: true, Interface: printable(in.Interface), Up: in.Up, Addresses: in.Addresses, Router: in.Router}
+	copy(e.hardware[:], in.Hardware)
 	if !in.Up || !e.facts.Link.Up {
 		return nil
 	}
@@ -279,6 +283,9 @@ func (e *examination) probe4() error {
 	if len(e.facts.Inside.Addresses) == 0 {
 		return nil
 	}
+	if err := e.findRivals(); err != nil {
+		return err
+	}
 	e.facts.ReverseLink = probe.LinkTo(e.facts.Inside.Addresses[0].Addr())
 	if err := e.pingHost(); err != nil {
 		return err
@@ -299,16 +306,19 @@ func (e *examination) discover() error {
 		e.facts.DHCP.Relayed = file.Config.Server.RelayTarget.IsValid()
 	}
 	offer, err := e.inside.Discover(ctx)
+	if err == nil && offer == nil {
+		e.readPool()
+	}
 	if err != nil || offer == nil {
 		return err
 	}
-	dhcp := &e.facts.DHCP
-	dhcp.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
-	dhcp.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
-	dhcp.ServerIsHost = e.ours(dhcp.Server)
+	told := &e.facts.DHCP
+	told.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
+	told.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
+	told.ServerIsHost = e.ours(told.Server)
 	for _, server := range offer.DNS() {
 		if address, ok := netip.AddrFromSlice(server.To4()); ok {
-			dhcp.DNS = append(dhcp.DNS, address)
+			told.DNS = append(told.DNS, address)
 		}
 	}
 	if e.facts.Container != "" {
@@ -316,7 +326,7 @@ func (e *examination) discover() error {
 	}
 	bits, _ := offer.SubnetMask().Size()
 	inside := &e.facts.Inside
-	inside.Addresses = []netip.Prefix{netip.PrefixFrom(dhcp.Offered, bits)}
+	inside.Addresses = []netip.Prefix{netip.PrefixFrom(told.Offered, bits)}
 	if routers := offer.Router(); len(routers) > 0 {
 		inside.Router, _ = netip.AddrFromSlice(routers[0].To4())
 	}

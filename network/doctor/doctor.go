@@ -40,7 +40,7 @@ func Examine(f *Facts) Report {
 	var r Report
 	steps := []step{
 		{"daemon", daemon}, {"link", link}, {"owner", owner}, {"carrier", carrier}, {"address", address}, {"dhcp", dhcp},
-		{"container", container}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
+		{"container", container}, {"conflict", conflict}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
 		{"firewall", firewall}, {"outside", outside}, {"names", names}, {"resolver", resolver}, {"dns", dns}, {"ports", ports}, {"address6", address6},
 	}
 	if f.Server.Exists && f.IPv6.Off == "" {

@@ -23,6 +23,9 @@ type Facts struct {
 
 	NetworkManager NetworkManager
 
+	Pool   Pool     // where no address was offered
+	Rivals []Holder // others who have the first address of the container
+
 	Listeners []Listener
 	Resolvers []Resolver // in the order in which they are asked
 
