@@ -16,6 +16,9 @@ build: setup ## compile the three programs into ./build; then: meson install -C 
 	@[ -d $(BUILD)/meson-info ] || meson setup $(BUILD)
 	@meson compile -C $(BUILD)
 
+packages: setup ## build .deb, .rpm and Arch packages into ./build/packages (docs/packages.md)
+	@packaging/build $(BUILD)/packages && ls $(BUILD)/packages
+
 demo: setup ## boot a virtual Debian and watch one file become a container, with the real output
 	@test/vm/run --image trixie demo
 
@@ -32,10 +35,26 @@ test-all: test-unit test-kernel test-escape ## the same with sid, without system
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
 
-test-unit: ## go test, gofmt, go vet; needs no root, takes seconds
+test-unit: lint ## lint and go test; needs no root, takes seconds
+	@go test ./...
+
+lint: ## gofmt, go vet, staticcheck (staticcheck.conf)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
 	@go vet ./...
-	@go test ./...
+	@go tool -modfile=test/tools/go.mod staticcheck ./...
+
+watch: ## unit tests of each package as you save its files, and of those that import it
+	@test/watch
+
+golden: ## write anew the golden files and tables in docs/ and man/ that unit tests compare; then read git diff
+	@go test -count=1 $$(git grep -l '"update", false' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's,^,./,') -update
+	@git status --short
+
+# where journey plays: bookworm, trixie or sid
+IMAGE ?= trixie
+
+journey: setup ## one journey of test/vm/journeys: make journey NAME=ports IMAGE=bookworm
+	@test/vm/run --image $(IMAGE) $(or $(NAME),$(error NAME= one of: $(basename $(notdir $(wildcard test/vm/journeys/*.sh)))))
 
 test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
 	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -timeout 60m ./...
@@ -60,4 +79,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build demo test test-all test-unit test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey test-kernel test-escape bench-generator bench-start bench-network

@@ -38,7 +38,7 @@ const badVersion dnsmessage.RCode = 16
 // The types of questions that ask for a whole zone (RFC 5936, 1995), and the most records that a query may have beside its question.
 const (
 	typeIXFR       dnsmessage.Type = 251
-	maxAdditionals                 = 4
+	maxAdditionals int             = 4
 )
 
 // errNoQuery says that a message wants no answer.

@@ -4,15 +4,16 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"nspawnkit/settings"
 )
 
-var update = flag.Bool("update", false, "write what the table of keys says into nspawnkit.nspawn.5")
+var update = flag.Bool("update", false, "write what the table of keys says into nspawnkit.nspawn.5.scd")
 
-const keysPage = "nspawnkit.nspawn.5"
+const keysPage = "nspawnkit.nspawn.5.scd"
 
 // TestKeys keeps the entries of the manual page and the table of keys together: each key has one, in the order of the
 // table, with its value first and its default, option and limits last. What is between is written by hand.
@@ -23,13 +24,13 @@ func TestKeys(t *testing.T) {
 	}
 	text := string(data)
 	for _, name := range []string{"Exec", "Files", "Network"} {
-		heading := ".SH [" + strings.ToUpper(name) + "] SECTION\n"
+		heading := "# [" + strings.ToUpper(name) + "] SECTION\n\n"
 		before, rest, found := strings.Cut(text, heading)
-		body, after, foundEnd := strings.Cut(rest, "\n.SH ")
+		body, after, foundEnd := strings.Cut(rest, "\n# ")
 		if !found || !foundEnd {
 			t.Fatalf("no %q", heading)
 		}
-		text = before + heading + entries(t, name, body+"\n") + ".SH " + after
+		text = before + heading + entries(t, name, body) + "# " + after
 	}
 	if *update {
 		if err := os.WriteFile(keysPage, []byte(text), 0o644); err != nil {
@@ -43,17 +44,20 @@ func TestKeys(t *testing.T) {
 // entries returns the entries that the keys of a section should have, with the prose of those that body has.
 func entries(t *testing.T, section, body string) string {
 	prose := make(map[string]string)
-	for entry := range strings.SplitSeq(strings.TrimPrefix(body, ".TP\n"), "\n.TP\n") {
+	for entry := range strings.SplitSeq("\n"+body, "\n*") {
 		header, rest, _ := strings.Cut(entry, "\n")
-		end := strings.LastIndex(rest, "\n.br\n")
-		words := strings.Fields(header)
-		if end < 0 || len(words) < 2 {
+		end := strings.LastIndex(rest, "++\n")
+		key, _, found := strings.Cut(header, "=")
+		switch {
+		case entry == "":
+		case end < 0 || !found:
 			t.Errorf("[%s]: entry %q has not the form of one", section, header)
-			continue
+		default:
+			prose[key] = rest[:end]
 		}
-		prose[strings.Trim(words[1], `"=,`)] = rest[:end]
 	}
 	var b strings.Builder
+	ours := false
 	keys := settings.Keys()
 	for i := range keys {
 		k := &keys[i]
@@ -65,7 +69,16 @@ func entries(t *testing.T, section, body string) string {
 		if len(text) < 20 || !strings.HasSuffix(text, ".") {
 			t.Errorf("%s= has no description", k)
 		}
-		fmt.Fprintf(&b, ".TP\n.BI %s \" \" %s\n%s\n.br\n%s\n", name(k), value(k), text, facts(k))
+		for _, word := range k.Words() {
+			if !strings.Contains(k.Type, "BOOL") && !slices.Contains(words(text), word) {
+				t.Errorf("%s=: %s is missing", k, word)
+			}
+		}
+		if k.Since == 0 && !ours {
+			ours = true
+			b.WriteString("## Of nspawnkit only\n\n")
+		}
+		fmt.Fprintf(&b, "*%s* _%s_\n%s++\n%s\n\n", name(k), value(k), text, facts(k))
 	}
 	for name := range prose {
 		t.Errorf("[%s]: %s is not in the table of keys", section, name)
@@ -84,22 +97,24 @@ func name(k *settings.Key) string {
 			names = append(names, other.Name+"=")
 		}
 	}
-	return `"` + strings.Join(names, ", ") + `"`
+	return strings.Join(names, ", ")
 }
 
 // value returns what the value is, in ASCII.
-func value(k *settings.Key) string { return `"` + strings.ReplaceAll(k.Type, "…", " ...") + `"` }
+func value(k *settings.Key) string {
+	return strings.NewReplacer("…", " ...", "_", `\_`).Replace(k.Type)
+}
 
 // facts returns the last line of an entry.
 func facts(k *settings.Key) string {
 	var list []string
 	if k.Default != "" {
-		list = append(list, "default "+k.Default)
+		list = append(list, "default *"+k.Default+"*")
 	}
 	if k.Option != "" {
-		option := "option --" + k.Option
+		option := "option *--" + k.Option + "*"
 		if k.Short != 0 {
-			option += fmt.Sprintf(" (-%c)", k.Short)
+			option += fmt.Sprintf(" (*-%c*)", k.Short)
 		}
 		list = append(list, option)
 	}
@@ -119,5 +134,5 @@ func facts(k *settings.Key) string {
 			list = append(list, fact.text)
 		}
 	}
-	return `\&(` + strings.ReplaceAll(strings.Join(list, "; "), "-", `\-`) + ")"
+	return "(" + strings.Join(list, "; ") + ")"
 }

@@ -3,6 +3,7 @@ package network
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 )
 
 // Config is what a .network file says about the links it matches.
@@ -31,8 +32,10 @@ type Config struct {
 	LeaveDown bool         // ActivationPolicy=manual: it is not brought up
 
 	linkLocalSet, keepMaster bool
+	generationMode           int // IPv6LinkLocalAddressGenerationMode=
 	addressSections          []*addressSection
 	routeSections            []*routeSection
+	routeOnDevice            section // of DefaultRouteOnDevice=yes
 }
 
 // Families says for which versions of IP something is on.
@@ -79,6 +82,14 @@ func (f *File) finish() {
 // forwards reports for which families packets of the link are forwarded.
 func (c *Config) forwards() Families {
 	return Families{c.Forwarding4.or(c.Masquerade.IPv4), c.Forwarding6.or(c.Masquerade.IPv6)}
+}
+
+// addressGeneration is the kernel's addr_gen_mode.
+func (c *Config) addressGeneration() string {
+	if !c.LinkLocal.IPv6 {
+		return strconv.Itoa(generateNone)
+	}
+	return strconv.Itoa(c.generationMode)
 }
 
 // FreeSubnet returns the size of the free subnet that the file asks for with Address=0.0.0.0/N, if it does.

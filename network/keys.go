@@ -25,23 +25,38 @@ var keys = [...]key{
 	{"Network", "IPForward", setForward},
 	{"Network", "LinkLocalAddressing", setLinkLocal},
 	{"Network", "KeepMaster", setKeepMaster},
-	{"Network", "IPv6AcceptRA", onlyNo}, // a container must not become the host's router
+	{"Network", "IPv6AcceptRA", onlyNo},                   // a container must not become the host's router
+	{"Network", "IPv6AcceptRouterAdvertisements", onlyNo}, // before systemd 231
 	{"Network", "DHCP", onlyNo},
+	{"Network", "IPv4LLRoute", onlyNo},
+	{"Network", "DHCPPrefixDelegation", onlyNo},
+	{"Network", "ActiveSlave", onlyNo},
+	{"Network", "PrimarySlave", onlyNo},
+	{"Network", "DHCPv6PrefixDelegation", onlyNo},
+	{"Network", "IPv4LL", onlyNo},
 	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
 	{"Network", "IgnoreCarrierLoss", onlyYes},
 	{"Network", "KeepConfiguration", keepConfiguration},
 }
 
+// keyTables returns all tables of keys.
+func keyTables() [][]key {
+	return [][]key{
+		keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], resolvingKeys[:], sysctlKeys[:],
+		dhcpServerKeys[:], sendRAKeys[:],
+	}
+}
+
 // set stores the value of a key.
 func (f *File) set(section, name, value string) error {
-	for _, table := range [...][]key{keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], resolvingKeys[:], sysctlKeys[:], dhcpServerKeys[:], sendRAKeys[:]} {
+	for _, table := range keyTables() {
 		for i := range table {
 			if k := &table[i]; k.section == section && k.name == name {
 				return k.set(f, value)
 			}
 		}
 	}
-	return errors.New("networkd-lite does not support this key")
+	return notHonoured(section, name, value)
 }
 
 // onlyNo is for keys of what networkd-lite never does.

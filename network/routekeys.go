@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
 // routeKeys are the keys of routes.
 var routeKeys = [...]key{
 	{"Network", "Gateway", addGateway},
+	{"Network", "DefaultRouteOnDevice", setRouteOnDevice},
 	{"Route", "Gateway", setGateway},
 	{"Route", "GatewayOnLink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }},
+	{"Route", "GatewayOnlink", func(f *File, v string) error { return setTristate(&f.route().onLink, v) }}, // before systemd 235
 	{"Route", "Destination", setDestination},
 	{"Route", "PreferredSource", setPreferredSource},
 	{"Route", "Metric", setRouteMetric},
@@ -22,7 +25,7 @@ var routeKeys = [...]key{
 	{"Route", "Source", setRouteSource},
 	{"Route", "IPv6Preference", setRoutePreference},
 	{"Route", "NextHop", noNextHop},
-	{"Route", "MultiPathRoute", noMultiPathRoute},
+	{"Route", "MultiPathRoute", addHop},
 }
 
 // routeSection is what a [Route] section says, or one Gateway= of [Network].
@@ -74,11 +77,11 @@ func (f *File) addRoute() *routeSection {
 }
 
 // wrongIf notes that the route cannot be set because of the key that is being read.
-func (r *routeSection) wrongIf(key string, err error) error {
+func (s *routeSection) wrongIf(key string, err error) error {
 	if err != nil {
-		r.wrong = key
-	} else if r.wrong == key {
-		r.wrong = ""
+		s.wrong = key
+	} else if s.wrong == key {
+		s.wrong = ""
 	}
 	return err
 }
@@ -92,6 +95,19 @@ func addGateway(f *File, value string) error {
 	gateway, err := parseHost(value)
 	if err == nil {
 		f.addRoute().setGateway(gateway)
+	}
+	return err
+}
+
+// setRouteOnDevice takes whether there is a default route of IPv4 that is bound to the link.
+func setRouteOnDevice(f *File, value string) error {
+	var on bool
+	err := setBool(&on, value)
+	if err == nil {
+		f.Config.routeOnDevice = section{}
+	}
+	if on {
+		f.Config.routeOnDevice = f.section
 	}
 	return err
 }
@@ -113,12 +129,12 @@ func setGateway(f *File, value string) error {
 }
 
 // setGateway stores a gateway. 0.0.0.0 and :: stand for a default route that is bound to the link.
-func (r *routeSection) setGateway(gateway netip.Addr) {
-	if r.bound = gateway.IsUnspecified(); r.bound {
-		r.route.Destination = netip.PrefixFrom(gateway, 0)
+func (s *routeSection) setGateway(gateway netip.Addr) {
+	if s.bound = gateway.IsUnspecified(); s.bound {
+		s.route.Destination = netip.PrefixFrom(gateway, 0)
 		gateway = netip.Addr{}
 	}
-	r.route.Gateway = gateway
+	s.route.Gateway = gateway
 }
 
 // parseHost takes the address of one host, or of none.
@@ -264,11 +280,6 @@ func noNextHop(f *File, value string) error {
 	return f.notInRoute(value, "there are no [NextHop] sections: say Gateway= and the rest in [Route]")
 }
 
-// noMultiPathRoute takes MultiPathRoute=, likewise.
-func noMultiPathRoute(f *File, value string) error {
-	return f.notInRoute(value, "a route leads to one gateway: say it with Gateway=")
-}
-
 func (f *File) notInRoute(value, instead string) (err error) {
 	if value != "" {
 		err = errors.New("networkd-lite does not support this key: " + instead)
@@ -279,6 +290,12 @@ func (f *File) notInRoute(value, instead string) (err error) {
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
 func (f *File) finishRoutes() {
 	c := &f.Config
+	if c.routeOnDevice != (section{}) {
+		r := f.addRoute()
+		r.section = c.routeOnDevice
+		r.setGateway(netip.IPv4Unspecified())
+		c.routeOnDevice = section{}
+	}
 	for _, s := range c.routeSections {
 		if why := s.finish(len(c.Addresses) > 0); why != "" {
 			f.drop(s.section, why)
@@ -310,29 +327,35 @@ func (s *routeSection) finish(addresses bool) string {
 		return "without " + s.wrong + "= the route would be another one"
 	case s.bound && gateway.IsValid():
 		return "has two gateways"
+	case (s.bound || gateway.IsValid()) && len(r.Hops) > 0:
+		return "has both Gateway= and MultiPathRoute="
 	case r.Destination.IsValid():
 	case gateway.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(gateway), 0)
+	case r.family().IsValid():
+		r.Destination = netip.PrefixFrom(unspecifiedLike(r.family()), 0)
 	case source.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(source), 0)
 	case r.Source.IsValid():
 		r.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	default:
-		return "has none of Gateway=, Destination=, Source= and PreferredSource="
+		return "has none of Gateway=, Destination=, Source= and PreferredSource=, and no gateway in MultiPathRoute="
 	}
 	ipv4 := r.Destination.Addr().Is4()
 	switch {
-	case !ipv4 && gateway.Is4(), source.IsValid() && source.Is4() != ipv4, ipv4 && r.Source.IsValid():
+	case !ipv4 && r.hasGateway(netip.Addr.Is4), source.IsValid() && source.Is4() != ipv4, ipv4 && r.Source.IsValid():
 		return "IPv4 and IPv6 do not go together"
+	case !ipv4 && slices.ContainsFunc(r.Hops, func(h Hop) bool { return !h.Gateway.IsValid() }):
+		return "Linux needs a gateway in each MultiPathRoute= of IPv6"
 	case !ipv4 && r.Type == routeBroadcast:
 		return "there is no broadcast in IPv6"
 	case ipv4 && r.Preference != 0:
 		return "IPv6Preference= is for routes of IPv6"
-	case gateway.IsValid() && r.Type != routeUnicast:
-		return fmt.Sprintf("Type=%s has no Gateway=", nameOf(routeTypes, r.Type))
+	case (gateway.IsValid() || len(r.Hops) > 0) && r.Type != routeUnicast:
+		return fmt.Sprintf("Type=%s has no gateway", nameOf(routeTypes, r.Type))
 	}
 	// As systemd does, which says so in its log.
-	r.GatewayOnLink = gateway.IsValid() && s.onLink.or(!addresses)
+	r.GatewayOnLink = gateway.IsValid() && s.onLink.or(!addresses) || r.family().IsValid() && s.onLink == Yes
 	if ipv4 && !s.scopeSet {
 		r.Scope = defaultScope(r)
 	} else if !ipv4 {

@@ -40,7 +40,7 @@ func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
 	ipv6 := "net/ipv6/conf/" + l.Name + "/"
 	s.Sysctls = []Sysctl{
 		{ipv6 + "accept_ra", "0"}, // CVE-2020-13401: a container must not become the host's router
-		{ipv6 + "addr_gen_mode", map[bool]string{true: "0", false: "1"}[c.LinkLocal.IPv6]},
+		{ipv6 + "addr_gen_mode", c.addressGeneration()},
 	}
 	if c.Forwarding4 != Unset || s.Forwarding.IPv4 {
 		s.Sysctls = append(s.Sysctls, Sysctl{ipv4 + "forwarding", digit(s.Forwarding.IPv4)})

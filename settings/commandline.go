@@ -22,12 +22,13 @@ const (
 // CommandLine is what the command line of systemd-nspawn(1) says. What a key of the .nspawn file says too is inside and
 // comes out of [Combine].
 type CommandLine struct {
-	Help             bool // --help: print [Help]
-	Version          bool // --version
-	ListCapabilities bool // --capability=help: print the known capabilities
-	ListConsoles     bool // --console=help: print the modes
-	DryRun           bool // --dry-run: print the steps, start nothing
-	Cleanup          bool // --cleanup: remove what an earlier run left behind, start nothing
+	Help             bool   // --help: print [Help]
+	Topic            string // --help=: of what
+	Version          bool   // --version
+	ListCapabilities bool   // --capability=help: print the known capabilities
+	ListConsoles     bool   // --console=help: print the modes
+	DryRun           bool   // --dry-run: print the steps, start nothing
+	Cleanup          bool   // --cleanup: remove what an earlier run left behind, start nothing
 
 	Machine       string // --machine=, a valid machine name, or empty
 	Directory     string // --directory=, possibly relative to the working directory, or empty

@@ -5,74 +5,143 @@ import (
 	"strings"
 )
 
-// Help returns the text of --help for the program called name. It is made from the table of keys.
-func Help(name string) string {
+// Topic is a group of options, as systemd-nspawn(1) has them.
+type Topic struct {
+	Name  string // of --help=TOPIC
+	Title string
+}
+
+// Topics returns all of them in the order of --help=all.
+func Topics() []Topic { return topics[:] }
+
+var topics = [...]Topic{
+	{"general", "General"},
+	{"image", "Image"},
+	{"execution", "Execution"},
+	{"identity", "System Identity"},
+	{"properties", "Properties"},
+	{"users", "User Namespacing"},
+	{"network", "Networking"},
+	{"security", "Security"},
+	{"resources", "Resources"},
+	{"integration", "Integration"},
+	{"mounts", "Mounts"},
+	{"console", "Input/Output"},
+	{"credentials", "Credentials"},
+}
+
+const (
+	overview   = "yes" // the argument of --help without one
+	allTopics  = "all"
+	topicWords = "general image execution identity properties users network security resources integration mounts console credentials " + allTopics
+)
+
+// often are the options of the overview, in its order.
+var often = [...]string{"directory", "image", "machine", "boot", "ephemeral", "bind", "network-veth", "port", "dry-run", "help"}
+
+// takeHelp takes the name of a topic.
+func takeHelp(c *CommandLine, v value) error {
+	c.Help = true
+	return setOneOf(&c.Topic, v.text, topicWords+" "+overview)
+}
+
+// Help returns the text of --help for the program called name: an overview, the options of a topic, or all, as [CommandLine.Topic] says.
+// It is made from the tables of keys and options. heading marks headings for a terminal.
+func Help(name, about string, heading func(string) string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s [OPTIONS...] [PATH] [ARGUMENTS...]\n\nSpawn a command or OS in a light-weight container.\n", name)
-	for _, section := range []struct{ name, title string }{
-		{"", "General"}, {"Exec", "Execution, [Exec] in a .nspawn file"}, {"Files", "Files, [Files]"}, {"Network", "Network, [Network]"},
-	} {
-		fmt.Fprintf(&b, "\n%s:\n", section.title)
-		for o := range eachOption {
-			if o.inHelp(section.name) {
+	if about == overview {
+		writeOverview(&b, name, heading)
+		return b.String()
+	}
+	options := Options()
+	for _, t := range topics {
+		if about != allTopics && about != t.Name {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "%s:\n", heading(t.Title))
+		for i := range options {
+			if o := &options[i]; o.Topic == t.Name {
 				o.writeHelp(&b)
 			}
 		}
 	}
-	var missing []string
-	for o := range eachOption {
-		if !o.supported() {
-			missing = append(missing, o.String())
-		}
-	}
-	fmt.Fprintf(&b, "\nNot supported yet:\n")
-	line := " "
-	for _, o := range missing {
-		if len(line)+1+len(o) > 78 {
-			b.WriteString(line + "\n")
-			line = " "
-		}
-		line += " " + o
-	}
-	b.WriteString(line + "\n")
+	fmt.Fprintf(&b, "\nSee %s(1), OPTIONS.\n", name)
 	return b.String()
 }
 
-// supported reports whether the option has an effect.
-func (o *option) supported() bool {
-	return o.set != nil && !o.pending || o.key != nil && o.key.Supported()
+func writeOverview(b *strings.Builder, name string, heading func(string) string) {
+	fmt.Fprintf(b, "%s [OPTIONS...] [PATH] [ARGUMENTS...]\n\nSpawn a command or OS in a light-weight container.\n\n", name)
+	options := Options()
+	for _, wanted := range often {
+		for i := range options {
+			if options[i].Long == wanted {
+				options[i].writeHelp(b)
+			}
+		}
+	}
+	fmt.Fprintf(b, "\n%s:\n", heading("More options, --help=TOPIC"))
+	line := " "
+	for word := range strings.FieldsSeq(topicWords) {
+		if len(line)+1+len(word) > helpWidth {
+			b.WriteString(line + "\n")
+			line = " "
+		}
+		line += " " + word
+	}
+	fmt.Fprintf(b, "%s\n\nSee %s(1), nspawnkit.nspawn(5) and nspawnkit(7).\n", line, name)
 }
 
-// inHelp reports whether the option belongs under the section, "" for options without key.
-func (o *option) inHelp(section string) bool {
-	if o.help == "" || !o.supported() {
-		return false
-	}
-	if o.key == nil {
-		return section == ""
-	}
-	return o.key.Section == section
-}
+// The columns of --help.
+const (
+	helpWidth  = 80
+	helpColumn = 30 // where descriptions begin
+)
 
 // writeHelp writes "  -D --directory=PATH  text".
-func (o *option) writeHelp(b *strings.Builder) {
-	short := "  "
-	if o.short != 0 {
-		short = "-" + string(rune(o.short))
+func (o *Option) writeHelp(b *strings.Builder) {
+	if o.Help == "" {
+		return
 	}
-	long := ""
-	if o.long != "" {
-		long = "--" + o.long
+	left := "    "
+	if o.Short != 0 {
+		left = "  -" + string(rune(o.Short))
 	}
-	switch o.arg {
-	case RequiredArgument:
-		long += "=" + o.meta
-	case OptionalArgument:
-		long += "[=" + o.meta + "]"
+	if o.Long != "" {
+		left += " --" + o.Long
 	}
-	left := fmt.Sprintf("  %s %s", short, long)
-	if len([]rune(left)) > 30 {
-		left += "\n" + strings.Repeat(" ", 30)
+	switch {
+	case o.Value == "":
+	case o.Argument == RequiredArgument:
+		left += "=" + o.Value
+	default:
+		left += "[=" + o.Value + "]"
 	}
-	fmt.Fprintf(b, "%-30s %s\n", left, o.help)
+	help := o.Help
+	if !o.Supported {
+		help += " (not supported yet)"
+	}
+	// Runes, as some values end in "…".
+	if len([]rune(left)) >= helpColumn {
+		b.WriteString(left + "\n")
+		left = ""
+	}
+	b.WriteString(left + strings.Repeat(" ", helpColumn-len([]rune(left))))
+	column := helpColumn
+	for i, word := range strings.Fields(help) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > helpWidth:
+			b.WriteString("\n" + strings.Repeat(" ", helpColumn))
+			column = helpColumn
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	b.WriteString("\n")
 }

@@ -29,6 +29,8 @@ type Key struct {
 	Short         byte     // its one-letter form, or 0
 	Argument      Argument // of the option
 	Help          string   // one line
+	topic         string   // of --help=TOPIC; empty without option
+	words         string   // words that a value can be, with spaces between, beside those of Type
 
 	// Strict: a bad value refuses the container, because going on without it would isolate less or grant less than asked.
 	Strict bool

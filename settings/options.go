@@ -11,8 +11,10 @@ import (
 type option struct {
 	long  string
 	short byte
+	topic string // of --help=TOPIC
 	arg   Argument
 	meta  string // the argument, for people
+	words string // words that the argument can be, with spaces between, beside those of meta
 	help  string // one line; empty: not listed
 	whole bool   // may not be abbreviated: systemd-nspawn's abbreviations keep their meaning
 
@@ -33,55 +35,55 @@ func (o *option) String() string {
 
 // options are the options of systemd-nspawn(1) 262 that have no key, and ours.
 var options = [...]option{
-	{long: "help", short: 'h', arg: NoArgument, help: "Show this help", set: func(c *CommandLine, v value) error { c.Help = true; return nil }},
-	{long: "version", arg: NoArgument, help: "Print version string", set: func(c *CommandLine, v value) error { c.Version = true; return nil }},
-	{long: "quiet", short: 'q', arg: NoArgument, help: "Do not show status information", set: func(c *CommandLine, v value) error { c.Quiet = true; return nil }},
-	{long: "no-pager", arg: NoArgument, help: "Do not pipe output into a pager", set: nothingToDo},
-	{long: "no-ask-password", arg: NoArgument, help: "Do not prompt for password", set: func(c *CommandLine, v value) error { c.NoAskPassword = true; return nil }},
-	{long: "settings", meta: "BOOL|override|trusted", help: "Load additional settings from .nspawn file", set: takeSettings},
-	{long: "cleanup", arg: NoArgument, help: "Clean up left-over mounts and underlying mount points", set: func(c *CommandLine, v value) error { c.Cleanup = true; return nil }},
-	{long: "dry-run", arg: NoArgument, whole: true, help: "Print the steps of start and end, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
+	{long: "help", short: 'h', topic: "general", arg: OptionalArgument, meta: "TOPIC", words: topicWords, help: "Show an overview, or all options of a topic", set: takeHelp},
+	{long: "version", topic: "general", arg: NoArgument, help: "Print version string", set: func(c *CommandLine, v value) error { c.Version = true; return nil }},
+	{long: "quiet", short: 'q', topic: "general", arg: NoArgument, help: "Do not show status information", set: func(c *CommandLine, v value) error { c.Quiet = true; return nil }},
+	{long: "no-pager", topic: "general", arg: NoArgument, help: "Do not pipe output into a pager", set: nothingToDo},
+	{long: "no-ask-password", topic: "general", arg: NoArgument, help: "Do not prompt for password", set: func(c *CommandLine, v value) error { c.NoAskPassword = true; return nil }},
+	{long: "settings", topic: "general", meta: "BOOL|override|trusted", help: "Load additional settings from .nspawn file", set: takeSettings},
+	{long: "cleanup", topic: "general", arg: NoArgument, help: "Clean up left-over mounts and underlying mount points", set: func(c *CommandLine, v value) error { c.Cleanup = true; return nil }},
+	{long: "dry-run", topic: "general", arg: NoArgument, whole: true, help: "Print the steps of start and end, do nothing", set: func(c *CommandLine, v value) error { c.DryRun = true; return nil }},
 
-	{long: "directory", short: 'D', meta: "PATH", help: "Root directory for the container", set: takeDirectory},
-	{long: "machine", short: 'M', meta: "NAME", help: "Set the machine name for the container", set: takeMachine},
-	{long: "template", meta: "PATH", help: "Initialize root directory from template directory, if missing", set: takeTemplate},
-	{long: "image", short: 'i', meta: "PATH", help: "Root file system disk image (or device node) for the container", set: takeImage},
-	{long: "image-policy", meta: "POLICY", help: "Specify disk image dissection policy", set: takeImagePolicy},
-	{long: "mstack", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
-	{long: "oci-bundle", meta: "PATH", help: "OCI bundle directory", set: takeBundle},
-	{long: "root-hash", meta: "HASH", help: "Specify verity root hash for root disk image", set: takeRootHash},
-	{long: "root-hash-sig", meta: "SIG", help: "Specify pkcs7 signature of root hash for verity (a path or base64:DATA)", set: takeRootHashSignature},
-	{long: "verity-data", meta: "PATH", help: "Specify hash device for verity", set: takeVerityData},
+	{long: "directory", short: 'D', topic: "image", meta: "PATH", help: "Root directory for the container", set: takeDirectory},
+	{long: "machine", short: 'M', topic: "identity", meta: "NAME", help: "Set the machine name for the container", set: takeMachine},
+	{long: "template", topic: "image", meta: "PATH", help: "Initialize root directory from template directory, if missing", set: takeTemplate},
+	{long: "image", short: 'i', topic: "image", meta: "PATH", help: "Root file system disk image (or device node) for the container", set: takeImage},
+	{long: "image-policy", topic: "image", meta: "POLICY", help: "Specify disk image dissection policy", set: takeImagePolicy},
+	{long: "mstack", topic: "image", meta: "PATH", help: "Root directory from a mount stack", set: takeStack},
+	{long: "oci-bundle", topic: "image", meta: "PATH", help: "OCI bundle directory", set: takeBundle},
+	{long: "root-hash", topic: "image", meta: "HASH", help: "Specify verity root hash for root disk image", set: takeRootHash},
+	{long: "root-hash-sig", topic: "image", meta: "SIG", help: "Specify pkcs7 signature of root hash for verity (a path or base64:DATA)", set: takeRootHashSignature},
+	{long: "verity-data", topic: "image", meta: "PATH", help: "Specify hash device for verity", set: takeVerityData},
 
-	{long: "keep-unit", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
-	{long: "register", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
-	{long: "slice", short: 'S', meta: "SLICE", help: "Place the container in the specified slice", set: takeSlice},
-	{long: "property", meta: "NAME=VALUE", help: "Set scope unit property", set: takeProperty},
-	{long: "console", meta: "MODE", help: "Select how stdin/stdout/stderr and /dev/console are set up for the container", set: takeConsole},
-	{long: "pipe", short: 'P', arg: NoArgument, help: "Equivalent to --console=pipe", set: func(c *CommandLine, v value) error { c.Console = "pipe"; return nil }},
-	{long: "background", meta: "COLOR", help: "Set ANSI color for background", set: takeBackground},
+	{long: "keep-unit", topic: "properties", arg: NoArgument, help: "Do not register a scope for the machine, reuse the service unit nspawn is running in", set: func(c *CommandLine, v value) error { c.KeepUnit = true; return nil }},
+	{long: "register", topic: "properties", meta: "BOOL|auto", help: "Register container as machine", set: takeRegister},
+	{long: "slice", short: 'S', topic: "properties", meta: "SLICE", help: "Place the container in the specified slice", set: takeSlice},
+	{long: "property", topic: "properties", meta: "NAME=VALUE", help: "Set scope unit property", set: takeProperty},
+	{long: "console", topic: "console", meta: "MODE", words: consoleModes, help: "Select how stdin/stdout/stderr and /dev/console are set up for the container", set: takeConsole},
+	{long: "pipe", short: 'P', topic: "console", arg: NoArgument, help: "Equivalent to --console=pipe", set: func(c *CommandLine, v value) error { c.Console = "pipe"; return nil }},
+	{long: "background", topic: "console", meta: "COLOR", help: "Set ANSI color for background", set: takeBackground},
 
-	{short: 'U', arg: NoArgument, help: "Equivalent to --private-users=pick --private-users-ownership=auto", set: takeU},
-	{short: 'j', arg: NoArgument, help: "Equivalent to --link-journal=try-guest", set: takeJ},
-	{long: "rlimit", meta: "NAME=LIMIT", help: "Set a resource limit for the payload", set: takeLimit},
-	{long: "private-users-chown", arg: NoArgument, set: takeChown},
-	{long: "selinux-context", short: 'Z', meta: "CONTEXT", help: "Set the SELinux security context of processes in the container",
+	{short: 'U', topic: "users", arg: NoArgument, help: "Equivalent to --private-users=pick --private-users-ownership=auto", set: takeU},
+	{short: 'j', topic: "integration", arg: NoArgument, help: "Equivalent to --link-journal=try-guest", set: takeJ},
+	{long: "rlimit", topic: "resources", meta: "NAME=LIMIT", help: "Set a resource limit for the payload", set: takeLimit},
+	{long: "private-users-chown", topic: "users", arg: NoArgument, set: takeChown},
+	{long: "selinux-context", short: 'Z', topic: "security", meta: "CONTEXT", help: "Set the SELinux security context of processes in the container",
 		set: func(c *CommandLine, v value) error { return takeContext(&c.SELinuxContext, v) }},
-	{long: "selinux-apifs-context", short: 'L', meta: "CONTEXT", help: "Set the SELinux security context of files in API and temporary file systems",
+	{long: "selinux-apifs-context", short: 'L', topic: "security", meta: "CONTEXT", help: "Set the SELinux security context of files in API and temporary file systems",
 		set: func(c *CommandLine, v value) error { return takeContext(&c.SELinuxAPIFSContext, v) }},
-	{long: "bind-user-group", meta: "GROUP", help: "Add an auxiliary group to --bind-user= users", set: takeBindUserGroup},
-	{long: "forward-journal", meta: "PATH", help: "Forward the container's journal to the host", set: takeForwardJournal},
-	{long: "forward-journal-max-use", meta: "BYTES", help: "Maximum disk space for forwarded journal",
+	{long: "bind-user-group", topic: "mounts", meta: "GROUP", help: "Add an auxiliary group to --bind-user= users", set: takeBindUserGroup},
+	{long: "forward-journal", topic: "integration", meta: "PATH", help: "Forward the container's journal to the host", set: takeForwardJournal},
+	{long: "forward-journal-max-use", topic: "integration", meta: "BYTES", help: "Maximum disk space for forwarded journal",
 		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "max-use") }},
-	{long: "forward-journal-keep-free", meta: "BYTES", help: "Minimum disk space to keep free",
+	{long: "forward-journal-keep-free", topic: "integration", meta: "BYTES", help: "Minimum disk space to keep free",
 		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "keep-free") }},
-	{long: "forward-journal-max-file-size", meta: "BYTES", help: "Maximum size of individual journal files",
+	{long: "forward-journal-max-file-size", topic: "integration", meta: "BYTES", help: "Maximum size of individual journal files",
 		set: func(c *CommandLine, v value) error { return takeJournalSize(c, v, "max-file-size") }},
-	{long: "forward-journal-max-files", meta: "NUMBER", help: "Maximum number of journal files to keep", set: takeJournalFiles},
-	{long: "load-credential", meta: "ID:PATH", help: "Load a credential to pass to the container from a file", set: takeLoadCredential},
-	{long: "set-credential", meta: "ID:VALUE", help: "Pass a credential with literal value to the container", secret: true, set: takeSetCredential},
-	{long: "system", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
-	{long: "user", arg: NextArgument, pending: true, set: takeScopeOrUser},
+	{long: "forward-journal-max-files", topic: "integration", meta: "NUMBER", help: "Maximum number of journal files to keep", set: takeJournalFiles},
+	{long: "load-credential", topic: "credentials", meta: "ID:PATH", help: "Load a credential to pass to the container from a file", set: takeLoadCredential},
+	{long: "set-credential", topic: "credentials", meta: "ID:VALUE", help: "Pass a credential with literal value to the container", secret: true, set: takeSetCredential},
+	{long: "system", topic: "general", arg: NoArgument, help: "Run in the system service manager scope", set: nothingToDo},
+	{long: "user", topic: "general", arg: NextArgument, pending: true, help: "Run in the service manager of the user", set: takeScopeOrUser},
 }
 
 // eachOption yields the options of the keys, then the others.
@@ -91,7 +93,7 @@ func eachOption(yield func(option) bool) {
 		if k.Option == "" {
 			continue
 		}
-		if !yield(option{long: k.Option, short: k.Short, arg: k.Argument, meta: k.Type, help: k.Help, key: k}) {
+		if !yield(option{long: k.Option, short: k.Short, topic: k.topic, arg: k.Argument, meta: k.Type, words: k.words, help: k.Help, key: k}) {
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -164,7 +163,7 @@ func TestWriter(t *testing.T) {
 	}
 	for _, k := range Keys() {
 		if k.Since > 0 && !(good[k.String()] && bad[k.String()]) {
-			t.Error(fmt.Sprintf("%s: good %v, bad %v", &k, good[k.String()], bad[k.String()]))
+			t.Errorf("%s: good %v, bad %v", &k, good[k.String()], bad[k.String()])
 		}
 	}
 }

@@ -14,7 +14,11 @@ import (
 const (
 	resolvConfModes = "off copy-host copy-static copy-uplink copy-stub replace-host replace-static replace-uplink replace-stub " +
 		"bind-host bind-static bind-uplink bind-stub delete auto"
-	timezoneModes = "off copy bind symlink delete auto"
+	timezoneModes    = "off copy bind symlink delete auto"
+	linkJournalModes = "no host try-host guest try-guest auto"
+	ownershipModes   = "off chown map foreign auto"
+	usersModes       = "no yes pick identity managed"
+	volatileModes    = "no yes state overlay"
 )
 
 var errControl = errors.New("control characters are not allowed")
@@ -181,7 +185,7 @@ func setOwnership(s *Settings, v value) error {
 	if boolOr(&s.Exec.PrivateUsers.Ownership, v.text, "auto", "off") {
 		return nil
 	}
-	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, "off chown map foreign auto")
+	return setOneOf(&s.Exec.PrivateUsers.Ownership, v.text, ownershipModes)
 }
 
 // setChown takes the boolean that the mode chown of PrivateUsersOwnership= was before.

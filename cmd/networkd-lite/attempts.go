@@ -64,7 +64,7 @@ func (e *examination) probeOutside() error {
 		ask := func() error { return probe.Ask(server) }
 		host := ask
 		if e.ours(server) {
-			host = func() error { return askAny(resolvers) } // it passes questions on
+			host = e.passedOn
 		}
 		path := e.try(server, ask, host)
 		e.facts.DNS = append(e.facts.DNS, path)
@@ -73,17 +73,6 @@ func (e *examination) probeOutside() error {
 		}
 	}
 	return nil
-}
-
-// askAny asks DNS servers until one answers.
-func askAny(servers []netip.Addr) error {
-	err := probe.ErrSilence
-	for _, server := range servers {
-		if err = probe.Ask(server); err == nil {
-			break
-		}
-	}
-	return err
 }
 
 // try makes an attempt from inside, and where that fails what corresponds to it from the host.

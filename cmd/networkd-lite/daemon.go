@@ -130,8 +130,12 @@ func onHangup(do func()) {
 	}()
 }
 
-// busTimeout is how long the bus has to tell whether systemd-networkd runs, before it is taken for not running.
-const busTimeout = 5 * time.Second
+// How long the bus has to tell whether systemd-networkd runs: before the service manager is told that the daemon is ready, since a bus that
+// hangs must not keep a boot waiting, and before systemd-networkd is taken for not running, and links are served.
+const (
+	busPatience = 200 * time.Millisecond
+	busTimeout  = 5 * time.Second
+)
 
 // watchAndRun runs the manager once everything that may change is watched. The service manager is told at once where nothing is to be
 // served yet: containers may start while the bus is asked and the kernel loads its modules.
@@ -158,7 +162,7 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	go owner.Watch(ctx, busConnector(ctx), func() { close(bus) }, changed)
 	within(ctx, busTimeout, links)
 	tell, interval := newNotifier()
-	if m.Idle() {
+	if m.Idle() || !within(ctx, busPatience, bus) {
 		tell()
 	}
 	within(ctx, busTimeout, bus) // a bus that hangs must not keep containers from their network
@@ -170,15 +174,17 @@ func watchAndRun(ctx context.Context, m *manager.Manager, owner *networkd.Owner,
 	return nil
 }
 
-// within waits for an event, but not longer than that.
-func within(ctx context.Context, longest time.Duration, event <-chan struct{}) {
+// within waits for an event, but not longer than that, and reports whether it came.
+func within(ctx context.Context, longest time.Duration, event <-chan struct{}) bool {
 	timer := time.NewTimer(longest)
 	defer timer.Stop()
 	select {
 	case <-event:
+		return true
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // newNotifier returns what tells the service manager that the daemon is ready and alive (sd_notify(3)), and the longest interval in which

@@ -82,10 +82,12 @@ func TestDoctor(t *testing.T) {
 			"FAIL  firewall    nft chain inet other one (policy drop) drops the container's packets"},
 		{"outside", func(w *world, _ *namespace) { drop(w, `postrouting priority filter; iifname "ve-web" drop`) },
 			"FAIL  outside     203.0.113.2 answers the host, but not the container"},
-		{"dns", func(w *world, _ *namespace) {
+		{"resolver", func(w *world, _ *namespace) {
 			w.outside.command("nft", "table inet other { chain one { type filter hook input priority filter; udp dport 53 drop; }; }")
 		},
 			"FAIL  dns         192.168.177.49 answers no DNS question, of the host neither"},
+		{"dns", func(w *world, _ *namespace) { drop(w, `input priority filter; iifname "ve-web" udp dport 53 drop`) },
+			"FAIL  dns         192.168.177.49 answers questions of the host, but not of the container"},
 		{"ports", func(w *world, _ *namespace) {
 			w.command("sed", "-i", "s/80}/81}/", w.root+"/run/nspawnkit/machines/web.json")
 		}, "nothing listens on TCP port 81 in the container"},
@@ -164,6 +166,7 @@ func TestDoctorInZone(t *testing.T) {
 	w.startDaemon()
 	w.runsMachine("db", "vb-db", "vz-app")
 	w.command("ip", "link", "add", "vz-app", "type", "bridge")
+	w.command("sh", "-c", "sysctl -w net.bridge.bridge-nf-call-iptables=0 || true") // where br_netfilter is loaded
 	db := w.newNamespace()
 	w.command("ip", "link", "add", "vb-db", "type", "veth", "peer", "name", "host0", "address", ownMAC, "netns", db.pid)
 	w.command("ip", "link", "set", "vb-db", "master", "vz-app")

@@ -27,20 +27,26 @@ func (e *examination) readHost6() {
 		i.Off = "sysctl " + path + " is 1"
 		return
 	}
-	files, _ := network.ReadFiles(os.DirFS(e.root), network.SearchPath()) // the daemon reports what is wrong with them
-	at := slices.IndexFunc(e.links, func(l network.Link) bool { return l.Name == server.Name })
-	if at < 0 {
+	file, link := e.fileOf(server)
+	if file == nil {
 		return
 	}
-	file, _ := files.Find(e.links[at])
-	if file == nil || server.Status != nil && server.Status.Owner == "systemd-networkd" {
-		return // it reads other files
-	}
 	i.Advertises = file.Config.SendRA.Enabled
-	i.Forwards = network.Desire(e.links[at], &file.Config, netip.Prefix{}, netip.Prefix{}).Forwarding.IPv6
+	i.Forwards = network.Desire(link, &file.Config, netip.Prefix{}, netip.Prefix{}).Forwarding.IPv6
 	if !i.Advertises && !slices.ContainsFunc(server.Addresses, isGlobal6) {
 		i.Off = file.Path + " does not say IPv6SendRA=yes"
 	}
+}
+
+// fileOf returns the .network file by which networkd-lite looks after a link; nil: none, or systemd-networkd does, which reads others.
+func (e *examination) fileOf(server doctor.Link) (*network.File, network.Link) {
+	at := slices.IndexFunc(e.links, func(l network.Link) bool { return l.Name == server.Name })
+	if at < 0 || server.Status != nil && server.Status.Owner == "systemd-networkd" {
+		return nil, network.Link{}
+	}
+	files, _ := network.ReadFiles(os.DirFS(e.root), network.SearchPath()) // the daemon reports what is wrong with them
+	file, _ := files.Find(e.links[at])
+	return file, e.links[at]
 }
 
 func isGlobal6(p netip.Prefix) bool { return p.Addr().Is6() && !p.Addr().IsLinkLocalUnicast() }
@@ -186,7 +192,7 @@ func (e *examination) probeOutside6() error {
 		ask := func() error { return probe.Ask(e.inside.Scoped(server)) }
 		fromHost := ask
 		if e.ours(server) {
-			fromHost = func() error { return askAny(slices.Concat(host.DNS, host.DNS6)) } // it passes questions on
+			fromHost = e.passedOn
 		}
 		path := e.try(server, ask, fromHost)
 		i.DNS = append(i.DNS, path)

@@ -36,6 +36,10 @@ Priority=5
 [Network]
 IPv4ReversePathFilter=loose
 IPv6HopLimit=33
+IPv6PrivacyExtensions=prefer-public
+IPv6RetransmissionTimeSec=700ms
+LinkLocalAddressing=ipv6
+IPv6LinkLocalAddressGenerationMode=random
 `)
 	w.write("etc/systemd/network/80-container-vz.network.d/mac.conf", "[Link]\nMACAddress=02:00:00:00:00:77\n")
 	w.startDaemon()
@@ -52,7 +56,10 @@ IPv6HopLimit=33
 		}
 	}
 	w.waitFor("02:00:00:00:00:77", "ip", "link", "show", "dev", "vz-app")
-	for path, want := range map[string]string{"ipv4/conf/vb-web/rp_filter": "2\n", "ipv6/conf/vb-web/hop_limit": "33\n"} {
+	for path, want := range map[string]string{
+		"ipv4/conf/vb-web/rp_filter": "2\n", "ipv6/conf/vb-web/hop_limit": "33\n", "ipv6/conf/vb-web/use_tempaddr": "1\n",
+		"ipv6/neigh/vb-web/retrans_time_ms": "700\n", "ipv6/conf/vb-web/addr_gen_mode": "3\n",
+	} {
 		if got := w.command("cat", "/proc/sys/net/"+path); got != want {
 			t.Errorf("%s is %q", path, got)
 		}

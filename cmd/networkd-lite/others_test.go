@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -9,8 +10,8 @@ import (
 	"testing"
 )
 
-// start runs a program of the host until the end of the test.
-func (w *world) start(command ...string) {
+// start runs a program of the host until the end of the test, or until it is killed.
+func (w *world) start(command ...string) *os.Process {
 	w.t.Helper()
 	c := exec.Command(command[0], command[1:]...)
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -26,11 +27,15 @@ func (w *world) start(command ...string) {
 			w.t.Logf("%s said:\n%s", command[0], out)
 		}
 	})
+	return c.Process
 }
 
-// NetworkManager leaves the host sides of containers' links alone by the file that is shipped, and only these.
-func TestNetworkManager(t *testing.T) {
-	w := newWorld(t)
+// shippedManager is the configuration of NetworkManager that is shipped.
+const shippedManager = "../../units/static/networkmanager/nspawnkit.conf"
+
+// prepareManager gives the host what NetworkManager needs, beside the one of this machine.
+func (w *world) prepareManager() {
+	w.t.Helper()
 	w.ownMounts()
 	for _, folder := range []string{"/run", "/var/lib/NetworkManager"} {
 		w.command("mount", "-t", "tmpfs", "tmpfs", folder)
@@ -40,20 +45,36 @@ func TestNetworkManager(t *testing.T) {
 	w.command("mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys")
 	w.startBus()
 	w.command("ln", "-s", filepath.Join(w.root, "bus"), "/run/dbus/system_bus_socket")
+}
+
+// startManager starts NetworkManager by that configuration and the files of a folder.
+func (w *world) startManager(configuration, folder string) *os.Process {
+	w.t.Helper()
+	return w.start("NetworkManager", "--no-daemon", "--log-level=WARN", "--config="+configuration, "--config-dir="+folder, "--system-config-dir=/run/none")
+}
+
+// waitForDevice waits until NetworkManager says that of a link.
+func (w *world) waitForDevice(state string) {
+	w.t.Helper()
+	w.waitFor(state, "sh", "-c", "nmcli --terse --fields DEVICE,STATE device 2>&1; true")
+}
+
+// NetworkManager leaves the host sides of containers' links alone by the file that is shipped, and only these.
+func TestNetworkManager(t *testing.T) {
+	w := newWorld(t)
+	w.prepareManager()
 	w.command("ip", "link", "add", "vz-app", "type", "bridge")
 	w.command("ip", "link", "add", "vb-db", "master", "vz-app", "type", "veth", "peer", "name", "inner0")
 	w.command("ip", "link", "add", "eth7", "type", "veth", "peer", "name", "far7")
 	web := w.newNamespace()
 	web.addLink("ve-web")
-	const shipped = "../../units/static/networkmanager/nspawnkit.conf"
-	if said := w.command("NetworkManager", "--print-config", "--config="+shipped, "--config-dir=/run/none", "--system-config-dir=/run/none"); !strings.Contains(said, "[device-nspawnkit]") {
+	if said := w.command("NetworkManager", "--print-config", "--config="+shippedManager, "--config-dir=/run/none", "--system-config-dir=/run/none"); !strings.Contains(said, "[device-nspawnkit]") {
 		t.Errorf("configuration: %s", said)
 	}
-	w.start("NetworkManager", "--no-daemon", "--log-level=WARN", "--config="+shipped, "--config-dir=/run/none", "--system-config-dir=/run/none")
+	w.startManager(shippedManager, "/run/none")
 	w.startDaemon()
-	devices := []string{"nmcli", "--terse", "--fields", "DEVICE,STATE", "device"}
-	w.waitFor("eth7:connecting", append([]string{"sh", "-c", `"$@" 2>&1; true`, "sh"}, devices...)...)
-	got := w.command(devices...)
+	w.waitForDevice("eth7:connecting")
+	got := w.command("nmcli", "--terse", "--fields", "DEVICE,STATE", "device")
 	for _, link := range []string{"ve-web", "vb-db", "vz-app"} {
 		if !strings.Contains(got, link+":unmanaged") {
 			t.Errorf("%s is managed: %s", link, got)

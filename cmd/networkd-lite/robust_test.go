@@ -44,10 +44,9 @@ func TestKilledWhileServing(t *testing.T) {
 	told := map[string]string{} // address by hardware address
 	for range 6 {
 		stop, stopped := make(chan struct{}), make(chan error)
-		go n.inside(func() error {
-			stopped <- exchanges(relay, server, told, stop)
-			return nil
-		})
+		go func() {
+			stopped <- n.try(func() error { return exchanges(relay, server, told, stop) })
+		}()
 		time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
 		w.daemon.stop(syscall.SIGKILL)
 		close(stop)

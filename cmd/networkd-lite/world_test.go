@@ -124,6 +124,13 @@ func (n *namespace) command(command ...string) string {
 // inside calls f on a thread in the namespace.
 func (n *namespace) inside(f func() error) {
 	n.t.Helper()
+	if err := n.try(f); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// try is inside for those who are not on the goroutine of the test.
+func (n *namespace) try(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
@@ -137,9 +144,7 @@ func (n *namespace) inside(f func() error) {
 		}
 		done <- err
 	}()
-	if err := <-done; err != nil {
-		n.t.Fatal(err)
-	}
+	return <-done
 }
 
 // echoServer tells everybody who connects the address that it sees.

@@ -14,6 +14,7 @@ import (
 	"nspawnkit/container/kernel"
 	"nspawnkit/machined"
 	"nspawnkit/settings"
+	"nspawnkit/terminal"
 )
 
 // version is set by the build.
@@ -67,7 +68,8 @@ func run() int {
 	log.quiet = cmd.Quiet
 	switch {
 	case cmd.Help:
-		fmt.Print(settings.Help("nspawn-exec"))
+		style := terminal.StyleOf(os.Stdout, os.LookupEnv)
+		fmt.Print(settings.Help("nspawn-exec", cmd.Topic, style.Heading))
 		return 0
 	case cmd.Version:
 		fmt.Println("nspawnkit", version)

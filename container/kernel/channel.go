@@ -12,9 +12,6 @@ import (
 // maxFiles is SCM_MAX_FD: how many descriptors one message can carry.
 const maxFiles = 253
 
-// maxMessage bounds a message of the channel.
-const maxMessage = 64 << 10
-
 // Channel is one end of the socket pair between the supervisor and the container's first process. It carries whole
 // messages with open files.
 type Channel struct{ file *os.File }

@@ -17,7 +17,7 @@ func healthy() *Facts {
 	address := netip.MustParsePrefix("10.0.0.1/28")
 	host6 := netip.MustParsePrefix("fd00:1::1/64")
 	link := Link{Name: "ve-web", Exists: true, Up: true, Carrier: true, Addresses: []netip.Prefix{netip.MustParsePrefix("fe80::1/64"), address, host6},
-		Status: &Status{Owner: "networkd-lite", File: "/etc/80.network", DHCPServer: true, Masquerade: true, Masquerade6: true}}
+		Status: &Status{Owner: "networkd-lite", File: "/etc/80.network", DHCPServer: true, DNSServer: []netip.Addr{address.Addr()}, Masquerade: true, Masquerade6: true}}
 	return &Facts{
 		Container: "web", Running: true, Link: link, Server: link,
 		Inside:      Inside{Found: true, Interface: "host0", Up: true, Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/28")}, Router: address.Addr()},
@@ -27,6 +27,7 @@ func healthy() *Facts {
 		ReverseLink: "ve-web",
 		Table:       Table{Known: true, Exists: true, Masquerades: true, Masquerades6: true},
 		Outside:     []Path{{Target: "192.0.2.1", Inside: Answer}},
+		Resolvers:   []Resolver{{Address: netip.MustParseAddr("192.0.2.53"), Result: Answer}},
 		DNS:         []Path{{Target: "192.0.2.53", Inside: Answer}},
 		Ports:       []Port{{Host: 8080, Container: 80, Inside: Answer, Published: Answer}},
 		IPv6: IPv6{

@@ -21,6 +21,15 @@ type Facts struct {
 	DNS     []Path    // to the servers that DHCP names
 	Ports   []Port
 
+	NetworkManager NetworkManager
+	Bridge         Bridge // where the link is a port of one
+
+	Pool   Pool     // where no address was offered
+	Rivals []Holder // others who have the first address of the container
+
+	Listeners []Listener
+	Resolvers []Resolver // in the order in which they are asked
+
 	IPv6 IPv6
 }
 
@@ -40,6 +49,7 @@ type Status struct {
 	Text       string
 	Failed     bool
 	DHCPServer bool
+	DNSServer  []netip.Addr
 	Masquerade bool // IPv4
 
 	Masquerade6 bool
@@ -61,6 +71,9 @@ type DHCP struct {
 	Offered netip.Addr // zero: no answer
 	Server  netip.Addr
 	DNS     []netip.Addr
+
+	ServerIsHost bool // at whichever of its addresses
+	Relayed      bool // the .network file has another server asked (RelayTarget=)
 }
 
 // Reachable says whether something answers.
@@ -85,7 +98,9 @@ type Foreign struct {
 	Chain string // "table inet filter, chain forward"
 	Rule  string // "policy drop", or the text of the rule
 	Allow string // the command that would allow the packets; empty: none is known
-	Input bool   // of what comes in to the host; otherwise, of what it forwards
+
+	AllowBridge string // the one that would allow frames between the ports of the bridge
+	Input       bool   // of what comes in to the host; otherwise, of what it forwards
 
 	Certain bool // it drops the packets; otherwise it may
 }

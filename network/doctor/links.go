@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -33,10 +34,19 @@ func link(f *Facts) Hop {
 func owner(f *Facts) Hop {
 	s := f.Server.Status
 	switch {
+	case f.NetworkManager.Link != "":
+		return f.NetworkManager.managed()
 	case s == nil:
 		return unknown("not known")
+	case s.Failed && s.Owner == "systemd-networkd":
+		return fail("networkctl status "+f.Server.Name+"; "+readNetworkd, "systemd-networkd, which looks after %s, could not set it up", f.Server.Name)
 	case s.Failed:
 		return fail(readLog, "%s: %s", f.Server.Name, s.Text)
+	}
+	if second, found := f.second(); found {
+		return f.twice(second)
+	}
+	switch {
 	case s.Owner == "":
 		return fail("ls /etc/systemd/network /run/systemd/network /usr/lib/nspawnkit/network",
 			"nobody looks after %s: no .network file matches it, or one that hides ours", f.Server.Name)
@@ -70,18 +80,32 @@ func isIPv4(p netip.Prefix) bool { return p.Addr().Is4() && !p.Addr().IsLinkLoca
 
 func dhcp(f *Facts) Hop {
 	status := f.Server.Status
+	beside, crowded := f.everywhere(dhcpPort)
 	switch {
+	case f.offeredByOther():
+		return f.anotherServer()
+	case f.DHCP.Offered.IsValid() && crowded:
+		return ok("%v offers %v, beside %s, which has port 67 of all links", f.DHCP.Server, f.DHCP.Offered, beside)
 	case f.DHCP.Offered.IsValid():
 		return ok("%v offers %v", f.DHCP.Server, f.DHCP.Offered)
 	case !f.DHCP.Tried:
 		return unknown("not tried")
 	case status != nil && status.Owner == "networkd-lite" && !status.DHCPServer:
 		return unknown("%s says DHCPServer=no", status.File)
+	case f.Pool.exhausted():
+		return f.Pool.none(f.Server.Name, f.Inside.Interface)
 	case len(chains(f.Foreign, true)) > 0:
 		foreign := chains(f.Foreign, true)[0]
 		return fail(foreign.Allow, "no answer to a DHCPDISCOVER from %s: %s (%s) may drop what comes in", f.Inside.Interface, foreign.Chain, foreign.Rule)
 	}
-	return fail(readLog+"; nft list ruleset", "no answer to a DHCPDISCOVER from %s: the server does not run, or a firewall of the host drops UDP port 67", f.Inside.Interface)
+	if status != nil && status.Owner == "systemd-networkd" {
+		return f.networkdSilent()
+	}
+	text := fmt.Sprintf("no answer to a DHCPDISCOVER from %s: the server does not run, or a firewall of the host drops UDP port 67", f.Inside.Interface)
+	if crowded {
+		text += "; port 67 of all links is that of " + beside.String()
+	}
+	return fail(readLog+"; nft list ruleset", "%s", text)
 }
 
 func container(f *Facts) Hop {

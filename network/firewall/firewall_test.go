@@ -93,7 +93,7 @@ func FuzzParseSave(f *testing.F) {
 	f.Add("*nat\n-A X\n*filter\n:X\n:Y - \n-A Y \"\n-A Y -i\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		table := ParseSave(text)
-		if again := ParseSave(table.String()); again.String() != table.String() && !strings.ContainsAny(text, "\r\v\f\t\x85\xa0") {
+		if again := ParseSave(table.String()); again.String() != table.String() && !strings.ContainsAny(text, "\r\v\f\t\u0085\u00a0") {
 			t.Errorf("%q, then %q", table.String(), again.String())
 		}
 		table.Plan(4, true)

@@ -82,7 +82,7 @@ func (m *Manager) openNames(ctx context.Context, l *link, address netip.Addr) {
 }
 
 const portTaken = "port 53 is taken by another DNS server, which listens on all addresses: containers get the host's DNS servers, and cannot find each other by name. " +
-	"Let it listen on its own addresses only (dnsmasq: bind-dynamic, named: listen-on, unbound: interface), then: systemctl reload networkd-lite"
+	"Let it listen on its own addresses only (networkd-lite doctor says which program it is, and how), then: systemctl reload networkd-lite"
 
 // nameFailed takes note of a DNS server that could not be opened. Each reason is reported once until the next reload; another attempt
 // follows.

@@ -103,7 +103,7 @@ func TestHeaders(t *testing.T) {
 	if err != nil || len(files) != 3 {
 		t.Fatal(files, err)
 	}
-	for _, name := range append(files, dropIn, template, target, daemon, "nspawnkit.conf", "networkmanager/nspawnkit.conf") {
+	for _, name := range append(files, dropIn, template, target, daemon, "nspawnkit.conf", "90-nspawnkit.preset", "networkmanager/nspawnkit.conf") {
 		header, _, _ := strings.Cut(render(t, name), "\n")
 		if !strings.HasPrefix(header, "# Installed by nspawnkit from units/static/"+name) {
 			t.Errorf("%s begins with %q", name, header)

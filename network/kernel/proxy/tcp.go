@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -39,12 +40,12 @@ func (s *stream) Close() error {
 func (s *stream) accept() {
 	for {
 		client, err := s.socket.AcceptTCP()
-		if err, temporary := err.(net.Error); temporary && err.Temporary() {
-			time.Sleep(100 * time.Millisecond) // no descriptors are left
-			continue
+		if errors.Is(err, net.ErrClosed) {
+			return
 		}
 		if err != nil {
-			return
+			time.Sleep(100 * time.Millisecond) // no descriptors or no memory are left
+			continue
 		}
 		go s.serve(client)
 	}
