@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,17 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// pages returns all pages: those here, and those at the top of the tree.
+func pages(t *testing.T) []string {
+	t.Helper()
+	here, _ := filepath.Glob("*.md")
+	top, _ := filepath.Glob("../*.md")
+	if len(here) == 0 || len(top) == 0 {
+		t.Fatal("no pages found")
+	}
+	return append(here, top...)
 }
 
 // Every direct dependency has its line.
@@ -46,24 +58,46 @@ func TestTools(t *testing.T) {
 	}
 }
 
-// Links within the tree lead somewhere.
+// Links within the tree lead somewhere, also those to a heading.
 func TestLinks(t *testing.T) {
-	pages, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range append(pages, "../README.md") {
-		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), link[1])); err != nil {
+	for _, page := range pages(t) {
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]*)(#[^)]+)?\)`).FindAllStringSubmatch(read(t, page), -1) {
+			target := page
+			if link[1] != "" {
+				target = filepath.Join(filepath.Dir(page), link[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", page, err)
+			} else if link[2] != "" && !slices.Contains(anchors(read(t, target)), link[2]) {
+				t.Errorf("%s: %s has no heading for %s", page, target, link[2])
 			}
 		}
 	}
 }
 
-// The map of folders in the README names those that are there.
+// anchors returns what links to the headings of a page look like.
+func anchors(text string) []string {
+	var list []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+		words := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		list = append(list, "#"+strings.ReplaceAll(words, " ", "-"))
+	}
+	return list
+}
+
+// The index has every page.
+func TestIndex(t *testing.T) {
+	index := read(t, "README.md")
+	for _, page := range pages(t) {
+		if !strings.Contains(page, "README.md") && !strings.Contains(index, "]("+page+")") {
+			t.Errorf("README.md has no link to %s", page)
+		}
+	}
+}
+
+// The map of folders names those that are there.
 func TestFolders(t *testing.T) {
-	_, folders, _ := strings.Cut(read(t, "../README.md"), "## The map")
+	_, folders, _ := strings.Cut(read(t, "../CONTRIBUTING.md"), "## The map")
 	folders, _, _ = strings.Cut(folders, "\n## ")
 	entries, err := os.ReadDir("..")
 	if err != nil {
@@ -72,13 +106,13 @@ func TestFolders(t *testing.T) {
 	for _, entry := range entries {
 		sources, _ := filepath.Glob(filepath.Join("..", entry.Name(), "*.go"))
 		if len(sources) > 0 && !strings.Contains(folders, "`"+entry.Name()+"/`") {
-			t.Errorf("README.md does not name %s/", entry.Name())
+			t.Errorf("CONTRIBUTING.md does not name %s/", entry.Name())
 		}
 	}
 	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?`) \\|").FindAllStringSubmatch(folders, -1) {
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
 			if _, err := os.Stat("../" + name[1]); err != nil {
-				t.Errorf("README.md names %s: %v", name[1], err)
+				t.Errorf("CONTRIBUTING.md names %s: %v", name[1], err)
 			}
 		}
 	}

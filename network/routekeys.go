@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -24,7 +25,7 @@ var routeKeys = [...]key{
 	{"Route", "Source", setRouteSource},
 	{"Route", "IPv6Preference", setRoutePreference},
 	{"Route", "NextHop", noNextHop},
-	{"Route", "MultiPathRoute", noMultiPathRoute},
+	{"Route", "MultiPathRoute", addHop},
 }
 
 // routeSection is what a [Route] section says, or one Gateway= of [Network].
@@ -279,11 +280,6 @@ func noNextHop(f *File, value string) error {
 	return f.notInRoute(value, "there are no [NextHop] sections: say Gateway= and the rest in [Route]")
 }
 
-// noMultiPathRoute takes MultiPathRoute=, likewise.
-func noMultiPathRoute(f *File, value string) error {
-	return f.notInRoute(value, "a route leads to one gateway: say it with Gateway=")
-}
-
 func (f *File) notInRoute(value, instead string) (err error) {
 	if value != "" {
 		err = errors.New("networkd-lite does not support this key: " + instead)
@@ -331,29 +327,35 @@ func (s *routeSection) finish(addresses bool) string {
 		return "without " + s.wrong + "= the route would be another one"
 	case s.bound && gateway.IsValid():
 		return "has two gateways"
+	case (s.bound || gateway.IsValid()) && len(r.Hops) > 0:
+		return "has both Gateway= and MultiPathRoute="
 	case r.Destination.IsValid():
 	case gateway.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(gateway), 0)
+	case r.family().IsValid():
+		r.Destination = netip.PrefixFrom(unspecifiedLike(r.family()), 0)
 	case source.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(source), 0)
 	case r.Source.IsValid():
 		r.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	default:
-		return "has none of Gateway=, Destination=, Source= and PreferredSource="
+		return "has none of Gateway=, Destination=, Source= and PreferredSource=, and no gateway in MultiPathRoute="
 	}
 	ipv4 := r.Destination.Addr().Is4()
 	switch {
-	case !ipv4 && gateway.Is4(), source.IsValid() && source.Is4() != ipv4, ipv4 && r.Source.IsValid():
+	case !ipv4 && r.hasGateway(netip.Addr.Is4), source.IsValid() && source.Is4() != ipv4, ipv4 && r.Source.IsValid():
 		return "IPv4 and IPv6 do not go together"
+	case !ipv4 && slices.ContainsFunc(r.Hops, func(h Hop) bool { return !h.Gateway.IsValid() }):
+		return "Linux needs a gateway in each MultiPathRoute= of IPv6"
 	case !ipv4 && r.Type == routeBroadcast:
 		return "there is no broadcast in IPv6"
 	case ipv4 && r.Preference != 0:
 		return "IPv6Preference= is for routes of IPv6"
-	case gateway.IsValid() && r.Type != routeUnicast:
-		return fmt.Sprintf("Type=%s has no Gateway=", nameOf(routeTypes, r.Type))
+	case (gateway.IsValid() || len(r.Hops) > 0) && r.Type != routeUnicast:
+		return fmt.Sprintf("Type=%s has no gateway", nameOf(routeTypes, r.Type))
 	}
 	// As systemd does, which says so in its log.
-	r.GatewayOnLink = gateway.IsValid() && s.onLink.or(!addresses)
+	r.GatewayOnLink = gateway.IsValid() && s.onLink.or(!addresses) || r.family().IsValid() && s.onLink == Yes
 	if ipv4 && !s.scopeSet {
 		r.Scope = defaultScope(r)
 	} else if !ipv4 {

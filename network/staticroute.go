@@ -21,11 +21,14 @@ type StaticRoute struct {
 	Preference      uint8        `json:"preference,omitzero"` // IPv6 only: that of a router (RFC 4191, section 2.1)
 	Protocol        uint8        `json:"protocol"`            // RTPROT_*: who set it
 	Metrics         RouteMetrics `json:"metrics,omitzero"`
+	Hops            []Hop        `json:"hops,omitzero"` // in the place of a gateway
 }
 
-// Linkless reports whether the route leads nowhere: packets that take it are dropped, answered with an error, or looked up in the next table. The
-// kernel has it without a link, so it does not go with one.
-func (r StaticRoute) Linkless() bool { return r.Type >= routeBlackhole && r.Type <= routeThrow }
+// Linkless reports whether the kernel has the route without a link of its own, so that it does not go with one: it leads nowhere, as packets that take
+// it are dropped, answered with an error, or looked up in the next table; or it has several hops.
+func (r StaticRoute) Linkless() bool {
+	return r.Type >= routeBlackhole && r.Type <= routeThrow || len(r.Hops) > 0
+}
 
 // Values of rtnetlink(7).
 const (
@@ -56,6 +59,9 @@ func (r StaticRoute) String() string {
 	}
 	if r.Gateway.IsValid() {
 		fmt.Fprintf(&b, " via %v", r.Gateway)
+	}
+	for _, hop := range r.Hops {
+		fmt.Fprintf(&b, " %v", hop)
 	}
 	if r.PreferredSource.IsValid() {
 		fmt.Fprintf(&b, " src %v", r.PreferredSource)
@@ -92,23 +98,29 @@ func (d RouteDifference) Empty() bool { return len(d.Remove)+len(d.Add) == 0 }
 func DiffRoutes(there, want, ours []StaticRoute) RouteDifference {
 	var d RouteDifference
 	for _, r := range ours {
-		if slices.Contains(there, r) && !slices.Contains(want, r) {
+		if (ContainsRoute(there, r) || r.Divisible()) && !ContainsRoute(want, r) {
 			d.Remove = append(d.Remove, r)
 		}
 	}
 	for _, r := range want {
-		if !slices.Contains(there, r) {
+		if !ContainsRoute(there, r) {
 			d.Add = append(d.Add, r)
 		}
 	}
 	return d
 }
 
-// RoutesNow returns the routes that a link can have at the moment: none while it is down, and none from an address that is still checked
-// for duplicates, which the kernel does not take.
-func (l Link) RoutesNow(want []StaticRoute) []StaticRoute {
+// RoutesNow returns the routes that a link can have at the moment: none while it is down, none from an address that is still checked
+// for duplicates, which the kernel does not take, and none over a link that is not there.
+func (l Link) RoutesNow(want []StaticRoute, links []Link) []StaticRoute {
 	if !l.Up {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(want), func(r StaticRoute) bool { return slices.Contains(l.Unusable, r.PreferredSource) })
+	var now []StaticRoute
+	for _, r := range want {
+		if r, ok := r.over(l, links); ok && !slices.Contains(l.Unusable, r.PreferredSource) {
+			now = append(now, r)
+		}
+	}
+	return now
 }

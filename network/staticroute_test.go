@@ -31,8 +31,38 @@ func TestRoutesNow(t *testing.T) {
 	}{
 		{Link{}, 0}, {Link{Up: true}, 2}, {Link{Up: true, Unusable: []netip.Addr{source}}, 1},
 	} {
-		if got := test.link.RoutesNow(routes); len(got) != test.want {
+		if got := test.link.RoutesNow(routes, nil); len(got) != test.want {
 			t.Errorf("%+v: %v, want %d", test.link, got, test.want)
+		}
+	}
+}
+
+// Each way of a route is of a link that is up: that of the file, or one by its name, alternative name or index.
+func TestHops(t *testing.T) {
+	web, db := Link{Index: 3, Name: "ve-web", Up: true}, Link{Index: 4, Name: "ve-dbABCD", AltNames: []string{"ve-db-of-a-long-name"}, Up: true}
+	gateway := netip.MustParseAddr("10.0.0.2")
+	hop := func(name string) Hop { return Hop{Gateway: gateway, Interface: name, Weight: 7} }
+	for _, test := range []struct {
+		hops  []Hop
+		links []Link
+		want  string
+	}{
+		{[]Hop{hop("ve-db-of-a-long-name"), hop("")}, []Link{web, db}, "[nexthop via 10.0.0.2 dev 3 weight 7 nexthop via 10.0.0.2 dev 4 weight 7] true"},
+		{[]Hop{hop("4"), hop("ve-web")}, []Link{web, db}, "[nexthop via 10.0.0.2 dev 3 weight 7 nexthop via 10.0.0.2 dev 4 weight 7] true"},
+		{[]Hop{hop("ve-dbABCD")}, []Link{web, db}, "[nexthop via 10.0.0.2 dev 4 weight 1] true"},
+		{[]Hop{hop("4")}, []Link{web}, "false"},
+		{[]Hop{hop("4")}, []Link{web, {Index: 4}}, "false"},
+	} {
+		r, ok := StaticRoute{Hops: test.hops}.over(web, test.links)
+		got := fmt.Sprint(ok)
+		if ok {
+			got = fmt.Sprint(r.Hops, ok)
+		}
+		if got != test.want {
+			t.Errorf("%v: %s, want %s", test.hops, got, test.want)
+		}
+		if test.hops[0].Link != 0 {
+			t.Error("the route of the file was changed")
 		}
 	}
 }

@@ -166,6 +166,7 @@ func TestDoctorInZone(t *testing.T) {
 	w.startDaemon()
 	w.runsMachine("db", "vb-db", "vz-app")
 	w.command("ip", "link", "add", "vz-app", "type", "bridge")
+	w.command("sh", "-c", "sysctl -w net.bridge.bridge-nf-call-iptables=0 || true") // where br_netfilter is loaded
 	db := w.newNamespace()
 	w.command("ip", "link", "add", "vb-db", "type", "veth", "peer", "name", "host0", "address", ownMAC, "netns", db.pid)
 	w.command("ip", "link", "set", "vb-db", "master", "vz-app")

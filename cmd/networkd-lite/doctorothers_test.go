@@ -128,3 +128,35 @@ func TestDoctorNetworkManager(t *testing.T) {
 	w.waitForDevice("up0:connect")
 	w.waitForDevice("ve-web:unmanaged")
 }
+
+// A systemd-networkd that has the link by a file without a DHCP server, and with one.
+func TestDoctorNetworkd(t *testing.T) {
+	w := newWorld(t)
+	w.prepareManager()
+	w.command("mkdir", "-p", "/run/systemd/network", "/run/systemd/netif/links", w.root+"/run")
+	w.command("chown", "-R", "systemd-network:", "/run/systemd/netif")
+	w.command("chmod", "755", filepath.Dir(w.root)) // on the way to the bus
+	w.command("ln", "-s", "/run/systemd", w.root+"/run/systemd")
+	configure := func(lines string) *os.Process {
+		w.command("sh", "-c", `printf '[Match]\nName=ve-web\n[Network]\nAddress=10.77.0.1/28\n`+lines+`' >/run/systemd/network/10-web.network`)
+		return w.start("env", "SYSTEMD_LOG_TARGET=console", "SYSTEMD_NETWORK_PERSISTENT_STORAGE_READY=1", "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+w.root+"/bus", "/lib/systemd/systemd-networkd")
+	}
+	networkd := configure("")
+	w.startDaemon()
+	web := w.runsWithPort()
+	web.command("ip", "link", "set", "host0", "up")
+	w.waitForLog("ve-web: left to systemd-networkd")
+	w.waitFor("10.77.0.1/28", "ip", "address", "show", "dev", "ve-web")
+	w.examined("dhcp", "ok    owner       systemd-networkd looks after ve-web, by /run/systemd/network/10-web.network",
+		"FAIL  dhcp        no answer to a DHCPDISCOVER from host0: systemd-networkd looks after ve-web, by /run/systemd/network/10-web.network, and runs no DHCP server there")
+
+	networkd.Kill()
+	networkd.Wait()
+	networkd = configure(`DHCPServer=yes\n`)
+	w.waitFor(fmt.Sprintf("pid=%d", networkd.Pid), "ss", "-Hulpn", "sport = 67")
+	w.waitFor(`"owner": "systemd-networkd"`, "cat", w.root+"/run/nspawnkit/network/status.json")
+	report, failed := w.doctor("web")
+	if !strings.Contains(report, "ok    dhcp        10.77.0.1 offers 10.77.0.") || failed == "owner" {
+		t.Errorf("fails at %q: %s", failed, report)
+	}
+}

@@ -11,21 +11,25 @@ import (
 	"strings"
 	"time"
 
+	"nspawnkit/dhcp"
 	"nspawnkit/network"
 	"nspawnkit/network/doctor"
 	"nspawnkit/network/firewall"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/kernel/probe"
+	"nspawnkit/network/networkd"
 )
 
 // examination gathers the facts about a container's network.
 type examination struct {
 	paths
-	facts   *doctor.Facts
-	status  status
-	links   []network.Link
-	machine *network.Machine
-	inside  *probe.Namespace // nil: not found
+	facts    *doctor.Facts
+	status   status
+	links    []network.Link
+	machine  *network.Machine
+	machines network.Machines
+	hardware dhcp.HardwareAddr // of the container's side
+	inside   *probe.Namespace  // nil: not found
 }
 
 // probeLink is the link of the namespace that stands for a container where none is named. "+" is in no name of a container.
@@ -89,10 +93,10 @@ func (e *examination) look() (err error) {
 	if e.links, err = links.List(); err != nil {
 		return err
 	}
-	machines, _ := (&network.MachineFiles{Root: os.DirFS(e.root)}).Read() // the daemon reports what is wrong with them
-	for i := range machines {
-		if machines[i].Name == e.facts.Container {
-			e.machine = &machines[i]
+	e.machines, _ = (&network.MachineFiles{Root: os.DirFS(e.root)}).Read() // the daemon reports what is wrong with them
+	for i := range e.machines {
+		if e.machines[i].Name == e.facts.Container {
+			e.machine = &e.machines[i]
 		}
 	}
 	return nil
@@ -156,10 +160,18 @@ func (e *examination) statusOf(name string) *doctor.Status {
 	}
 	for _, l := range e.status.Links {
 		if l.Name == name && l.Index == index {
-			return &doctor.Status{
+			status := &doctor.Status{
 				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer, DNSServer: l.DNSServer,
 				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Masquerade6: slices.Contains(l.Masquerade, "ipv6"), Problems: l.Problems,
 			}
+			if l.Owner == "systemd-networkd" {
+				state := networkd.ReadState(os.DirFS(e.root), index)
+				status.Failed = status.Failed || state.Failed
+				if strings.Trim(state.File, word+"/") == "" {
+					status.File = state.File
+				}
+			}
+			return status
 		}
 	}
 	return nil
@@ -172,6 +184,9 @@ func (e *examination) readHost() error {
 		if value, err := kernel.GetSysctl(path); err == nil {
 			e.facts.Sysctls[path] = strings.TrimSpace(value)
 		}
+	}
+	if err := e.readBridge(); err != nil {
+		return err
 	}
 	e.askNetworkManager()
 	e.findListeners()
@@ -212,8 +227,7 @@ func certainDrops() (map[string]firewall.Finding, error) {
 	if err != nil || len(data) == 0 {
 		return nil, err
 	}
-	// firewalld's table is what its zones say; ours is ours.
-	findings, err := firewall.Inspect(data, func(_, table string) bool { return table == "firewalld" || table == kernel.TableName })
+	findings, err := firewall.Inspect(data, passedOver)
 	byChain := map[string]firewall.Finding{}
 	for _, f := range findings {
 		name := "nft chain " + f.Chain
@@ -237,12 +251,14 @@ func foreign(d kernel.Dropper, link string) doctor.Foreign {
 	}
 	if strings.Trim(place, identifier) != "" {
 		f.Allow = "nft list ruleset" // nft(8) does not read every name that the kernel takes
+		f.AllowBridge = f.Allow
 		return f
 	}
 	if d.Input {
 		f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q udp dport { 53, 67 } accept'", place, link)
 		return f
 	}
+	f.AllowBridge = fmt.Sprintf("nft 'insert rule %s iifname %q oifname %[2]q accept'", place, link)
 	f.Allow = fmt.Sprintf("nft 'insert rule %s iifname %q accept; insert rule %s oifname %q ct state established,related accept'", place, link, place, link)
 	return f
 }
@@ -254,6 +270,7 @@ func (e *examination) probeFromInside() error {
 		return err
 	}
 	e.facts.Inside = doctor.Inside{Found: true, Interface: printable(in.Interface), Up: in.Up, Addresses: in.Addresses, Router: in.Router}
+	copy(e.hardware[:], in.Hardware)
 	if !in.Up || !e.facts.Link.Up {
 		return nil
 	}
@@ -279,6 +296,10 @@ func (e *examination) probe4() error {
 	if len(e.facts.Inside.Addresses) == 0 {
 		return nil
 	}
+	if err := e.findRivals(); err != nil {
+		return err
+	}
+	e.tryPeers()
 	e.facts.ReverseLink = probe.LinkTo(e.facts.Inside.Addresses[0].Addr())
 	if err := e.pingHost(); err != nil {
 		return err
@@ -299,16 +320,19 @@ func (e *examination) discover() error {
 		e.facts.DHCP.Relayed = file.Config.Server.RelayTarget.IsValid()
 	}
 	offer, err := e.inside.Discover(ctx)
+	if err == nil && offer == nil {
+		e.readPool()
+	}
 	if err != nil || offer == nil {
 		return err
 	}
-	dhcp := &e.facts.DHCP
-	dhcp.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
-	dhcp.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
-	dhcp.ServerIsHost = e.ours(dhcp.Server)
+	told := &e.facts.DHCP
+	told.Offered, _ = netip.AddrFromSlice(offer.YourIPAddr.To4())
+	told.Server, _ = netip.AddrFromSlice(offer.ServerIdentifier().To4())
+	told.ServerIsHost = e.ours(told.Server)
 	for _, server := range offer.DNS() {
 		if address, ok := netip.AddrFromSlice(server.To4()); ok {
-			dhcp.DNS = append(dhcp.DNS, address)
+			told.DNS = append(told.DNS, address)
 		}
 	}
 	if e.facts.Container != "" {
@@ -316,7 +340,7 @@ func (e *examination) discover() error {
 	}
 	bits, _ := offer.SubnetMask().Size()
 	inside := &e.facts.Inside
-	inside.Addresses = []netip.Prefix{netip.PrefixFrom(dhcp.Offered, bits)}
+	inside.Addresses = []netip.Prefix{netip.PrefixFrom(told.Offered, bits)}
 	if routers := offer.Router(); len(routers) > 0 {
 		inside.Router, _ = netip.AddrFromSlice(routers[0].To4())
 	}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,8 +41,12 @@ func Examine(f *Facts) Report {
 	var r Report
 	steps := []step{
 		{"daemon", daemon}, {"link", link}, {"owner", owner}, {"carrier", carrier}, {"address", address}, {"dhcp", dhcp},
-		{"container", container}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
+		{"container", container}, {"conflict", conflict}, {"gateway", gateway}, {"forwarding", forwarding}, {"reverse", reversePath}, {"masquerade", masquerade},
 		{"firewall", firewall}, {"outside", outside}, {"names", names}, {"resolver", resolver}, {"dns", dns}, {"ports", ports}, {"address6", address6},
+	}
+	if f.Server.Exists && f.Server.Name != f.Link.Name {
+		at := slices.IndexFunc(steps, func(s step) bool { return s.name == "outside" })
+		steps = slices.Insert(steps, at, step{"bridge", bridge})
 	}
 	if f.Server.Exists && f.IPv6.Off == "" {
 		steps = append(steps, steps6()...)

@@ -22,6 +22,10 @@ type Facts struct {
 	Ports   []Port
 
 	NetworkManager NetworkManager
+	Bridge         Bridge // where the link is a port of one
+
+	Pool   Pool     // where no address was offered
+	Rivals []Holder // others who have the first address of the container
 
 	Listeners []Listener
 	Resolvers []Resolver // in the order in which they are asked
@@ -94,7 +98,9 @@ type Foreign struct {
 	Chain string // "table inet filter, chain forward"
 	Rule  string // "policy drop", or the text of the rule
 	Allow string // the command that would allow the packets; empty: none is known
-	Input bool   // of what comes in to the host; otherwise, of what it forwards
+
+	AllowBridge string // the one that would allow frames between the ports of the bridge
+	Input       bool   // of what comes in to the host; otherwise, of what it forwards
 
 	Certain bool // it drops the packets; otherwise it may
 }

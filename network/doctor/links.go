@@ -38,6 +38,8 @@ func owner(f *Facts) Hop {
 		return f.NetworkManager.managed()
 	case s == nil:
 		return unknown("not known")
+	case s.Failed && s.Owner == "systemd-networkd":
+		return fail("networkctl status "+f.Server.Name+"; "+readNetworkd, "systemd-networkd, which looks after %s, could not set it up", f.Server.Name)
 	case s.Failed:
 		return fail(readLog, "%s: %s", f.Server.Name, s.Text)
 	}
@@ -90,9 +92,14 @@ func dhcp(f *Facts) Hop {
 		return unknown("not tried")
 	case status != nil && status.Owner == "networkd-lite" && !status.DHCPServer:
 		return unknown("%s says DHCPServer=no", status.File)
+	case f.Pool.exhausted():
+		return f.Pool.none(f.Server.Name, f.Inside.Interface)
 	case len(chains(f.Foreign, true)) > 0:
 		foreign := chains(f.Foreign, true)[0]
 		return fail(foreign.Allow, "no answer to a DHCPDISCOVER from %s: %s (%s) may drop what comes in", f.Inside.Interface, foreign.Chain, foreign.Rule)
+	}
+	if status != nil && status.Owner == "systemd-networkd" {
+		return f.networkdSilent()
 	}
 	text := fmt.Sprintf("no answer to a DHCPDISCOVER from %s: the server does not run, or a firewall of the host drops UDP port 67", f.Inside.Interface)
 	if crowded {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -49,11 +50,11 @@ const dhcpPort, dnsPort = 67, 53
 // networkdName is what systemd-networkd is called in the process list, which has room for 15 characters.
 const networkdName = "systemd-network"
 
-// second returns a DHCP server on the link beside that of its owner.
+// second returns a DHCP server on the link beside that of its owner. One whose program is not found has gone meanwhile.
 func (f *Facts) second() (Listener, bool) {
 	s := f.Server.Status
 	at := slices.IndexFunc(f.Listeners, func(l Listener) bool {
-		return l.Port == dhcpPort && l.OnLink && s != nil && (s.Owner == "networkd-lite" || s.Owner == "systemd-networkd" && l.Name != networkdName)
+		return l.Port == dhcpPort && l.OnLink && l.PID != 0 && s != nil && (s.Owner == "networkd-lite" || s.Owner == "systemd-networkd" && l.Name != networkdName)
 	})
 	if at < 0 {
 		return Listener{}, false
@@ -68,6 +69,20 @@ func (f *Facts) twice(second Listener) Hop {
 		fix = "busctl status org.freedesktop.network1; systemctl restart networkd-lite   # which does not know that systemd-networkd has the link"
 	}
 	return fail(fix, "%s serves %s, too, beside %s: one of them is too many", second, f.Server.Name, f.Server.Status.Owner)
+}
+
+// readNetworkd is the log of systemd-networkd.
+const readNetworkd = "journalctl -u systemd-networkd"
+
+// networkdSilent is the hop of a link that systemd-networkd looks after, and without an answer to a DHCPDISCOVER.
+func (f *Facts) networkdSilent() Hop {
+	file := cmp.Or(f.Server.Status.File, "its .network file")
+	if slices.ContainsFunc(f.Listeners, func(l Listener) bool { return l.Port == dhcpPort && l.OnLink && l.Name == networkdName }) {
+		return fail(readNetworkd+"; nft list ruleset", "no answer to a DHCPDISCOVER from %s: systemd-networkd serves %s, by %s, but a firewall of the host drops UDP port 67, "+
+			"or no address is left", f.Inside.Interface, f.Server.Name, file)
+	}
+	return fail("networkctl status "+f.Server.Name+"   # its .network file has no DHCPServer=yes, or another one is to match", "no answer to a DHCPDISCOVER from %s: "+
+		"systemd-networkd looks after %s, by %s, and runs no DHCP server there", f.Inside.Interface, f.Server.Name, file)
 }
 
 // everywhere returns who else listens at a port of all links, or at the address of this one.

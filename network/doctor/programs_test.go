@@ -43,9 +43,16 @@ func TestExamineBesidePrograms(t *testing.T) {
 		"no DHCP server, no names": func(f *Facts) { noNames(f); f.Server.Status.DHCPServer = false },
 		"second networkd-lite":     func(f *Facts) { onLink(f, Program{"networkd-lite", 15, "systemd-nspawn@router.service"}) },
 		"second without a unit":    func(f *Facts) { onLink(f, Program{"networkd-lite", 15, ""}) },
+		"second has gone":          func(f *Facts) { onLink(f, Program{}) },
 		"networkd, too":            func(f *Facts) { onLink(f, Program{networkdName, 16, "systemd-networkd.service"}) },
 		"networkd alone": func(f *Facts) {
 			f.Server.Status.Owner = "systemd-networkd"
+			onLink(f, Program{networkdName, 16, "systemd-networkd.service"})
+		},
+		"networkd failed":           func(f *Facts) { f.Server.Status.Owner, f.Server.Status.Failed = "systemd-networkd", true },
+		"networkd without a server": func(f *Facts) { f.Server.Status.Owner, f.DHCP = "systemd-networkd", DHCP{Tried: true} },
+		"networkd silent": func(f *Facts) {
+			f.Server.Status.Owner, f.Server.Status.File, f.DHCP = "systemd-networkd", "", DHCP{Tried: true}
 			onLink(f, Program{networkdName, 16, "systemd-networkd.service"})
 		},
 		"networkd and a second":     func(f *Facts) { f.Server.Status.Owner = "systemd-networkd"; onLink(f, dnsmasq) },

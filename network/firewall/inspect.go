@@ -61,6 +61,19 @@ type nftRule struct {
 // Inspect returns what the chains of others would certainly drop, by the output of "nft --json list ruleset". What depends on more than
 // is known of a packet is not reported. skip tells of a table that somebody looks after.
 func Inspect(data []byte, skip func(family, table string) bool) ([]Finding, error) {
+	return inspect(data, probes[:], skip)
+}
+
+// InspectBridge does the same for frames between the ports of a bridge, which pass the chains where br_netfilter is on: they come in
+// through the bridge, and leave through it. Its name must be one that nft(8) takes.
+func InspectBridge(data []byte, bridge string, skip func(family, table string) bool) ([]Finding, error) {
+	return inspect(data, []probe{{
+		"frames between containers on " + bridge, "forward", map[string]string{"iifname": bridge, "oifname": bridge, "ct state": "new"},
+		[]string{fmt.Sprintf("iifname %q oifname %[1]q accept", bridge)}, []string{fmt.Sprintf("-i %s -o %[1]s -j ACCEPT", bridge)},
+	}}, skip)
+}
+
+func inspect(data []byte, probes []probe, skip func(family, table string) bool) ([]Finding, error) {
 	var set ruleset
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, fmt.Errorf("read the nft ruleset: %w", err)

@@ -85,11 +85,20 @@ func TestDecodeAddress(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(linkMessage())
 	f.Add(addressMessageOf(28, 0, attribute(unix.IFA_LOCAL, 10, 0, 0, 1)))
+	f.Add(joined([]byte{unix.AF_INET, 16, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, joined(hop(9, 0, 1, attribute(unix.RTA_GATEWAY, 10, 0, 0, 2)), hop(7, 0, 0))...)))
 	f.Add(append(make([]byte, unix.SizeofIfInfomsg), 3, 0, 3, 0, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		decodeLink(b)
 		decodeAddress(b)
+		decodeRoute(b)
 	})
+}
+
+// hop is a struct rtnexthop with attributes.
+func hop(link, flags, hops byte, attributes ...[]byte) []byte {
+	inner := joined(attributes...)
+	b := append(binary.NativeEndian.AppendUint16(nil, uint16(unix.SizeofRtNexthop+len(inner))), flags, hops)
+	return append(binary.NativeEndian.AppendUint32(b, uint32(link)), inner...)
 }
 
 // Routes as the kernel says them.
@@ -112,6 +121,9 @@ func TestDecodeRoute(t *testing.T) {
 			number(unix.RTA_OIF, 1), number(unix.RTA_PRIORITY, 1024), attribute(unix.RTA_PREF, 3)),
 			"0 unreachable default from 2001:db8::/48 metric 1024 proto dhcp pref low true"},
 		{joined([]byte{unix.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, 0)), "false"},
+		{joined([]byte{unix.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, joined(
+			hop(9, unix.RTNH_F_ONLINK, 19, attribute(unix.RTA_GATEWAY, 10, 0, 0, 2)), hop(7, 0, 255, attribute(unix.RTA_VIA, via...)), hop(8, 0, 0))...)),
+			"0 default nexthop via 2001:db8::2 dev 7 weight 256 nexthop dev 8 weight 1 nexthop via 10.0.0.2 dev 9 weight 20 onlink true"},
 		{[]byte{unix.AF_MPLS, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, "false"},
 		{[]byte{unix.AF_INET}, "false"},
 	} {

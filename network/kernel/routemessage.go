@@ -10,8 +10,7 @@ import (
 	"nspawnkit/network"
 )
 
-// decodeRoute reads an RTM_NEWROUTE message (rtnetlink(7)). The link is 0 where the kernel names none, or one for form's sake. Routes of several
-// hops are somebody else's.
+// decodeRoute reads an RTM_NEWROUTE message (rtnetlink(7)). The link is 0 where the kernel names none, or one for form's sake, or several.
 func decodeRoute(b []byte) (link int, s network.StaticRoute, ok bool) {
 	if len(b) < unix.SizeofRtMsg || b[0] != unix.AF_INET && b[0] != unix.AF_INET6 {
 		return 0, s, false
@@ -29,7 +28,9 @@ func decodeRoute(b []byte) (link int, s network.StaticRoute, ok bool) {
 		addr, isAddr := netip.AddrFromSlice(value)
 		switch {
 		case kind == unix.RTA_MULTIPATH:
-			return 0, s, false
+			if s.Hops, s.GatewayOnLink = decodeHops(value); len(s.Hops) == 0 {
+				return 0, s, false
+			}
 		case kind == unix.RTA_DST && isAddr:
 			s.Destination = netip.PrefixFrom(addr, int(b[1]))
 		case kind == unix.RTA_SRC && isAddr:
@@ -136,15 +137,67 @@ func routeRequest(kind, flags int, link int, s network.StaticRoute) *nl.NetlinkR
 		request.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(link))))
 	}
 	switch {
-	case s.Gateway.Is6() && s.Destination.Addr().Is4(): // RFC 8950
-		request.AddData(nl.NewRtAttr(unix.RTA_VIA, append(binary.NativeEndian.AppendUint16(nil, unix.AF_INET6), s.Gateway.AsSlice()...)))
+	case len(s.Hops) > 0:
+		message.Flags = 0 // each hop has them
+		request.AddData(nl.NewRtAttr(unix.RTA_MULTIPATH, encodeHops(s)))
 	case s.Gateway.IsValid():
-		request.AddData(nl.NewRtAttr(unix.RTA_GATEWAY, s.Gateway.AsSlice()))
+		request.AddData(encodeGateway(s.Destination, s.Gateway))
 	}
 	if s.PreferredSource.IsValid() {
 		request.AddData(nl.NewRtAttr(unix.RTA_PREFSRC, s.PreferredSource.AsSlice()))
 	}
 	return request
+}
+
+// encodeGateway writes RTA_GATEWAY, or RTA_VIA for a gateway of the other family (RFC 8950).
+func encodeGateway(destination netip.Prefix, gateway netip.Addr) *nl.RtAttr {
+	if gateway.Is6() && destination.Addr().Is4() {
+		return nl.NewRtAttr(unix.RTA_VIA, append(binary.NativeEndian.AppendUint16(nil, unix.AF_INET6), gateway.AsSlice()...))
+	}
+	return nl.NewRtAttr(unix.RTA_GATEWAY, gateway.AsSlice())
+}
+
+// decodeHops reads RTA_MULTIPATH, a list of struct rtnexthop with attributes, up to one of a wrong length.
+func decodeHops(b []byte) (hops []network.Hop, onLink bool) {
+	for len(b) >= unix.SizeofRtNexthop {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < unix.SizeofRtNexthop || length > len(b) {
+			break
+		}
+		hop := network.Hop{Weight: int(b[3]) + 1, Link: int(int32(binary.NativeEndian.Uint32(b[4:])))}
+		onLink = onLink || b[2]&unix.RTNH_F_ONLINK != 0
+		for kind, value := range attributes(b[unix.SizeofRtNexthop:length]) {
+			switch {
+			case kind == unix.RTA_GATEWAY:
+				hop.Gateway, _ = netip.AddrFromSlice(value)
+			case kind == unix.RTA_VIA && len(value) > 2:
+				hop.Gateway, _ = netip.AddrFromSlice(value[2:])
+			}
+		}
+		hops = append(hops, hop)
+		b = b[min((length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1), len(b)):]
+	}
+	network.SortHops(hops)
+	return hops, onLink
+}
+
+// encodeHops writes RTA_MULTIPATH.
+func encodeHops(s network.StaticRoute) []byte {
+	var b []byte
+	for _, hop := range s.Hops {
+		var gateway []byte
+		var flags byte
+		if hop.Gateway.IsValid() {
+			gateway = encodeGateway(s.Destination, hop.Gateway).Serialize()
+			if s.GatewayOnLink {
+				flags = unix.RTNH_F_ONLINK
+			}
+		}
+		b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtNexthop+len(gateway)))
+		b = append(b, flags, byte(hop.Weight-1))
+		b = append(binary.NativeEndian.AppendUint32(b, uint32(hop.Link)), gateway...)
+	}
+	return b
 }
 
 func addRoute(link int, s network.StaticRoute) error {

@@ -133,6 +133,7 @@ type Manager struct {
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
 
+	list         []network.Link                // as of the latest look
 	routeList    []network.Route               // as of the latest look; nil: not read yet
 	staticRoutes map[int][]network.StaticRoute // the same, by link
 	leftRoutes   []network.StaticRoute         // by links that have gone: to be removed
@@ -155,6 +156,7 @@ type link struct {
 	state    network.State                            // as it is to be
 	ours     []netip.Prefix                           // addresses that are there because of us
 	routes   []network.StaticRoute                    // the same
+	waiting  []network.StaticRoute                    // of which something is not there yet
 	settings map[netip.Prefix]network.AddressSettings // of some of ours
 	server   *server
 	router   *router
@@ -246,7 +248,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.routeList, m.routeList6, m.staticRoutes, m.forwarded = nil, nil, nil, network.Families{}
+	m.list, m.routeList, m.routeList6, m.staticRoutes, m.forwarded = list, nil, nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -452,7 +454,11 @@ func (l *link) describe() string {
 		parts = append(parts, "router advertisements")
 	}
 	for _, r := range l.state.Routes {
-		parts = append(parts, "route "+r.String())
+		text := "route " + r.String()
+		if network.ContainsRoute(l.waiting, r) {
+			text += " (waits for a link)"
+		}
+		parts = append(parts, text)
 	}
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")

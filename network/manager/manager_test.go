@@ -33,6 +33,7 @@ type host struct {
 	bridgeErr error
 	serves    bool
 	static    []network.StaticRoute // of the link 3
+	removed   []network.StaticRoute
 	listeners map[int]lldp.Listener
 	sysctls   map[string]string
 	frames    map[int][]byte // of LLDP

@@ -91,8 +91,7 @@ func (l *link) stopRouter(cause error) {
 func (m *Manager) dropIPv6(l *link, s *network.IPv6SendRA, want *network.State) {
 	isIPv6 := func(a netip.Prefix) bool { return a.Addr().Is6() }
 	l.noIPv6 = ""
-	routeIPv6 := func(r network.StaticRoute) bool { return r.Destination.Addr().Is6() || r.Gateway.Is6() }
-	if !s.Enabled && !slices.ContainsFunc(want.Addresses, isIPv6) && !slices.ContainsFunc(want.Routes, routeIPv6) {
+	if !s.Enabled && !slices.ContainsFunc(want.Addresses, isIPv6) && !slices.ContainsFunc(want.Routes, network.StaticRoute.NeedsIPv6) {
 		return
 	}
 	name := "net/ipv6/conf/" + l.Name + "/disable_ipv6"
@@ -106,5 +105,5 @@ func (m *Manager) dropIPv6(l *link, s *network.IPv6SendRA, want *network.State) 
 		return
 	}
 	want.Addresses = slices.DeleteFunc(want.Addresses, isIPv6)
-	want.Routes = slices.DeleteFunc(slices.Clone(want.Routes), routeIPv6)
+	want.Routes = slices.DeleteFunc(slices.Clone(want.Routes), network.StaticRoute.NeedsIPv6)
 }

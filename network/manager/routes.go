@@ -17,18 +17,19 @@ type Routes interface {
 
 // route gives a link the routes that it is to have. Where there never were any, the kernel is not asked.
 func (m *Manager) route(l *link, want []network.StaticRoute) error {
-	want = l.RoutesNow(want)
+	l.waiting = slices.DeleteFunc(slices.Clone(want), func(r network.StaticRoute) bool { return !r.Waits(l.Link, m.list) })
+	want = l.RoutesNow(want, m.list)
 	if len(want)+len(l.routes) == 0 {
 		return nil
 	}
 	if err := m.listRoutes(); err != nil {
 		return err
 	}
-	difference := network.DiffRoutes(slices.Concat(m.staticRoutes[l.Index], m.staticRoutes[0]), want, l.routes)
+	difference := network.DiffRoutes(l.RoutesThere(m.staticRoutes, slices.Concat(want, l.routes)), want, l.routes)
 	difference.Remove = slices.DeleteFunc(difference.Remove, func(r network.StaticRoute) bool { return m.sharedRoute(r, l) })
 	// Noted beforehand: what is set half way is ours too.
 	for _, r := range want {
-		if !slices.Contains(l.routes, r) {
+		if !network.ContainsRoute(l.routes, r) {
 			l.routes = append(l.routes, r)
 		}
 	}
@@ -52,17 +53,17 @@ func (m *Manager) listRoutes() (err error) {
 	return err
 }
 
-// sharedRoute reports whether another link than this one has a route that leads nowhere.
+// sharedRoute reports whether another link than this one has a route that does not go with a link.
 func (m *Manager) sharedRoute(r network.StaticRoute, except *link) bool {
 	for _, l := range m.links {
-		if l != except && r.Linkless() && slices.Contains(l.routes, r) {
+		if l != except && r.Linkless() && network.ContainsRoute(l.routes, r) {
 			return true
 		}
 	}
 	return false
 }
 
-// leaveRoutes takes note of what a link that has gone leaves behind: routes that lead nowhere do not go with it.
+// leaveRoutes takes note of what a link that has gone leaves behind: routes that lead nowhere, or over other links too, do not go with it.
 func (m *Manager) leaveRoutes(routes []network.StaticRoute) {
 	for _, r := range routes {
 		if r.Linkless() {
@@ -79,8 +80,8 @@ func (m *Manager) removeLeftRoutes() time.Duration {
 	}
 	err := m.listRoutes()
 	if err == nil {
-		there := m.staticRoutes[0]
-		m.leftRoutes = slices.DeleteFunc(m.leftRoutes, func(r network.StaticRoute) bool { return !slices.Contains(there, r) })
+		there := network.Link{}.RoutesThere(m.staticRoutes, m.leftRoutes)
+		m.leftRoutes = slices.DeleteFunc(m.leftRoutes, func(r network.StaticRoute) bool { return !network.ContainsRoute(there, r) && !r.Divisible() })
 		err = m.Routes.ApplyRoutes(network.Link{}, network.RouteDifference{Remove: m.leftRoutes})
 	}
 	if err != nil {

@@ -27,11 +27,12 @@ func (h *host) ApplyRoutes(l network.Link, d network.RouteDifference) error {
 		return h.applyErr
 	}
 	for _, r := range d.Add {
-		if slices.Contains(h.static, r) {
+		if network.ContainsRoute(h.static, r) {
 			h.t.Errorf("route %v added twice", r)
 		}
 	}
-	h.static = slices.DeleteFunc(slices.Concat(h.static, d.Add), func(r network.StaticRoute) bool { return slices.Contains(d.Remove, r) })
+	h.removed = append(h.removed, d.Remove...)
+	h.static = slices.DeleteFunc(slices.Concat(h.static, d.Add), func(r network.StaticRoute) bool { return network.ContainsRoute(d.Remove, r) })
 	return nil
 }
 
@@ -110,4 +111,32 @@ func TestLinklessRoutes(t *testing.T) {
 	h.applyErr = nil
 	h.look(m, "")
 	h.routesOf("[]")
+}
+
+// A route over several links waits until all are up, and goes with one of them: what is left of one of IPv6, too.
+func TestMultiPathRoutes(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = routeFile("[Route]\nDestination=2001:db8::/32\nMultiPathRoute=fe80::2 9\nMultiPathRoute=fe80::2@ve-db\n")
+	h.files["etc/systemd/network/20.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-db\n")}
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	h.links[0].Up = true
+	const route = "2001:db8::/32 nexthop via fe80::2 weight 9 nexthop via fe80::2 dev ve-db weight 1 metric 1024"
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route "+route+" (waits for a link)")
+	h.routesOf("[]")
+	h.add(4, "ve-db", "veth")
+	h.links[1].Up = true
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route "+route+"\n<6>ve-db: up")
+	h.routesOf("[2001:db8::/32 nexthop via fe80::2 dev 3 weight 9 nexthop via fe80::2 dev 4 weight 1 metric 1024]")
+
+	m = h.start() // the earlier daemon was killed
+	h.look(m, "<6>ve-web: 10.0.0.1/24, route "+route+"\n<6>ve-db: up")
+	h.remove(4)
+	h.removed = nil
+	h.look(m, "<6>ve-db: gone\n<6>ve-web: 10.0.0.1/24, route "+route+" (waits for a link)")
+	h.routesOf("[]")
+	h.look(m, "")
+	if len(h.removed) != 1 {
+		t.Errorf("removed %v", h.removed)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/net/bpf"
@@ -29,27 +30,52 @@ const (
 // Probe asks on the link with that index, as RFC 5227, section 2.1.1, has it, who uses an IPv4 address; the zero address: nobody answered
 // for a tenth of a second, in which hosts on a bridge of this machine, whose kernels answer, do so many times over.
 func Probe(ifindex int, address netip.Addr) (dhcp.HardwareAddr, error) {
+	owners, err := search(ifindex, address, true)
+	if err != nil || len(owners) == 0 {
+		return dhcp.HardwareAddr{}, err
+	}
+	return owners[0], nil
+}
+
+// Owners asks as [Probe] does, and waits for everybody who answers within that time.
+func Owners(ifindex int, address netip.Addr) ([]dhcp.HardwareAddr, error) {
+	return search(ifindex, address, false)
+}
+
+// search asks who uses an address, and ends with the first answer where one is enough.
+func search(ifindex int, address netip.Addr, one bool) (owners []dhcp.HardwareAddr, err error) {
 	link, err := net.InterfaceByIndex(ifindex)
 	if err != nil {
-		return dhcp.HardwareAddr{}, err
+		return nil, err
 	}
 	fd, err := openARP(ifindex, address)
 	if err != nil {
-		return dhcp.HardwareAddr{}, fmt.Errorf("ARP socket: %w", err)
+		return nil, fmt.Errorf("ARP socket: %w", err)
 	}
 	defer unix.Close(fd)
 	broadcast := &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ARP), Ifindex: ifindex, Halen: 6,
 		Addr: [8]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
 	for range probesPerSearch {
 		if err := unix.Sendto(fd, arpProbe(link.HardwareAddr, address), 0, broadcast); err != nil {
-			return dhcp.HardwareAddr{}, fmt.Errorf("send ARP probe: %w", err)
+			return nil, fmt.Errorf("send ARP probe: %w", err)
 		}
-		owner, err := awaitARP(fd, time.Now().Add(probeInterval))
-		if err != nil || owner != (dhcp.HardwareAddr{}) {
-			return owner, err
+		for end := time.Now().Add(probeInterval); ; {
+			owner, err := awaitARP(fd, end)
+			if err != nil {
+				return owners, err
+			}
+			if owner == (dhcp.HardwareAddr{}) {
+				break // it is time to ask again
+			}
+			if !slices.Contains(owners, owner) {
+				owners = append(owners, owner)
+			}
+			if one {
+				return owners, nil
+			}
 		}
 	}
-	return dhcp.HardwareAddr{}, nil
+	return owners, nil
 }
 
 // arpProbe is a request with an all-zero sender IP address, so that nobody's cache changes.

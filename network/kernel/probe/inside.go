@@ -17,6 +17,7 @@ import (
 // Inside is how the other end of a link is configured.
 type Inside struct {
 	Interface string
+	Hardware  net.HardwareAddr
 	Up        bool
 	Addresses []netip.Prefix // IPv4, without link-local ones
 	Router    netip.Addr     // of the default route; zero: none
@@ -29,6 +30,7 @@ func (n *Namespace) Inside() (in Inside, err error) {
 		if err != nil {
 			return fmt.Errorf("find the other end: %w", err)
 		}
+		in.Hardware = link.Attrs().HardwareAddr
 		in.Interface, in.Up = link.Attrs().Name, link.Attrs().Flags&net.FlagUp != 0
 		addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
 		if err != nil {
