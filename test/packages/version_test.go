@@ -78,7 +78,7 @@ func TestVersion(t *testing.T) {
 			isOlder(t, before, got)
 		}
 		before = got
-		if got, err := command("../../packaging/version", "archlinux"); got != strings.ReplaceAll(before, "~", "") {
+		if got, err := command("../../packaging/version", "--pacman"); got != strings.ReplaceAll(before, "~", "") {
 			t.Errorf("after git %v, for pacman: %q, %v", step.git, got, err)
 		}
 	}
