@@ -60,7 +60,7 @@ func serve(p paths, log *logger) error {
 	names := newDNSServers(root, open.dns, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
-		Links: open.links, Devices: open.links, Routes: open.links, Firewall: open.firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: open.links, Devices: open.links, Routes: open.links, NextHops: open.links, Firewall: open.firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
 		Router: routers{icmp6.New(open.poller)}.open, Routes6: open.links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),

@@ -92,6 +92,7 @@ type Manager struct {
 	Links    Links
 	Devices  Devices
 	Routes   Routes
+	NextHops NextHops
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -139,6 +140,9 @@ type Manager struct {
 	routeList    []network.Route               // as of the latest look; nil: not read yet
 	staticRoutes map[int][]network.StaticRoute // the same, by link
 	leftRoutes   []network.StaticRoute         // by links that have gone: to be removed
+	nextHopList  []network.NextHop             // as of the latest look; nil: not read yet
+	leftNextHops []network.NextHop             // as leftRoutes
+	newHops      bool                          // next hops were set in this look
 	unsaved      bool                          // subnets were chosen
 	flapping     []flap                        // links of which containers are to notice something, of this look
 	forwarded    network.Families              // what the host was found to forward in this look
@@ -159,6 +163,8 @@ type link struct {
 	ours     []netip.Prefix                           // addresses that are there because of us
 	routes   []network.StaticRoute                    // the same
 	waiting  []network.StaticRoute                    // of which something is not there yet
+	nextHops []network.NextHop                        // that are there because of us
+	noHops   []uint32                                 // IDs of those that cannot be yet
 	settings map[netip.Prefix]network.AddressSettings // of some of ours
 	server   *server
 	router   *router
@@ -251,7 +257,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.list, m.routeList, m.routeList6, m.staticRoutes, m.forwarded = list, nil, nil, nil, network.Families{}
+	m.list, m.routeList, m.routeList6, m.staticRoutes, m.nextHopList, m.forwarded = list, nil, nil, nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -280,7 +286,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 	}
 	m.forgetPrevious()
-	next = min(next, m.removeLeftRoutes())
+	next = min(next, m.removeLeftRoutes(), m.removeLeftNextHops())
 	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
@@ -330,7 +336,7 @@ func (m *Manager) forget(list []network.Link) {
 		l.stopServer()
 		l.stopRouter(nil)
 		l.stopNames()
-		m.leaveRoutes(l.routes)
+		m.leaveRoutes(l.routes, l.nextHops)
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -406,7 +412,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours, l.settings = want.Addresses, want.Settings
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes, want.NextHops)); err != nil {
 		return err
 	}
 	if l.flap {
@@ -456,13 +462,7 @@ func (l *link) describe() string {
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")
 	}
-	for _, r := range l.state.Routes {
-		text := "route " + r.String()
-		if network.ContainsRoute(l.waiting, r) {
-			text += " (waits for a link)"
-		}
-		parts = append(parts, text)
-	}
+	parts = append(parts, l.describeRoutes()...)
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
 	}

@@ -35,6 +35,7 @@ type host struct {
 	serves    bool
 	static    []network.StaticRoute // of the link 3
 	removed   []network.StaticRoute
+	hops      []network.NextHop
 	listeners map[int]lldp.Listener
 	sysctls   map[string]string
 	frames    map[int][]byte // of LLDP
@@ -153,7 +154,7 @@ func newHost(t *testing.T) *host {
 // start begins the life of a daemon on the host.
 func (h *host) start() *Manager {
 	m := &Manager{
-		Links: h, Devices: h, Routes: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Links: h, Devices: h, Routes: h, NextHops: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,

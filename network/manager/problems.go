@@ -35,7 +35,7 @@ func (m *Manager) meet(found network.Link) *link {
 	before, known := m.previous[found.Index]
 	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name)}
 	if before.Name == found.Name {
-		l.routes, l.settings = before.Routes, before.AddressSettings
+		l.routes, l.nextHops, l.settings = before.Routes, before.NextHops, before.AddressSettings
 	}
 	l.Carrier = found.Carrier
 	m.links[found.Index] = l
@@ -46,7 +46,7 @@ func (m *Manager) meet(found network.Link) *link {
 func (m *Manager) forgetPrevious() {
 	for index, before := range m.previous {
 		if l := m.links[index]; l == nil || l.Name != before.Name {
-			m.leaveRoutes(before.Routes)
+			m.leaveRoutes(before.Routes, before.NextHops)
 		}
 	}
 	m.previous = nil

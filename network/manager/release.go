@@ -78,7 +78,7 @@ func (m *Manager) release(l *link, why string) error {
 	l.stopServer()
 	l.stopRouter(ra.ErrWithdrawn)
 	l.file, l.state, l.subnet, l.prefix, l.settled = nil, network.State{}, netip.Prefix{}, netip.Prefix{}, nil
-	if err := m.route(l, nil); err != nil {
+	if err := m.route(l, nil, nil); err != nil {
 		return err
 	}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
