@@ -124,7 +124,7 @@ func TestNetworkdTakesLink(t *testing.T) {
 			t.Fatal("the container was not told")
 		}
 	}
-	time.Sleep(4*time.Second)
+	time.Sleep(4 * time.Second)
 	w.waitFor("ADMIN_STATE=configured", "cat", fmt.Sprint("/run/systemd/netif/links/", link.Index))
 	addresses := strings.Fields(w.command("ip", "-4", "-oneline", "address", "show", "dev", "ve-web", "scope", "global"))
 	if got := strings.Count(strings.Join(addresses, " "), "inet "); got != 1 {
