@@ -24,8 +24,8 @@ type Links interface {
 	List() ([]network.Link, error)
 	Routes() ([]network.Route, error)
 	Apply(network.Link, network.Difference) error
-	// Flap takes the carriers away for a moment, in which it calls away: containers behind the links then ask for an address again.
-	Flap(links []network.Link, away func()) error
+	// Flap takes the carriers away for a moment: containers behind the links then ask for an address again.
+	Flap(links []network.Link) error
 }
 
 // Firewall is the nft table of ours. [nspawnkit/network/kernel.Firewall] is one.
@@ -44,6 +44,8 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface {
 	Manages(index int) bool
+	// IsSetUp reports whether it is done with a link that it manages.
+	IsSetUp(index int) bool
 	// Reconfigure has it set up a link from the beginning.
 	Reconfigure(ctx context.Context, index int) error
 }
@@ -180,7 +182,8 @@ type link struct {
 	leased           bool       // the container has had a lease
 	declined         netip.Addr // the address that it declined, and has had none since
 	noLease, overlap problem
-	flap             bool // the subnet was changed: containers are to notice
+	left             time.Time // to systemd-networkd, which is to set it up before containers are to notice; zero: they did
+	flap             bool      // the subnet was changed: containers are to notice
 
 	note  string        // reported last
 	err   error         // why the last attempt failed
@@ -303,7 +306,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	next = min(next, m.findProblems(list))
 	m.emitLLDP()
 	m.listenLLDP()
-	m.flapAll()
+	next = min(next, m.flapAll())
 	m.saveStatus()
 	m.savePorts()
 	return next
@@ -416,7 +419,7 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	if l.flap {
 		l.flap = false
-		m.flapping = append(m.flapping, flap{link: l.Link, away: func() {}})
+		m.flapping = append(m.flapping, flap{link: l.Link, after: func() {}})
 	}
 	m.note(l, Info, l.describe())
 	settled := l.Link
