@@ -77,6 +77,7 @@ func serve(p paths, log *logger) error {
 	if err := startLLDP(ctx, m, root, open.lldp); err != nil {
 		return err
 	}
+	servers.watch.declined = func() { m.Declined(); poke(changes) }
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })

@@ -135,6 +135,7 @@ type Manager struct {
 	saved    [sha256.Size]byte  // of the last status.json
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+	declines atomic.Bool        // there were, since they were looked at
 
 	list         []network.Link                // as of the latest look
 	routeList    []network.Route               // as of the latest look; nil: not read yet
@@ -176,9 +177,10 @@ type link struct {
 	device     network.LinkSettings // as set last
 	settled    *network.Link        // as the last look that had no error found it
 
-	since            time.Time // when the link was seen first, or went up or down at the other end
-	earlier          bool      // an earlier process looked after it
-	leased           bool      // the container has had a lease
+	since            time.Time  // when the link was seen first, or went up or down at the other end
+	earlier          bool       // an earlier process looked after it
+	leased           bool       // the container has had a lease
+	declined         netip.Addr // the address that it declined, and has had none since
 	noLease, overlap problem
 	left             time.Time // to systemd-networkd, which is to set it up before containers are to notice; zero: they did
 	flap             bool      // the subnet was changed: containers are to notice

@@ -43,6 +43,7 @@ type LinkStatus struct {
 	Failed               bool                                     `json:"failed"`
 	Subnet               string                                   `json:"subnet,omitempty"`   // chosen for Address=0.0.0.0/N
 	Prefix               string                                   `json:"prefix,omitempty"`   // chosen for Address=::/N
+	Declined             netip.Addr                               `json:"declined,omitzero"`  // the address that the container's DHCP client declined last, having got none since
 	Problems             []string                                 `json:"problems,omitempty"` // what goes wrong although the link is as it is to be
 }
 
@@ -61,7 +62,7 @@ func (m *Manager) Status() Status {
 		s := LinkStatus{
 			Index: l.Index, Name: l.Name, Addresses: l.ours, AddressSettings: l.settings, Routes: l.routes, NextHops: l.nextHops, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
-			Problems: l.problems(), DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
+			Problems: l.problems(), Declined: l.declined, DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
 		}
 		if l.subnet.IsValid() {
 			s.Subnet = l.subnet.String()
