@@ -56,6 +56,9 @@ IMAGE ?= trixie
 journey: setup ## one journey of test/vm/journeys: make journey NAME=ports IMAGE=bookworm
 	@test/vm/run --image $(IMAGE) $(or $(NAME),$(error NAME= one of: $(basename $(notdir $(wildcard test/vm/journeys/*.sh)))))
 
+release: setup ## build dist/VERSION twice, compare, and tag this commit: make release VERSION=1.2.3; pushes nothing
+	@release/release "$(VERSION)"
+
 test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
 	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -timeout 60m ./...
 
@@ -79,4 +82,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey release test-kernel test-escape bench-generator bench-start bench-network

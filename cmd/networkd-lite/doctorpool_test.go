@@ -39,6 +39,7 @@ func TestDoctorPoolSize(t *testing.T) {
 	db.dhcp()
 	web := w.addToZone("web", ownMAC, true)
 	web.command("ip", "link", "set", "host0", "up")
+	w.waitFor("state UP", "ip", "link", "show", "dev", "vb-web") // the kernel is late with carriers
 	report := w.examined("dhcp", "FAIL  dhcp        no answer to a DHCPDISCOVER from host0: all 2 addresses that DHCP may give on vz-app are taken: "+
 		"10.7.0.10 by "+otherMAC+" without a lease, 10.7.0.11 by container db (02:00:00:00:00:02)\n")
 	w.mend(report, "dhcp")
@@ -54,6 +55,7 @@ func TestDoctorPoolSubnet(t *testing.T) {
 	w.addToZone("db", "02:00:00:00:00:02", true).dhcp()
 	web := w.addToZone("web", ownMAC, true)
 	web.command("ip", "link", "set", "host0", "up")
+	w.waitFor("state UP", "ip", "link", "show", "dev", "vb-web") // the kernel is late with carriers
 	report := w.examined("dhcp", "the only address that DHCP may give on vz-app is taken: 10.7.0.2 by container db (02:00:00:00:00:02)\n")
 	w.mend(report, "dhcp")
 	w.waitFor("10.7.0.1/29", "ip", "address", "show", "dev", "vz-app")

@@ -113,45 +113,45 @@ func (e *examination) seek(ifindex int, addresses []netip.Addr) (found []doctor.
 	return found
 }
 
-// findRivals finds out who else has the container's address: by right first, since the packet filter lets nobody else use it.
-func (e *examination) findRivals() error {
-	own := e.facts.Inside.Addresses[0].Addr()
+// rivals finds out who else has an address of the container: by right first, since the packet filter lets nobody else use it.
+func (e *examination) rivals(own netip.Addr) (list []doctor.Holder, err error) {
 	file, link := e.fileOf(e.facts.Server)
 	sole := file != nil && strings.HasPrefix(link.Name, network.VethPrefix) && file.Config.Server.PoolSize == 0
 	for _, lease := range e.activeLeases() {
 		if lease.Address == own && !e.isOwn(lease) && !sole {
-			e.facts.Rivals = append(e.facts.Rivals, e.holderByLease(lease))
+			list = append(list, e.holderByLease(lease))
 		}
 	}
 	for _, m := range e.machines {
 		for _, l := range m.Links {
 			has := slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == own })
 			if has && m.Name != e.facts.Container && l.Bridge == e.facts.Server.Name {
-				e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Container: m.Name, By: "its Address="})
+				list = append(list, doctor.Holder{Address: own, Container: m.Name, By: "its Address="})
 			}
 		}
 	}
 	if file != nil {
 		for _, lease := range file.Config.Server.StaticLeases {
 			if hardware := dhcp.HardwareAddr(lease.MACAddress); lease.Address == own && hardware != e.hardware {
-				e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Hardware: hardware.String(), Container: e.containerWith(hardware), By: "a [DHCPServerStaticLease]"})
+				list = append(list, doctor.Holder{Address: own, Hardware: hardware.String(), Container: e.containerWith(hardware), By: "a [DHCPServerStaticLease]"})
 			}
 		}
 	}
-	return e.findUsers(own)
+	users, err := e.users(own)
+	return append(list, users...), err
 }
 
-// findUsers finds out who else answers for an address on the link.
-func (e *examination) findUsers(own netip.Addr) error {
+// users finds out who else answers for an address on the link.
+func (e *examination) users(own netip.Addr) (list []doctor.Holder, err error) {
 	at := slices.IndexFunc(e.links, func(l network.Link) bool { return l.Name == e.facts.Server.Name })
 	if at < 0 {
-		return nil
+		return nil, nil
 	}
 	owners, err := packet.Owners(e.links[at].Index, own)
 	for _, owner := range owners {
 		if owner != e.hardware {
-			e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Hardware: owner.String(), Container: e.containerWith(owner)})
+			list = append(list, doctor.Holder{Address: own, Hardware: owner.String(), Container: e.containerWith(owner)})
 		}
 	}
-	return err
+	return list, err
 }

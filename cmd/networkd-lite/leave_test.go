@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -41,6 +43,34 @@ func TestLeave(t *testing.T) {
 	w.daemon.stop(syscall.SIGTERM) // one that never had anything to do
 	if after := w.ruleset(); after != before {
 		t.Errorf("without a container, before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// What a daemon that is gone has left goes by --cleanup, with links and without; while one runs it refuses.
+func TestCleanUp(t *testing.T) {
+	w := newWorld(t)
+	w.docker("iptables-nft")
+	before := w.ruleset()
+	w.verb("--cleanup") // of nothing
+	w.startDaemon()
+	w.addContainer("web").dhcp()
+	w.waitForRules("iptables-nft-save", true)
+	with := w.ruleset()
+	command := exec.Command("/proc/self/exe", "--cleanup")
+	command.Env = w.env
+	if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), "systemctl stop networkd-lite") {
+		t.Errorf("while it runs: %v: %s", err, out)
+	}
+	if after := w.ruleset(); after != with {
+		t.Errorf("while it runs, before:\n%s\nafter:\n%s", with, after)
+	}
+	w.daemon.stop(syscall.SIGKILL)
+	if left := w.ruleset(); left != with {
+		t.Errorf("the killed daemon left:\n%s\ninstead of\n%s", left, with)
+	}
+	w.verb("--cleanup")
+	if after := w.ruleset(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
 }
 

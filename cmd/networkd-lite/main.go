@@ -20,6 +20,7 @@ networkd-lite ports [--json]           print the ports of the host that lead to 
 networkd-lite names [--json]           print the names of containers
 networkd-lite lldp [--json]            print which neighbours have told of themselves by LLDP
 networkd-lite renumber LINK            give a link another subnet than the one that was chosen for it
+networkd-lite --cleanup                remove what a daemon that is gone has left in the packet filters
 networkd-lite --help | --version
 
 NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
@@ -54,6 +55,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = show(args, stdout, func() (table, error) { return readLLDP(paths) })
 	case "renumber":
 		err = renumber(paths, args, stdout)
+	case "--cleanup":
+		err = cleanUp(paths, newLogger(os.Stderr, ""))
 	case "--help", "-h":
 		fmt.Fprint(stdout, usage)
 	case "--version":

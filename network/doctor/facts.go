@@ -27,6 +27,8 @@ type Facts struct {
 	Pool   Pool     // where no address was offered
 	Rivals []Holder // others who have the first address of the container
 
+	Declined Decline
+
 	Listeners []Listener
 	Resolvers []Resolver // in the order in which they are asked
 
@@ -54,6 +56,7 @@ type Status struct {
 
 	Masquerade6 bool
 	Problems    []string
+	Declined    netip.Addr // the address that the DHCP client of the container declined last, having got none since
 }
 
 // Inside is the container's side of the link.

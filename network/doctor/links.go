@@ -115,6 +115,8 @@ func container(f *Facts) Hop {
 		return unknown("no process of the container was found")
 	case !in.Found:
 		return unknown("not tried")
+	case len(in.Addresses) == 0 && f.Declined.Address.IsValid():
+		return f.declined()
 	case len(in.Addresses) == 0 && f.DHCP.Offered.IsValid():
 		return fail(f.startClient(), "%s has no IPv4 address although DHCP offers one: no DHCP client runs in the container", in.Interface)
 	case len(in.Addresses) == 0:

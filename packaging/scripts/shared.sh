@@ -47,16 +47,27 @@ leave() {
         manage stop "$@" || true
     fi
     manage stop networkd-lite.service || true
+    # Without containers of ours nobody needs the rules, also where it left some for those of systemd-nspawn.
+    [ -n "$(our_process)" ] || /usr/bin/networkd-lite --cleanup || true
+}
+
+# our_process prints the number of a process that runs a container.
+our_process() {
+    for process in /proc/[0-9]*; do
+        if is_ours "${process#/proc/}"; then
+            echo "${process#/proc/}"
+            return 0
+        fi
+    done
 }
 
 # forget_runtime removes what only running containers need, unless one was started by hand and still runs.
 forget_runtime() {
-    for process in /proc/[0-9]*; do
-        if is_ours "${process#/proc/}"; then
-            echo "nspawnkit: process ${process#/proc/} still runs a container: /run/nspawnkit and its network stay until the host is restarted" >&2
-            return 0
-        fi
-    done
+    process=$(our_process)
+    if [ -n "$process" ]; then
+        echo "nspawnkit: process $process still runs a container: /run/nspawnkit and its network stay until the host is restarted" >&2
+        return 0
+    fi
     rm -rf --one-file-system /run/nspawnkit
     # It is iptables-legacy's, we made it for hosts where that has not run yet.
     command -v iptables-legacy >/dev/null || rm -f /run/xtables.lock
