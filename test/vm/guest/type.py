@@ -35,4 +35,6 @@ print(said)
 if dialogue:
     print("ended before", dialogue[0])
     sys.exit(124)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print("exit status", status)  # that of a signal is negative
+sys.exit(status if status >= 0 else 128 - status)

@@ -6,7 +6,7 @@ check "systemd-nspawn is nspawn-exec" equal "$(realpath "$(command -v systemd-ns
 
 check "systemd-nspawn -D: passwd sets root's password" types 120 "systemd-nspawn -D $tree" \
     '# ' 'passwd\r' '[Nn]ew.*password: ' 'secret\r' '[Rr]etype.*: ' 'secret\r' 'updated successfully' 'logout\r'
-check "systemd-nspawn -D TREE COMMAND" equal "$(systemd-nspawn -q -D $tree cat /etc/hostname 2>/dev/null; systemd-nspawn -q -D $tree id -u)" 0
+check "systemd-nspawn -D TREE COMMAND" equal "$(systemd-nspawn -q -D $tree id -u)" 0
 
 note "booting it at a terminal"
 types 300 "systemd-nspawn -b -D $tree" 'login: ' 'root\r' 'Password: ' 'secret\r' '~# ' 'systemctl is-system-running --wait\r' \
@@ -18,6 +18,6 @@ check "one logs in on its console, and poweroff ends it" wait $typist
 check "the machine is gone" eventually 20 gone debian
 
 output=$(types 300 "systemd-nspawn -b -D $tree" 'login: ' '\x1d\x1d\x1d')
-check "Ctrl-] three times end it" contains "$output" "Container debian terminated by signal KILL"
+check "Ctrl-] three times end it" contains "$output" "ontainer debian terminated by signal KILL"
 check "the machine is gone then, too" eventually 20 gone debian
 check "nothing is left" eventually 20 clean
