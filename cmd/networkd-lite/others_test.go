@@ -45,6 +45,8 @@ func (w *world) prepareManager() {
 	w.command("mkdir", "-p", "/run/dbus", "/run/NetworkManager", "/run/none")
 	// NetworkManager asks no udev where /sys is read-only, so that this host's rules have no say.
 	w.command("mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys")
+	// Else it would replace /etc/resolv.conf of this machine.
+	w.command("sh", "-c", `printf '[main]\nrc-manager=unmanaged\n' >/run/none/resolving.conf`)
 	w.startBus()
 	w.command("ln", "-s", filepath.Join(w.root, "bus"), "/run/dbus/system_bus_socket")
 }
