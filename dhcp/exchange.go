@@ -262,7 +262,7 @@ func (e *exchange) decline() error {
 		own.deadline = s.now
 		e.change(own)
 	}
-	return fmt.Errorf("%v is in use by somebody else", e.wanted)
+	return fmt.Errorf("%v %w", e.wanted, ErrDeclined)
 }
 
 // release ends the client's lease (section 4.3.4); the address is remembered for it.

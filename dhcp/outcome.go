@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -18,6 +19,8 @@ type Outcome struct {
 	Offered netip.Addr // the address of the latest DHCPOFFER, when nothing came after it
 	Other   netip.Addr // the server that the client chose in place of this one
 	Refused error      // why the latest request got no address
+
+	Declined netip.Addr // the address that it got last, and gave back: it found that somebody else uses it
 }
 
 // String says in words why there is no lease.
@@ -27,6 +30,8 @@ func (o Outcome) String() string {
 		return "its DHCP request was refused: " + o.Refused.Error()
 	case o.Other.IsValid():
 		return "it chose another DHCP server, " + o.Other.String()
+	case o.Declined.IsValid():
+		return "it declined " + o.Declined.String() + ", which " + ErrDeclined.Error()
 	case o.Offered.IsValid():
 		return "it was offered " + o.Offered.String() + " and does not ask for it"
 	case o.Asked:
@@ -37,7 +42,7 @@ func (o Outcome) String() string {
 
 // outcomes remembers those of the clients that were heard of last and have no lease.
 type outcomes struct {
-	byHardware map[HardwareAddr]Outcome
+	byHardware map[HardwareAddr]*Outcome // pointers, as a map that is never still has many times the room that it needs
 	latest     Outcome
 }
 
@@ -45,10 +50,17 @@ type outcomes struct {
 func (o *outcomes) note(e *exchange, reply *dhcpv4.DHCPv4, problem error) {
 	outcome := Outcome{Asked: true, Refused: problem}
 	kind := e.request.MessageType()
-	if kind != dhcpv4.MessageTypeDiscover && kind != dhcpv4.MessageTypeRequest {
+	declines := kind == dhcpv4.MessageTypeDecline && errors.Is(problem, ErrDeclined)
+	if kind != dhcpv4.MessageTypeDiscover && kind != dhcpv4.MessageTypeRequest && !declines {
 		return
 	}
+	before := o.byHardware[e.hardware]
+	if before != nil {
+		outcome.Declined = before.Declined
+	}
 	switch chosen := given(e.request.ServerIdentifier()); {
+	case declines:
+		outcome.Declined, outcome.Refused = e.wanted, nil
 	case reply != nil && reply.MessageType() == dhcpv4.MessageTypeAck:
 		delete(o.byHardware, e.hardware)
 		o.latest = Outcome{}
@@ -58,16 +70,26 @@ func (o *outcomes) note(e *exchange, reply *dhcpv4.DHCPv4, problem error) {
 	case chosen.IsValid() && chosen != e.server.Address():
 		outcome.Other = chosen
 	}
-	if o.byHardware == nil {
-		o.byHardware = map[HardwareAddr]Outcome{}
+	if before == nil {
+		before = o.add(e.hardware)
 	}
-	if _, known := o.byHardware[e.hardware]; !known && len(o.byHardware) == maxOutcomes {
+	*before, o.latest = outcome, outcome
+}
+
+// add makes room for one more client, in the place of another where there are too many.
+func (o *outcomes) add(hardware HardwareAddr) *Outcome {
+	if o.byHardware == nil {
+		o.byHardware = map[HardwareAddr]*Outcome{}
+	}
+	if len(o.byHardware) == maxOutcomes {
 		for some := range o.byHardware {
 			delete(o.byHardware, some)
 			break
 		}
 	}
-	o.byHardware[e.hardware], o.latest = outcome, outcome
+	added := &Outcome{}
+	o.byHardware[hardware] = added
+	return added
 }
 
 // Outcome returns what has come of the requests of the client with that hardware address; with the zero address, of the client that
@@ -76,9 +98,11 @@ func (s *Server) Outcome(hardware HardwareAddr) Outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	anybody := hardware == HardwareAddr{}
-	outcome := s.outcomes.byHardware[hardware]
-	if anybody {
+	var outcome Outcome
+	if known := s.outcomes.byHardware[hardware]; anybody {
 		outcome = s.outcomes.latest
+	} else if known != nil {
+		outcome = *known
 	}
 	s.advance(s.config.Now().Unix())
 	for _, e := range s.leases.byClient {

@@ -11,6 +11,10 @@ import (
 func TestOutcome(t *testing.T) {
 	now := start()
 	discover := func(s *Server) { s.Reply(ask(dhcpv4.MessageTypeDiscover, mac(1)), now) }
+	decline := func(s *Server) {
+		address := obtain(t, s, now, mac(1))
+		s.Reply(ask(dhcpv4.MessageTypeDecline, mac(1), wants(address.String())), now)
+	}
 	for _, test := range []struct {
 		name string
 		do   func(s *Server)
@@ -31,6 +35,19 @@ func TestOutcome(t *testing.T) {
 		{"unknown to us", func(s *Server) {
 			s.Reply(ask(dhcpv4.MessageTypeRequest, mac(1), wants("10.0.0.8")), now)
 		}, "its DHCP requests need no answer"},
+		{"declined", decline, "it declined 10.0.0.7, which is in use by somebody else"},
+		{"declined, and offered another one", func(s *Server) { decline(s); discover(s) }, "it declined 10.0.0.7, which is in use by somebody else"},
+		{"declined what it did not have", func(s *Server) {
+			discover(s)
+			s.Reply(ask(dhcpv4.MessageTypeDecline, mac(1), wants("10.0.0.8")), now)
+		}, "it was offered 10.0.0.7 and does not ask for it"},
+		{"declined, and refused", func(s *Server) {
+			decline(s)
+			for n := 2; n < 14; n++ {
+				obtain(t, s, now, mac(n))
+			}
+			discover(s)
+		}, "its DHCP request was refused: no free address in the pool of 14; a larger subnet or PoolSize= has more"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			config := vethConfig()
@@ -81,5 +98,24 @@ func TestOutcomesAreBounded(t *testing.T) {
 	}
 	if !server.Outcome(mac(999)).Asked {
 		t.Error("the latest is forgotten")
+	}
+}
+
+// A client that gets another address after it declined one has nothing to be said of it; that holds for the only client of a link, too.
+func TestOutcomeAfterDecline(t *testing.T) {
+	now := start()
+	config := vethConfig()
+	config.Now = func() time.Time { return now }
+	server := newServer(t, config)
+	declined := obtain(t, server, now, mac(1))
+	server.Reply(ask(dhcpv4.MessageTypeDecline, mac(1), wants(declined.String())), now)
+	if got := server.Outcome(HardwareAddr{}); got.Declined != declined || got.Leased {
+		t.Errorf("%+v", got)
+	}
+	obtain(t, server, now, mac(1))
+	for _, client := range []HardwareAddr{{}, mac(1)} {
+		if got := server.Outcome(client); got.Declined.IsValid() || !got.Leased {
+			t.Errorf("%+v", got)
+		}
 	}
 }

@@ -26,10 +26,11 @@ const (
 	clockSlack = 5 // seconds
 )
 
-// Why a client gets no address although nothing is wrong with its request.
+// Why a client gets no address although nothing is wrong with its request; and why it gave one back (DHCPDECLINE).
 var (
 	ErrNoAddress = errors.New("no free address in the pool")
 	ErrMaxLeases = errors.New("all leases that the link may have are given out")
+	ErrDeclined  = errors.New("is in use by somebody else")
 )
 
 // Server holds the leases of one link. Its methods may be called from several goroutines.

@@ -24,6 +24,7 @@ type Config struct {
 	Description string        // for readers of the file, and told by LLDP
 	SendRA      IPv6SendRA    // IPv6SendRA= and [IPv6SendRA]
 	Routes      []StaticRoute // [Route], and Gateway= of [Network]
+	NextHops    []NextHop     // [NextHop]
 
 	Resolving Resolving    // DNS=, Domains= and DNSDefaultRoute=
 	Link      LinkSettings // [Link] and [Bridge]
@@ -35,6 +36,7 @@ type Config struct {
 	generationMode           int // IPv6LinkLocalAddressGenerationMode=
 	addressSections          []*addressSection
 	routeSections            []*routeSection
+	nextHopSections          []*nextHopSection
 	routeOnDevice            section // of DefaultRouteOnDevice=yes
 }
 
@@ -76,6 +78,7 @@ func (f *File) finish() {
 	f.finishRelay()
 	f.finishResolving()
 	f.finishSendRA()
+	f.finishNextHops()
 	f.finishRoutes()
 }
 

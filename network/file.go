@@ -170,7 +170,7 @@ func (f *File) cannotMatch(problem settings.Problem) {
 	f.Problems = append(f.Problems, problem)
 }
 
-// Find returns the file that configures the link: the first one that matches. Without one it returns nil, and the
+// Find returns the file that configures the link, as it is for that: the first one that matches. Without one it returns nil, and the
 // problem of a file that was passed over because of a condition that cannot be tested here, if there was one.
 func (files Files) Find(l Link) (*File, *settings.Problem) {
 	var passed *settings.Problem
@@ -179,7 +179,7 @@ func (files Files) Find(l Link) (*File, *settings.Problem) {
 			continue
 		}
 		if file.Match.unsupported == nil {
-			return file, nil
+			return file.of(l), nil
 		}
 		if passed == nil {
 			passed = file.Match.unsupported

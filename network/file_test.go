@@ -218,7 +218,7 @@ func FuzzReadFile(f *testing.F) {
 		}
 		l := Link{Index: 2, Name: "ve-web", Kind: "veth"}
 		for _, file := range files {
-			for _, p := range file.Problems {
+			for _, p := range file.of(l).Problems {
 				if strings.Contains(p.Text, "\n") {
 					t.Errorf("problem of several lines: %q", p.Text)
 				}

@@ -42,7 +42,7 @@ var keys = [...]key{
 // keyTables returns all tables of keys.
 func keyTables() [][]key {
 	return [][]key{
-		keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], resolvingKeys[:], sysctlKeys[:],
+		keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], nextHopKeys[:], resolvingKeys[:], sysctlKeys[:],
 		dhcpServerKeys[:], sendRAKeys[:],
 	}
 }

@@ -12,6 +12,7 @@ import (
 // around are lines that make what stands with them in the section matter.
 var around = map[string]string{
 	"Address":               "Address=10.0.0.1/24\n",
+	"NextHop":               "Id=9\n",
 	"Route":                 "Destination=10.9.0.0/16\n",
 	"DHCPServerStaticLease": "MACAddress=02:00:00:00:00:01\nAddress=10.0.0.7\n",
 	"IPv6Prefix":            "Prefix=2001:db8:1::/64\n",

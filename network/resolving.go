@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"nspawnkit/settings"
 )
 
 // Resolving is what a .network file says of whom the host asks for names over a link. It is for systemd-resolved.
@@ -21,6 +23,9 @@ type NameServer struct {
 	Address    netip.Addr
 	Port       uint16 // 0: the usual one
 	ServerName string // of its certificate (SNI); empty: none
+
+	link   string          // behind "%", the name or index of the link: as the file has it; empty: that of the file
+	origin settings.Origin // of the line, where there is a link
 }
 
 // SearchDomain is one of Domains=.
@@ -38,6 +43,11 @@ type LinkResolving struct {
 
 // Empty reports whether nothing is said.
 func (r *Resolving) Empty() bool { return len(r.DNS)+len(r.Domains) == 0 && r.DefaultRoute == Unset }
+
+// namesLinks reports whether there is a server with "%".
+func (r *Resolving) namesLinks() bool {
+	return slices.ContainsFunc(r.DNS, func(s NameServer) bool { return s.link != "" })
+}
 
 // Equal reports whether both say the same.
 func (r LinkResolving) Equal(other LinkResolving) bool { return reflect.DeepEqual(r, other) }
@@ -62,20 +72,24 @@ func addNameServer(f *File, value string) error {
 		if err != nil {
 			return fmt.Errorf("%q: %w", word, err)
 		}
+		if server.link != "" {
+			server.origin = f.origin
+		}
 		added = append(added, server)
 	}
 	r.DNS = append(r.DNS, added...)
 	return nil
 }
 
-// parseNameServer takes ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, and #NAME behind it. "%" would name another link.
+// parseNameServer takes ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, and %LINK and #NAME behind it.
 func parseNameServer(text string) (server NameServer, err error) {
 	text, name, named := strings.Cut(text, "#")
 	if server.ServerName = name; named && !validDomain(name) {
 		return NameServer{}, errors.New("no domain behind \"#\"")
 	}
-	if strings.Contains(text, "%") {
-		return NameServer{}, errors.New("networkd-lite supports only servers on the link itself, without \"%\"")
+	text, link, linked := strings.Cut(text, "%")
+	if server.link = link; linked && !validLinkName(link) {
+		return NameServer{}, errors.New("not the name or index of a link behind \"%\"")
 	}
 	if server.Address, err = netip.ParseAddr(text); err != nil {
 		var withPort netip.AddrPort
@@ -113,9 +127,36 @@ func addSearchDomains(f *File, value string) error {
 	return nil
 }
 
-// finishResolving has router advertisements tell of the servers and search domains of [Network] where [IPv6SendRA] names none.
+// of returns the file as it is for a link: without the servers of which "%" makes another link's, each of which is a problem. systemd-resolved
+// takes none of those for a link.
+func (f *File) of(l Link) *File {
+	if !f.Config.Resolving.namesLinks() {
+		return f
+	}
+	file := *f
+	file.Problems = slices.Clone(f.Problems)
+	r := &file.Config.Resolving
+	r.DNS = nil
+	for _, server := range f.Config.Resolving.DNS {
+		if server.link != "" && !l.is(server.link) {
+			file.Problems = append(file.Problems, settings.Problem{Origin: server.origin, Text: fmt.Sprintf("[Network] DNS=: %q is of another link than this one, "+
+				"of which systemd-resolved takes no servers: name it in the .network file of that link, or in resolved.conf(5)", server)})
+			continue
+		}
+		server.link, server.origin = "", settings.Origin{}
+		r.DNS = append(r.DNS, server)
+	}
+	file.finishResolving()
+	return &file
+}
+
+// finishResolving has router advertisements tell of the servers and search domains of [Network] where [IPv6SendRA] names none. It waits until the
+// link is known where servers depend on that.
 func (f *File) finishResolving() {
 	s, r := &f.Config.SendRA, &f.Config.Resolving
+	if r.namesLinks() {
+		return
+	}
 	if len(s.DNS) == 0 {
 		for _, server := range r.DNS {
 			if a := server.Address; a.Is6() && !a.IsLoopback() && !slices.Contains(s.DNS, a) {
@@ -136,6 +177,9 @@ func (s NameServer) String() string {
 	text := s.Address.String()
 	if s.Port != 0 {
 		text = netip.AddrPortFrom(s.Address, s.Port).String()
+	}
+	if s.link != "" {
+		text += "%" + s.link
 	}
 	if s.ServerName != "" {
 		text += "#" + s.ServerName

@@ -24,7 +24,6 @@ var routeKeys = [...]key{
 	{"Route", "Protocol", setRouteProtocol},
 	{"Route", "Source", setRouteSource},
 	{"Route", "IPv6Preference", setRoutePreference},
-	{"Route", "NextHop", noNextHop},
 	{"Route", "MultiPathRoute", addHop},
 }
 
@@ -275,18 +274,6 @@ func setRoutePreference(f *File, value string) error {
 	return nil
 }
 
-// noNextHop takes NextHop=, without which the route would be another one.
-func noNextHop(f *File, value string) error {
-	return f.notInRoute(value, "there are no [NextHop] sections: say Gateway= and the rest in [Route]")
-}
-
-func (f *File) notInRoute(value, instead string) (err error) {
-	if value != "" {
-		err = errors.New("networkd-lite does not support this key: " + instead)
-	}
-	return f.route().wrongIf(f.key, err)
-}
-
 // finishRoutes fills in what depends on more than one key, and drops the sections that are no route, each with a problem.
 func (f *File) finishRoutes() {
 	c := &f.Config
@@ -327,8 +314,8 @@ func (s *routeSection) finish(addresses bool) string {
 		return "without " + s.wrong + "= the route would be another one"
 	case s.bound && gateway.IsValid():
 		return "has two gateways"
-	case (s.bound || gateway.IsValid()) && len(r.Hops) > 0:
-		return "has both Gateway= and MultiPathRoute="
+	case ways(s.bound || gateway.IsValid(), len(r.Hops) > 0, r.NextHop != 0) > 1:
+		return "has more than one of Gateway=, MultiPathRoute= and NextHop="
 	case r.Destination.IsValid():
 	case gateway.IsValid():
 		r.Destination = netip.PrefixFrom(unspecifiedLike(gateway), 0)
@@ -351,7 +338,7 @@ func (s *routeSection) finish(addresses bool) string {
 		return "there is no broadcast in IPv6"
 	case ipv4 && r.Preference != 0:
 		return "IPv6Preference= is for routes of IPv6"
-	case (gateway.IsValid() || len(r.Hops) > 0) && r.Type != routeUnicast:
+	case (gateway.IsValid() || len(r.Hops) > 0 || r.NextHop != 0) && r.Type != routeUnicast:
 		return fmt.Sprintf("Type=%s has no gateway", nameOf(routeTypes, r.Type))
 	}
 	// As systemd does, which says so in its log.
@@ -371,6 +358,16 @@ func (s *routeSection) finish(addresses bool) string {
 		}
 	}
 	return ""
+}
+
+// ways counts those that are taken.
+func ways(taken ...bool) (count int) {
+	for _, t := range taken {
+		if t {
+			count++
+		}
+	}
+	return count
 }
 
 // defaultScope is that of IPv4, systemd.network(5).

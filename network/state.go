@@ -15,6 +15,7 @@ type State struct {
 	Addresses  []netip.Prefix                   // with the address of the host; no others are touched
 	Settings   map[netip.Prefix]AddressSettings // of some of the addresses
 	Routes     []StaticRoute
+	NextHops   []NextHop
 	Masquerade Families
 	Forwarding Families // on the host as a whole
 }
@@ -22,7 +23,7 @@ type State struct {
 // Desire returns how a link is to be by its file. free is the subnet that was chosen for Address=0.0.0.0/N, free6 that for ::/N; the
 // host has the first address of each.
 func Desire(l Link, c *Config, free, free6 netip.Prefix) State {
-	s := State{Settings: c.AddressSettings, Routes: c.Routes, Masquerade: c.Masquerade, Forwarding: c.forwards()}
+	s := State{Settings: c.AddressSettings, Routes: c.Routes, NextHops: c.NextHops, Masquerade: c.Masquerade, Forwarding: c.forwards()}
 	for _, a := range c.Addresses {
 		asked := a
 		switch {

@@ -25,18 +25,18 @@ func TestDesire(t *testing.T) {
 		{"Address=0.0.0.0/28\nIPMasquerade=both\nDHCPServer=yes",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0}" +
 				" {net/ipv4/conf/ve-a.b/forwarding 1} {net/ipv6/conf/ve-a.b/forwarding 1}]" +
-				" [192.168.5.17/28] map[] [] {true true} {true true}}"},
+				" [192.168.5.17/28] map[] [] [] {true true} {true true}}"},
 		{"Address=10.0.0.1/24\nLinkLocalAddressing=no\nIPv6Forwarding=no",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 1} {net/ipv6/conf/ve-a.b/forwarding 0}]" +
-				" [10.0.0.1/24] map[] [] {false false} {false false}}"},
+				" [10.0.0.1/24] map[] [] [] {false false} {false false}}"},
 		{"IPMasquerade=ipv4\nIPv4Forwarding=no",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0} {net/ipv4/conf/ve-a.b/forwarding 0}]" +
-				" [] map[] [] {true false} {false false}}"},
+				" [] map[] [] [] {true false} {false false}}"},
 		{"Address=::/64\nIPv6SendRA=yes\n[IPv6Prefix]\nPrefix=fd00:9::/64\nAssign=yes\n[IPv6Prefix]\nPrefix=fd00:8::/64",
 			"{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0} {net/ipv6/conf/ve-a.b/forwarding 1}]" +
-				" [fd00:1:2:3::1/64 fd00:9::ff:fe00:1/64] map[] [] {false false} {false false}}"},
+				" [fd00:1:2:3::1/64 fd00:9::ff:fe00:1/64] map[] [] [] {false false} {false false}}"},
 		{"Address=::/80", "{[{net/ipv6/conf/ve-a.b/accept_ra 0} {net/ipv6/conf/ve-a.b/addr_gen_mode 0}]" +
-			" [fd00:1:2:3::1/80] map[] [] {false false} {false false}}"},
+			" [fd00:1:2:3::1/80] map[] [] [] {false false} {false false}}"},
 	} {
 		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Network]\n" + test.network)}}
 		files, _ := ReadFiles(root, SearchPath())

@@ -21,13 +21,14 @@ type StaticRoute struct {
 	Preference      uint8        `json:"preference,omitzero"` // IPv6 only: that of a router (RFC 4191, section 2.1)
 	Protocol        uint8        `json:"protocol"`            // RTPROT_*: who set it
 	Metrics         RouteMetrics `json:"metrics,omitzero"`
-	Hops            []Hop        `json:"hops,omitzero"` // in the place of a gateway
+	Hops            []Hop        `json:"hops,omitzero"`    // in the place of a gateway
+	NextHop         uint32       `json:"nextHop,omitzero"` // the same: the ID of one
 }
 
 // Linkless reports whether the kernel has the route without a link of its own, so that it does not go with one: it leads nowhere, as packets that take
-// it are dropped, answered with an error, or looked up in the next table; or it has several hops.
+// it are dropped, answered with an error, or looked up in the next table; or it has several hops, or one by its ID.
 func (r StaticRoute) Linkless() bool {
-	return r.Type >= routeBlackhole && r.Type <= routeThrow || len(r.Hops) > 0
+	return r.Type >= routeBlackhole && r.Type <= routeThrow || len(r.Hops) > 0 || r.NextHop != 0
 }
 
 // Values of rtnetlink(7).
@@ -59,6 +60,9 @@ func (r StaticRoute) String() string {
 	}
 	if r.Gateway.IsValid() {
 		fmt.Fprintf(&b, " via %v", r.Gateway)
+	}
+	if r.NextHop != 0 {
+		fmt.Fprintf(&b, " nhid %d", r.NextHop)
 	}
 	for _, hop := range r.Hops {
 		fmt.Fprintf(&b, " %v", hop)

@@ -70,7 +70,6 @@ var unsupportedSections = [...]struct {
 	{"use ip-addrlabel(8)", []string{"IPv6AddressLabel"}},
 	{"use ip-rule(8)", []string{"RoutingPolicyRule"}},
 	{"use bridge(8)", []string{"BridgeFDB", "BridgeMDB", "BridgeVLAN"}},
-	{"say Gateway= and the rest in [Route]", []string{"NextHop"}},
 	{"it relays by RelayTarget= of [DHCPServer] only", []string{"DHCPRelay"}},
 	{"it shapes no traffic: use tc(8)", []string{
 		"QDisc", "NetworkEmulator", "TokenBucketFilter", "PIE", "FlowQueuePIE", "StochasticFairBlue", "StochasticFairnessQueueing", "BFIFO",

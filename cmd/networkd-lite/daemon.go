@@ -60,7 +60,7 @@ func serve(p paths, log *logger) error {
 	names := newDNSServers(root, open.dns, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
-		Links: open.links, Devices: open.links, Routes: open.links, Firewall: open.firewall, Sysctls: sysctls{}, Owner: owner,
+		Links: open.links, Devices: open.links, Routes: open.links, NextHops: open.links, Firewall: open.firewall, Sysctls: sysctls{}, Owner: owner,
 		DHCP: servers, DNS: names,
 		Router: routers{icmp6.New(open.poller)}.open, Routes6: open.links.Routes6, Random: rand.Reader,
 		State: directory(p.state), Runtime: directory(p.runtime),
@@ -77,6 +77,7 @@ func serve(p paths, log *logger) error {
 	if err := startLLDP(ctx, m, root, open.lldp); err != nil {
 		return err
 	}
+	servers.watch.declined = func() { m.Declined(); poke(changes) }
 	m.Start()
 	go watchDirectory(ctx, filepath.Join(p.root, network.MachinesDirectory), func() { poke(changes) })
 	go watchRoutes(ctx, log, func() { m.RoutesChanged(); poke(changes) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -60,12 +61,20 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string, fa
 		d.report(manager.Notice, l.Name+": another program keeps port 67 of all links for itself (ss -ulpn sport = 67 says which): serving DHCP beside it, "+
 			"where the host's firewall does not see the requests")
 	}
-	responder := dhcp.NewResponder(watchedConn{conn, l.Name, d.watch}, server, journal, d.writers, func(err error) { d.report(manager.Warning, err.Error()) })
+	responder := dhcp.NewResponder(watchedConn{conn, l.Name, d.watch}, server, journal, d.writers, d.problem)
 	if err := conn.Receive(responder.Receive, failed); err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return &dhcpServer{server, responder, conn, d.leases.add(l.Name, server)}, nil
+}
+
+// problem reports what went wrong, which may be that an address is in use by somebody else.
+func (d dhcpServers) problem(err error) {
+	d.report(manager.Warning, err.Error())
+	if errors.Is(err, dhcp.ErrDeclined) {
+		d.watch.declined()
+	}
 }
 
 // dhcpServer is the [manager.Server] of one link.

@@ -64,6 +64,7 @@ func (e *examination) gather() error {
 		return err
 	}
 	e.readHost6()
+	e.facts.Fixed = e.machines.HasFixed(e.facts.Link.Name, netip.Addr.Is4)
 	if e.inside == nil {
 		var err error
 		e.inside, err = probe.Find(e.facts.Link.Name)
@@ -163,6 +164,7 @@ func (e *examination) statusOf(name string) *doctor.Status {
 			status := &doctor.Status{
 				Owner: l.Owner, File: l.File, Text: l.Text, Failed: l.Failed, DHCPServer: l.DHCPServer, DNSServer: l.DNSServer,
 				Masquerade: slices.Contains(l.Masquerade, "ipv4"), Masquerade6: slices.Contains(l.Masquerade, "ipv6"), Problems: l.Problems,
+				Declined: l.Declined,
 			}
 			if l.Owner == "systemd-networkd" {
 				state := networkd.ReadState(os.DirFS(e.root), index)
@@ -277,6 +279,9 @@ func (e *examination) probeFromInside() error {
 	if err := e.discover(); err != nil {
 		return err
 	}
+	if err := e.readDecline(); err != nil {
+		return err
+	}
 	if err := e.probe4(); err != nil {
 		return err
 	}
@@ -296,7 +301,8 @@ func (e *examination) probe4() error {
 	if len(e.facts.Inside.Addresses) == 0 {
 		return nil
 	}
-	if err := e.findRivals(); err != nil {
+	var err error
+	if e.facts.Rivals, err = e.rivals(e.facts.Inside.Addresses[0].Addr()); err != nil {
 		return err
 	}
 	e.tryPeers()

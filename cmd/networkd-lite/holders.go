@@ -37,17 +37,27 @@ func (e *examination) readPool() {
 	if name := strings.TrimSuffix(filepath.Base(file.Path), ".network"); strings.Trim(name, word) == "" {
 		pool.Name = name
 	}
-	leased := map[netip.Addr]bool{}
+	held := map[netip.Addr]bool{}
+	hold := func(h doctor.Holder) {
+		if slices.Contains(list, h.Address) && !held[h.Address] {
+			held[h.Address] = true
+			pool.Holders = append(pool.Holders, h)
+		}
+	}
 	for _, lease := range e.activeLeases() {
 		if e.isOwn(lease) {
 			return // it would get this one
 		}
-		if slices.Contains(list, lease.Address) {
-			leased[lease.Address] = true
-			pool.Holders = append(pool.Holders, e.holderByLease(lease))
+		hold(e.holderByLease(lease))
+	}
+	for _, m := range e.machines {
+		for _, container := range (network.Machines{m}).FixedOf(link.Name) {
+			for _, fixed := range container.Addresses {
+				hold(doctor.Holder{Address: fixed.Addr(), Container: m.Name, By: "its Address="})
+			}
 		}
 	}
-	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return leased[a] })
+	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return held[a] })
 	if missing := clients - len(pool.Holders); missing > 0 && missing == len(list) && missing <= maxSought {
 		pool.Holders = append(pool.Holders, e.seek(link.Index, list)...)
 	}
@@ -113,45 +123,45 @@ func (e *examination) seek(ifindex int, addresses []netip.Addr) (found []doctor.
 	return found
 }
 
-// findRivals finds out who else has the container's address: by right first, since the packet filter lets nobody else use it.
-func (e *examination) findRivals() error {
-	own := e.facts.Inside.Addresses[0].Addr()
+// rivals finds out who else has an address of the container: by right first, since the packet filter lets nobody else use it.
+func (e *examination) rivals(own netip.Addr) (list []doctor.Holder, err error) {
 	file, link := e.fileOf(e.facts.Server)
 	sole := file != nil && strings.HasPrefix(link.Name, network.VethPrefix) && file.Config.Server.PoolSize == 0
 	for _, lease := range e.activeLeases() {
 		if lease.Address == own && !e.isOwn(lease) && !sole {
-			e.facts.Rivals = append(e.facts.Rivals, e.holderByLease(lease))
+			list = append(list, e.holderByLease(lease))
 		}
 	}
 	for _, m := range e.machines {
 		for _, l := range m.Links {
 			has := slices.ContainsFunc(l.Addresses, func(p netip.Prefix) bool { return p.Addr() == own })
 			if has && m.Name != e.facts.Container && l.Bridge == e.facts.Server.Name {
-				e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Container: m.Name, By: "its Address="})
+				list = append(list, doctor.Holder{Address: own, Container: m.Name, By: "its Address="})
 			}
 		}
 	}
 	if file != nil {
 		for _, lease := range file.Config.Server.StaticLeases {
 			if hardware := dhcp.HardwareAddr(lease.MACAddress); lease.Address == own && hardware != e.hardware {
-				e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Hardware: hardware.String(), Container: e.containerWith(hardware), By: "a [DHCPServerStaticLease]"})
+				list = append(list, doctor.Holder{Address: own, Hardware: hardware.String(), Container: e.containerWith(hardware), By: "a [DHCPServerStaticLease]"})
 			}
 		}
 	}
-	return e.findUsers(own)
+	users, err := e.users(own)
+	return append(list, users...), err
 }
 
-// findUsers finds out who else answers for an address on the link.
-func (e *examination) findUsers(own netip.Addr) error {
+// users finds out who else answers for an address on the link.
+func (e *examination) users(own netip.Addr) (list []doctor.Holder, err error) {
 	at := slices.IndexFunc(e.links, func(l network.Link) bool { return l.Name == e.facts.Server.Name })
 	if at < 0 {
-		return nil
+		return nil, nil
 	}
 	owners, err := packet.Owners(e.links[at].Index, own)
 	for _, owner := range owners {
 		if owner != e.hardware {
-			e.facts.Rivals = append(e.facts.Rivals, doctor.Holder{Address: own, Hardware: owner.String(), Container: e.containerWith(owner)})
+			list = append(list, doctor.Holder{Address: own, Hardware: owner.String(), Container: e.containerWith(owner)})
 		}
 	}
-	return err
+	return list, err
 }

@@ -118,7 +118,7 @@ func TestResolvingKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	const dropIn = "etc/systemd/network/80-container-ve.network.d/dns.conf"
-	w.write(dropIn, "[Network]\nDNS=10.0.0.53\nDNS=[2001:db8::53]:853#dns.example\nDomains=example.com ~.\n")
+	w.write(dropIn, "[Network]\nDNS=10.0.0.53\nDNS=[2001:db8::53]:853%ve-web#dns.example\nDNS=10.0.0.54%lo\nDomains=example.com ~.\n")
 	w.startDaemon()
 	w.addContainer("web")
 	link, err := net.InterfaceByName("ve-web")
@@ -130,7 +130,8 @@ func TestResolvingKeys(t *testing.T) {
 	w.write(dropIn, "[Network]\nDescription=none\n")
 	w.daemon.command.Process.Signal(syscall.SIGHUP)
 	stub.hears(t, fmt.Sprintf("Revert %d ", link.Index), fmt.Sprintf("Domains %d [{nspawn.internal true}]", link.Index))
-	if said := w.daemon.said(); strings.Contains(said, ".conf:") {
+	const otherLink = dropIn + `:4: [Network] DNS=: "10.0.0.54%lo" is of another link`
+	if said := w.daemon.said(); strings.Count(said, ".conf:") != 1 || !strings.Contains(said, otherLink) {
 		t.Errorf("said: %s", said)
 	}
 }

@@ -17,6 +17,8 @@ type leaseWatch struct {
 	leases  *leaseTable
 	changed func()
 
+	declined func() // is called when a client declined the address that it got
+
 	mu   sync.Mutex
 	said map[client]netip.Addr // what was answered
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // start runs a program of the host until the end of the test, or until it is killed.
@@ -43,6 +45,8 @@ func (w *world) prepareManager() {
 	w.command("mkdir", "-p", "/run/dbus", "/run/NetworkManager", "/run/none")
 	// NetworkManager asks no udev where /sys is read-only, so that this host's rules have no say.
 	w.command("mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys")
+	// Else it would replace /etc/resolv.conf of this machine.
+	w.command("sh", "-c", `printf '[main]\nrc-manager=unmanaged\n' >/run/none/resolving.conf`)
 	w.startBus()
 	w.command("ln", "-s", filepath.Join(w.root, "bus"), "/run/dbus/system_bus_socket")
 }
@@ -82,6 +86,55 @@ func TestNetworkManager(t *testing.T) {
 	}
 	if lease := web.dhcp(); lease != webLease {
 		t.Errorf("lease %q, want %q", lease, webLease)
+	}
+}
+
+// prepareNetworkd gives the host what systemd-networkd needs, beside the one of this machine.
+func (w *world) prepareNetworkd() {
+	w.t.Helper()
+	w.prepareManager()
+	w.command("mkdir", "-p", "/run/systemd/network", "/run/systemd/netif/links", w.root+"/run")
+	w.command("chown", "-R", "systemd-network:", "/run/systemd/netif")
+	w.command("chmod", "755", filepath.Dir(w.root)) // on the way to the bus
+	w.command("ln", "-s", "/run/systemd", w.root+"/run/systemd")
+}
+
+func (w *world) startNetworkd() *os.Process {
+	w.t.Helper()
+	return w.start("env", "SYSTEMD_LOG_TARGET=console", "SYSTEMD_NETWORK_PERSISTENT_STORAGE_READY=1", "DBUS_SYSTEM_BUS_ADDRESS=unix:path="+w.root+"/bus", "/lib/systemd/systemd-networkd")
+}
+
+// systemd-networkd comes later and gets the link. It comes to an end with it, with one address, which its DHCP server goes by.
+func TestNetworkdTakesLink(t *testing.T) {
+	w := newWorld(t)
+	w.prepareNetworkd()
+	w.startDaemon()
+	web := w.addContainer("web")
+	web.dhcp()
+	link, err := net.InterfaceByName("ve-web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	losses := func() string {
+		return web.command("unshare", "--mount", "sh", "-c", "mount -t sysfs sysfs /mnt && cat /mnt/class/net/host0/carrier_down_count")
+	}
+	before := losses()
+	w.startNetworkd()
+	w.waitForLog("ve-web: left to systemd-networkd")
+	for end := time.Now().Add(30 * time.Second); losses() == before; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the container was not told")
+		}
+	}
+	time.Sleep(4 * time.Second)
+	w.waitFor("ADMIN_STATE=configured", "cat", fmt.Sprint("/run/systemd/netif/links/", link.Index))
+	addresses := strings.Fields(w.command("ip", "-4", "-oneline", "address", "show", "dev", "ve-web", "scope", "global"))
+	if got := strings.Count(strings.Join(addresses, " "), "inet "); got != 1 {
+		t.Fatalf("%d addresses: %s", got, addresses)
+	}
+	host := strings.Split(addresses[3], "/")[0]
+	if lease := web.dhcp(); !strings.Contains(lease, host) {
+		t.Errorf("lease %q, not of %s", lease, host)
 	}
 }
 

@@ -6,6 +6,7 @@ import "net/netip"
 type Facts struct {
 	Container string // its name; empty: a probe stands for one
 	Running   bool   // networkd-lite does
+	Fixed     bool   // it has a fixed IPv4 address, and needs no lease
 	Link      Link   // the host side of the container's link
 	Server    Link   // which has the addresses and the DHCP server: the link itself, or the bridge it is a port of
 	Inside    Inside
@@ -26,6 +27,8 @@ type Facts struct {
 
 	Pool   Pool     // where no address was offered
 	Rivals []Holder // others who have the first address of the container
+
+	Declined Decline
 
 	Listeners []Listener
 	Resolvers []Resolver // in the order in which they are asked
@@ -54,6 +57,7 @@ type Status struct {
 
 	Masquerade6 bool
 	Problems    []string
+	Declined    netip.Addr // the address that the DHCP client of the container declined last, having got none since
 }
 
 // Inside is the container's side of the link.

@@ -93,7 +93,7 @@ func dhcp(f *Facts) Hop {
 	case status != nil && status.Owner == "networkd-lite" && !status.DHCPServer:
 		return unknown("%s says DHCPServer=no", status.File)
 	case f.Pool.exhausted():
-		return f.Pool.none(f.Server.Name, f.Inside.Interface)
+		return f.none()
 	case len(chains(f.Foreign, true)) > 0:
 		foreign := chains(f.Foreign, true)[0]
 		return fail(foreign.Allow, "no answer to a DHCPDISCOVER from %s: %s (%s) may drop what comes in", f.Inside.Interface, foreign.Chain, foreign.Rule)
@@ -115,6 +115,8 @@ func container(f *Facts) Hop {
 		return unknown("no process of the container was found")
 	case !in.Found:
 		return unknown("not tried")
+	case len(in.Addresses) == 0 && f.Declined.Address.IsValid():
+		return f.declined()
 	case len(in.Addresses) == 0 && f.DHCP.Offered.IsValid():
 		return fail(f.startClient(), "%s has no IPv4 address although DHCP offers one: no DHCP client runs in the container", in.Interface)
 	case len(in.Addresses) == 0:

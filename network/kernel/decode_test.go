@@ -87,10 +87,12 @@ func FuzzDecode(f *testing.F) {
 	f.Add(addressMessageOf(28, 0, attribute(unix.IFA_LOCAL, 10, 0, 0, 1)))
 	f.Add(joined([]byte{unix.AF_INET, 16, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, joined(hop(9, 0, 1, attribute(unix.RTA_GATEWAY, 10, 0, 0, 2)), hop(7, 0, 0))...)))
 	f.Add(append(make([]byte, unix.SizeofIfInfomsg), 3, 0, 3, 0, 0))
+	f.Add(nextHopMessageOf(unix.AF_UNSPEC, 0, attribute(unix.NHA_ID, 9, 0, 0, 0), attribute(unix.NHA_GROUP, 7, 0, 0, 0, 1, 0, 0, 0)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		decodeLink(b)
 		decodeAddress(b)
 		decodeRoute(b)
+		decodeNextHop(b)
 	})
 }
 
@@ -124,6 +126,8 @@ func TestDecodeRoute(t *testing.T) {
 		{joined([]byte{unix.AF_INET, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_MULTIPATH, joined(
 			hop(9, unix.RTNH_F_ONLINK, 19, attribute(unix.RTA_GATEWAY, 10, 0, 0, 2)), hop(7, 0, 255, attribute(unix.RTA_VIA, via...)), hop(8, 0, 0))...)),
 			"0 default nexthop via 2001:db8::2 dev 7 weight 256 nexthop dev 8 weight 1 nexthop via 10.0.0.2 dev 9 weight 20 onlink true"},
+		{joined([]byte{unix.AF_INET, 16, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, attribute(unix.RTA_DST, 10, 9, 0, 0), number(routeNextHop, 9), number(unix.RTA_OIF, 7),
+			attribute(unix.RTA_GATEWAY, 10, 0, 0, 2)), "0 10.9.0.0/16 nhid 9 true"},
 		{[]byte{unix.AF_MPLS, 0, 0, 0, 254, 4, 0, 1, 0, 0, 0, 0}, "false"},
 		{[]byte{unix.AF_INET}, "false"},
 	} {
@@ -133,6 +137,39 @@ func TestDecodeRoute(t *testing.T) {
 			got = fmt.Sprint(link, " ", route, " ", ok)
 		}
 		if got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+// nextHopMessageOf is an RTM_NEWNEXTHOP of who set static routes.
+func nextHopMessageOf(family, flags byte, attributes ...[]byte) []byte {
+	return append([]byte{family, 0, unix.RTPROT_STATIC, 0, flags, 0, 0, 0}, joined(attributes...)...)
+}
+
+// Next hops as the kernel says them; one that does more than [NextHop] can say is never taken for ours.
+func TestDecodeNextHop(t *testing.T) {
+	if binary.NativeEndian.Uint32([]byte{7, 0, 0, 0}) != 7 {
+		t.Skip("messages of this test are little-endian")
+	}
+	id, link := attribute(unix.NHA_ID, 9, 0, 0, 0), attribute(unix.NHA_OIF, 7, 0, 0, 0)
+	group := attribute(unix.NHA_GROUP, 5, 0, 0, 0, 19, 0, 0, 0, 4, 0, 0, 0, 255, 1, 0, 0)
+	for _, test := range []struct {
+		message []byte
+		want    string
+	}{
+		{nextHopMessageOf(unix.AF_INET, unix.RTNH_F_ONLINK, id, link, attribute(unix.NHA_GATEWAY, 10, 0, 0, 2)), "id 9 via 10.0.0.2 onlink 7 false true"},
+		{nextHopMessageOf(unix.AF_INET6, 0, id, link), "id 9 ipv6 7 false true"},
+		{nextHopMessageOf(unix.AF_INET, 0, id, attribute(unix.NHA_BLACKHOLE)), "id 9 ipv4 blackhole 0 false true"},
+		{nextHopMessageOf(unix.AF_UNSPEC, 0, id, group, attribute(unix.NHA_GROUP_TYPE, 0, 0)), "id 9 group 4,512/5,20 0 false true"},
+		{nextHopMessageOf(unix.AF_UNSPEC, 0, id, group, attribute(unix.NHA_GROUP_TYPE, 1, 0)), "id 9 group 4,512/5,20 0 true true"},
+		{nextHopMessageOf(unix.AF_UNSPEC, 0, id, group, attribute(forwardingDatabase)), "id 9 group 4,512/5,20 0 true true"},
+		{nextHopMessageOf(unix.AF_INET, 0, id, link, attribute(unix.NHA_ENCAP_TYPE, 1, 0)), "id 9 ipv4 7 true true"},
+		{nextHopMessageOf(unix.AF_INET, 0, link), "id 0 ipv4 7 false false"},
+		{[]byte{unix.AF_INET}, "id 0 ipv4 0 false false"},
+	} {
+		n, ok := decodeNextHop(test.message)
+		if got := fmt.Sprint(n, " ", n.Link, " ", n.Special, " ", ok); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}

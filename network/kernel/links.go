@@ -123,9 +123,8 @@ func (k *Links) setUp(index int, up bool) error {
 // (net/core/link_watch.c): somebody would not see a shorter loss.
 const carrierPause = 1500 * time.Millisecond
 
-// Flap brings veths down and up again, together, and all ports of bridges: the other ends lose their carrier for a moment, in which
-// away is called.
-func (k *Links) Flap(flapping []network.Link, away func()) error {
+// Flap brings veths down and up again, together, and all ports of bridges: the other ends lose their carrier for a moment.
+func (k *Links) Flap(flapping []network.Link) error {
 	links, err := k.handle.LinkList()
 	if err != nil {
 		return fmt.Errorf("list links: %w", err)
@@ -147,9 +146,6 @@ func (k *Links) Flap(flapping []network.Link, away func()) error {
 		}
 		if !up && len(links) > 0 {
 			time.Sleep(carrierPause)
-		}
-		if !up {
-			away()
 		}
 	}
 	return errors.Join(problems...)

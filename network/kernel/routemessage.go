@@ -52,13 +52,21 @@ func decodeRoute(b []byte) (link int, s network.StaticRoute, ok bool) {
 			s.Metric = binary.NativeEndian.Uint32(value)
 		case kind == unix.RTA_TABLE:
 			s.Table = binary.NativeEndian.Uint32(value)
+		case kind == routeNextHop:
+			s.NextHop = binary.NativeEndian.Uint32(value)
 		}
+	}
+	if s.NextHop != 0 { // the rest, which is there for older programs, is the next hop's
+		s.Hops, s.Gateway, s.GatewayOnLink, s.Type = nil, netip.Addr{}, false, unix.RTN_UNICAST
 	}
 	if s.Linkless() {
 		link = 0 // IPv6 says that it is the loopback link
 	}
 	return link, s, true
 }
+
+// routeNextHop is RTA_NH_ID of linux/rtnetlink.h.
+const routeNextHop = 30
 
 // decodeMetrics reads RTA_METRICS.
 func decodeMetrics(b []byte) (m network.RouteMetrics) {
@@ -137,6 +145,8 @@ func routeRequest(kind, flags int, link int, s network.StaticRoute) *nl.NetlinkR
 		request.AddData(nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(link))))
 	}
 	switch {
+	case s.NextHop != 0:
+		request.AddData(nl.NewRtAttr(routeNextHop, nl.Uint32Attr(s.NextHop)))
 	case len(s.Hops) > 0:
 		message.Flags = 0 // each hop has them
 		request.AddData(nl.NewRtAttr(unix.RTA_MULTIPATH, encodeHops(s)))

@@ -24,8 +24,8 @@ type Links interface {
 	List() ([]network.Link, error)
 	Routes() ([]network.Route, error)
 	Apply(network.Link, network.Difference) error
-	// Flap takes the carriers away for a moment, in which it calls away: containers behind the links then ask for an address again.
-	Flap(links []network.Link, away func()) error
+	// Flap takes the carriers away for a moment: containers behind the links then ask for an address again.
+	Flap(links []network.Link) error
 }
 
 // Firewall is the nft table of ours. [nspawnkit/network/kernel.Firewall] is one.
@@ -44,6 +44,8 @@ type Sysctls interface {
 // Owner knows which links systemd-networkd manages. [nspawnkit/network/networkd.Owner] is one.
 type Owner interface {
 	Manages(index int) bool
+	// IsSetUp reports whether it is done with a link that it manages.
+	IsSetUp(index int) bool
 	// Reconfigure has it set up a link from the beginning.
 	Reconfigure(ctx context.Context, index int) error
 }
@@ -90,6 +92,7 @@ type Manager struct {
 	Links    Links
 	Devices  Devices
 	Routes   Routes
+	NextHops NextHops
 	Firewall Firewall
 	Sysctls  Sysctls
 	Owner    Owner
@@ -132,11 +135,15 @@ type Manager struct {
 	saved    [sha256.Size]byte  // of the last status.json
 	ended    chan struct{}      // a DHCP or DNS server has ended
 	routes   atomic.Bool        // have changed since they were looked at
+	declines atomic.Bool        // there were, since they were looked at
 
 	list         []network.Link                // as of the latest look
 	routeList    []network.Route               // as of the latest look; nil: not read yet
 	staticRoutes map[int][]network.StaticRoute // the same, by link
 	leftRoutes   []network.StaticRoute         // by links that have gone: to be removed
+	nextHopList  []network.NextHop             // as of the latest look; nil: not read yet
+	leftNextHops []network.NextHop             // as leftRoutes
+	newHops      bool                          // next hops were set in this look
 	unsaved      bool                          // subnets were chosen
 	flapping     []flap                        // links of which containers are to notice something, of this look
 	forwarded    network.Families              // what the host was found to forward in this look
@@ -157,6 +164,8 @@ type link struct {
 	ours     []netip.Prefix                           // addresses that are there because of us
 	routes   []network.StaticRoute                    // the same
 	waiting  []network.StaticRoute                    // of which something is not there yet
+	nextHops []network.NextHop                        // that are there because of us
+	noHops   []uint32                                 // IDs of those that cannot be yet
 	settings map[netip.Prefix]network.AddressSettings // of some of ours
 	server   *server
 	router   *router
@@ -168,11 +177,13 @@ type link struct {
 	device     network.LinkSettings // as set last
 	settled    *network.Link        // as the last look that had no error found it
 
-	since            time.Time // when the link was seen first, or went up or down at the other end
-	earlier          bool      // an earlier process looked after it
-	leased           bool      // the container has had a lease
+	since            time.Time  // when the link was seen first, or went up or down at the other end
+	earlier          bool       // an earlier process looked after it
+	leased           bool       // the container has had a lease
+	declined         netip.Addr // the address that it declined, and has had none since
 	noLease, overlap problem
-	flap             bool // the subnet was changed: containers are to notice
+	left             time.Time // to systemd-networkd, which is to set it up before containers are to notice; zero: they did
+	flap             bool      // the subnet was changed: containers are to notice
 
 	note  string        // reported last
 	err   error         // why the last attempt failed
@@ -248,7 +259,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		m.Report(Error, err.Error())
 		return firstWait
 	}
-	m.list, m.routeList, m.routeList6, m.staticRoutes, m.forwarded = list, nil, nil, nil, network.Families{}
+	m.list, m.routeList, m.routeList6, m.staticRoutes, m.nextHopList, m.forwarded = list, nil, nil, nil, nil, network.Families{}
 	m.forget(list)
 	m.readMachines()
 	for _, name := range m.Requests() {
@@ -277,7 +288,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 		}
 	}
 	m.forgetPrevious()
-	next = min(next, m.removeLeftRoutes())
+	next = min(next, m.removeLeftRoutes(), m.removeLeftNextHops())
 	if err := m.choosePorts(list); err != nil {
 		m.Report(Error, err.Error())
 		next = min(next, longestWait)
@@ -295,7 +306,7 @@ func (m *Manager) Reconcile(ctx context.Context) (next time.Duration) {
 	next = min(next, m.findProblems(list))
 	m.emitLLDP()
 	m.listenLLDP()
-	m.flapAll()
+	next = min(next, m.flapAll())
 	m.saveStatus()
 	m.savePorts()
 	return next
@@ -327,7 +338,7 @@ func (m *Manager) forget(list []network.Link) {
 		l.stopServer()
 		l.stopRouter(nil)
 		l.stopNames()
-		m.leaveRoutes(l.routes)
+		m.leaveRoutes(l.routes, l.nextHops)
 		delete(m.links, index)
 		if l.file != nil {
 			m.Report(Info, l.Name+": gone")
@@ -403,12 +414,12 @@ func (m *Manager) reconcile(ctx context.Context, l *link, list []network.Link) e
 	}
 	l.ours, l.settings = want.Addresses, want.Settings
 	m.serveNames(ctx, l, file, union(want.Addresses, l.Addresses))
-	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes)); err != nil {
+	if err := errors.Join(m.serve(l), m.advertise(l), m.route(l, want.Routes, want.NextHops)); err != nil {
 		return err
 	}
 	if l.flap {
 		l.flap = false
-		m.flapping = append(m.flapping, flap{link: l.Link, away: func() {}})
+		m.flapping = append(m.flapping, flap{link: l.Link, after: func() {}})
 	}
 	m.note(l, Info, l.describe())
 	settled := l.Link
@@ -453,13 +464,7 @@ func (l *link) describe() string {
 	if l.file.Config.SendRA.Enabled && l.noIPv6 == "" {
 		parts = append(parts, "router advertisements")
 	}
-	for _, r := range l.state.Routes {
-		text := "route " + r.String()
-		if network.ContainsRoute(l.waiting, r) {
-			text += " (waits for a link)"
-		}
-		parts = append(parts, text)
-	}
+	parts = append(parts, l.describeRoutes()...)
 	if l.state.Masquerade != (network.Families{}) {
 		parts = append(parts, "masquerading")
 	}

@@ -28,12 +28,14 @@ type host struct {
 	outcome   dhcp.Outcome // of every client
 	requests  []string     // to renumber a link
 	managed   map[int]bool
+	setUp     map[int]bool // by systemd-networkd
 	table     *network.Firewall
 	ports     []network.BridgeGuard // all that the table of bridges ever held
 	bridgeErr error
 	serves    bool
 	static    []network.StaticRoute // of the link 3
 	removed   []network.StaticRoute
+	hops      []network.NextHop
 	listeners map[int]lldp.Listener
 	sysctls   map[string]string
 	frames    map[int][]byte // of LLDP
@@ -55,6 +57,7 @@ type host struct {
 func (h *host) List() ([]network.Link, error)    { return slices.Clone(h.links), nil }
 func (h *host) Routes() ([]network.Route, error) { return slices.Clone(h.routes), nil }
 func (h *host) Manages(index int) bool           { return h.managed[index] }
+func (h *host) IsSetUp(index int) bool           { return h.setUp[index] }
 func (h *host) Reconfigure(_ context.Context, index int) error {
 	h.flapped = append(h.flapped, fmt.Sprintf("reconfigure %d", index))
 	return h.reconfigureErr
@@ -112,13 +115,12 @@ func (h *host) Apply(l network.Link, d network.Difference) error {
 	return network.ErrNoLink
 }
 
-func (h *host) Flap(links []network.Link, away func()) error {
+func (h *host) Flap(links []network.Link) error {
 	var names []string
 	for _, l := range links {
 		names = append(names, l.Name)
 	}
 	h.flapped = append(h.flapped, strings.Join(names, "+"))
-	away()
 	return nil
 }
 
@@ -144,7 +146,7 @@ const shipped = "[Match]\nName=ve-* vz-*\n[Network]\nAddress=0.0.0.0/28\nDHCPSer
 
 func newHost(t *testing.T) *host {
 	return &host{
-		t: t, managed: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
+		t: t, managed: map[int]bool{}, setUp: map[int]bool{}, sysctls: map[string]string{}, saved: map[string][]byte{}, serving: make(chan string, 100),
 		files: fstest.MapFS{"usr/lib/nspawnkit/network/80-ve.network": {Data: []byte(shipped)}}, now: time.Unix(1e9, 0),
 	}
 }
@@ -152,7 +154,7 @@ func newHost(t *testing.T) *host {
 // start begins the life of a daemon on the host.
 func (h *host) start() *Manager {
 	m := &Manager{
-		Links: h, Devices: h, Routes: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
+		Links: h, Devices: h, Routes: h, NextHops: h, Firewall: h, Sysctls: h, Owner: h, DHCP: h, State: h, Runtime: h, Report: h.report,
 		Files:    func() (network.Files, []settings.Problem) { return network.ReadFiles(h.files, network.SearchPath()) },
 		Host:     func() network.Host { return network.Host{} },
 		Machines: (&network.MachineFiles{Root: h.files}).Read,
@@ -284,6 +286,11 @@ func TestNetworkdTakesOver(t *testing.T) {
 		t.Errorf("addresses %v left", h.links[1].Addresses)
 	}
 	h.masqueraded()
+	if len(h.flapped) > 0 {
+		t.Errorf("carrier taken away while systemd-networkd sets up the link: %s", h.flapped)
+	}
+	h.setUp[3] = true
+	h.look(m, "")
 	if got := strings.Join(h.flapped, ", "); got != "ve-web, reconfigure 3" {
 		t.Errorf("carrier: %s", got)
 	}
@@ -296,11 +303,26 @@ func TestNetworkdTakesOver(t *testing.T) {
 	h.masqueraded("ve-web")
 }
 
+// An address that both read from the same file stays.
+func TestNetworkdHasTheSameFile(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = &fstest.MapFile{Data: []byte("[Match]\nName=ve-web\n[Network]\nAddress=10.0.0.1/24\nAddress=0.0.0.0/28\n")}
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	h.look(m, "<6>ve-web: 10.0.0.1/24, 192.168.177.49/28")
+	h.managed[3] = true
+	h.look(m, "<6>ve-web: left to systemd-networkd")
+	if got := fmt.Sprint(h.links[0].Addresses); got != "[10.0.0.1/24]" {
+		t.Errorf("addresses %s", got)
+	}
+}
+
 func TestNetworkdDoesNotAnswer(t *testing.T) {
 	h, m := running(t)
 	h.managed[3], h.reconfigureErr = true, errors.New("no answer")
-	h.look(m, "<6>ve-web: left to systemd-networkd\n"+
-		"<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it", "-ve-web")
+	h.look(m, "<6>ve-web: left to systemd-networkd", "-ve-web")
+	h.now = h.now.Add(settingUp) // it never says that it has set up the link
+	h.look(m, "<4>ve-web: have systemd-networkd set up the link again: no answer; “networkctl reconfigure ve-web” does it")
 	h.look(m, "")
 }
 
@@ -311,6 +333,8 @@ func TestNetworkdTakesAll(t *testing.T) {
 	h.look(m, "<6>ve-db: 192.168.214.209/28, DHCP server, masquerading", "+ve-db 192.168.214.209/28 yes")
 	h.managed[3], h.managed[4] = true, true
 	h.look(m, "<6>ve-web: left to systemd-networkd\n<6>ve-db: left to systemd-networkd", "-ve-web", "-ve-db")
+	h.setUp[3], h.setUp[4] = true, true
+	h.look(m, "")
 	if got := strings.Join(h.flapped, ", "); got != "ve-web+ve-db, reconfigure 3, reconfigure 4" {
 		t.Errorf("flapped %s", got)
 	}

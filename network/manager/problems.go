@@ -35,7 +35,7 @@ func (m *Manager) meet(found network.Link) *link {
 	before, known := m.previous[found.Index]
 	l := &link{since: m.Now(), earlier: known && before.Name == found.Name, ours: before.addressesOf(found.Name)}
 	if before.Name == found.Name {
-		l.routes, l.settings = before.Routes, before.AddressSettings
+		l.routes, l.nextHops, l.settings = before.Routes, before.NextHops, before.AddressSettings
 	}
 	l.Carrier = found.Carrier
 	m.links[found.Index] = l
@@ -46,7 +46,7 @@ func (m *Manager) meet(found network.Link) *link {
 func (m *Manager) forgetPrevious() {
 	for index, before := range m.previous {
 		if l := m.links[index]; l == nil || l.Name != before.Name {
-			m.leaveRoutes(before.Routes)
+			m.leaveRoutes(before.Routes, before.NextHops)
 		}
 	}
 	m.previous = nil
@@ -81,6 +81,7 @@ func (m *Manager) RoutesChanged() { m.routes.Store(true) }
 func (m *Manager) findProblems(list []network.Link) (next time.Duration) {
 	next = idle
 	m.findOverlaps(list)
+	m.findDeclines()
 	for _, found := range list {
 		l := m.links[found.Index]
 		if l == nil {
@@ -97,6 +98,7 @@ func (m *Manager) findProblems(list []network.Link) (next time.Duration) {
 func (m *Manager) missingLease(l *link) (text string, next time.Duration) {
 	server, client := m.serverOf(l)
 	if server == nil || server.config.RelayTarget.IsValid() || l.leased || m.machines.HasFixed(l.Name, netip.Addr.Is4) {
+		l.declined = netip.Addr{}
 		return "", idle
 	}
 	limit := leaseWait
@@ -112,6 +114,7 @@ func (m *Manager) missingLease(l *link) (text string, next time.Duration) {
 		return "", limit - waited
 	}
 	outcome := server.Outcome(client)
+	l.declined = outcome.Declined
 	switch {
 	case outcome.Leased && (outcome.Heard || l.earlier):
 		l.leased = true

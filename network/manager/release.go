@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
+	"time"
 
 	"nspawnkit/network"
 	"nspawnkit/network/ra"
@@ -19,45 +22,63 @@ func (m *Manager) toConfigure(ctx context.Context, l *link) (*network.File, erro
 		m.serveNames(ctx, l, file, l.Addresses)
 		return nil, nil
 	}
+	l.left = time.Time{}
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
 		}
 		l.stopNames()
-		return nil, m.release(l, "no .network file matches", nil)
+		return nil, m.release(l, "no .network file matches")
 	}
 	m.warn(file.Problems...)
 	if file.Config.Unmanaged {
-		return nil, m.release(l, "left alone by Unmanaged=yes", nil)
+		return nil, m.release(l, "left alone by Unmanaged=yes")
 	}
 	return file, nil
 }
 
+// settingUp is how long systemd-networkd may take to set up a link that it was left; it needs about six seconds.
+const settingUp = 20 * time.Second
+
 // leave leaves a link to systemd-networkd.
 //
-// It chooses a subnet of its own: a container that has an address of ours is to notice now, not when the lease ends, so it loses its carrier
-// for a moment. But networkd that loses the carrier while it sets up a link chooses once more, and has its DHCP server go on
-// with what it chose before: it is to begin again.
+// It chooses a subnet of its own: a container that has an address of ours is to notice before the lease ends, so it loses its carrier for a
+// moment. But networkd that loses the carrier chooses once more, and has its DHCP server go on with what it chose before: it is to
+// begin again when the carrier is back. Not before it is done with the link: it would keep the address that was on its way, too, and
+// may never come to an end.
 func (m *Manager) leave(ctx context.Context, l *link) error {
-	if len(l.ours) == 0 {
-		return m.release(l, leftToNetworkd, nil)
+	if len(l.ours) > 0 {
+		l.left = m.Now()
+		l.ours = slices.DeleteFunc(slices.Clone(l.ours), l.isShared)
 	}
-	return m.release(l, leftToNetworkd, func() {
+	if err := m.release(l, leftToNetworkd); err != nil {
+		return err
+	}
+	if l.left.IsZero() || !m.Owner.IsSetUp(l.Index) && m.Now().Sub(l.left) < settingUp {
+		return nil
+	}
+	l.left = time.Time{}
+	m.flapping = append(m.flapping, flap{l.Link, func() {
 		if err := m.Owner.Reconfigure(ctx, l.Index); err != nil {
 			m.Report(Warning, fmt.Sprintf("%s: have systemd-networkd set up the link again: %v; “networkctl reconfigure %[1]s” does it", l.Name, err))
 		}
-	})
+	}})
+	return nil
+}
+
+// isShared reports whether systemd-networkd sets an address of ours as well, as it reads the same .network file.
+func (l *link) isShared(address netip.Prefix) bool {
+	return l.file != nil && !strings.HasPrefix(l.file.Path, "/usr/lib/nspawnkit/") && slices.Contains(l.file.Config.Addresses, address)
 }
 
 const leftToNetworkd = "left to systemd-networkd"
 
-// release takes back what was set on a link that is not ours to configure, or no longer. With away the containers behind it
-// lose their carrier for a moment, in which it is called.
-func (m *Manager) release(l *link, why string, away func()) error {
+// release takes back what was set on a link that is not ours to configure, or no longer.
+func (m *Manager) release(l *link, why string) error {
 	l.stopServer()
 	l.stopRouter(ra.ErrWithdrawn)
 	l.file, l.state, l.subnet, l.prefix, l.settled = nil, network.State{}, netip.Prefix{}, netip.Prefix{}, nil
-	if err := m.route(l, nil); err != nil {
+	if err := m.route(l, nil, nil); err != nil {
 		return err
 	}
 	difference := network.Diff(l.Link, l.state, l.ours, m.Sysctls.Get)
@@ -68,23 +89,29 @@ func (m *Manager) release(l *link, why string, away func()) error {
 			return err
 		}
 	}
-	if l.ours, l.settings = nil, nil; away != nil {
-		m.flapping = append(m.flapping, flap{l.Link, away})
-	}
+	l.ours, l.settings = nil, nil
 	m.note(l, Info, why)
 	return nil
 }
 
-// flap is a link whose containers are to notice that they have another network. It loses its carrier for a moment, in which away is called.
+// flap is a link whose containers are to notice that they have another network. It loses its carrier for a moment;
+// after is called when it is back.
 type flap struct {
-	link network.Link
-	away func()
+	link  network.Link
+	after func()
 }
 
-// flapAll has all links flap together, at the end of a look: who asks again finds all in place.
-func (m *Manager) flapAll() {
+// flapAll has all links flap together, at the end of a look: who asks again finds all in place. It returns how long to wait for
+// systemd-networkd, which is not done with others.
+func (m *Manager) flapAll() (next time.Duration) {
+	next = idle
+	for _, l := range m.links {
+		if !l.left.IsZero() {
+			next = min(next, settingUp-m.Now().Sub(l.left))
+		}
+	}
 	if len(m.flapping) == 0 {
-		return
+		return next
 	}
 	flapping := m.flapping
 	m.flapping = nil
@@ -92,12 +119,11 @@ func (m *Manager) flapAll() {
 	for _, f := range flapping {
 		links = append(links, f.link)
 	}
-	err := m.Links.Flap(links, func() {
-		for _, f := range flapping {
-			f.away()
-		}
-	})
-	if err != nil {
+	if err := m.Links.Flap(links); err != nil {
 		m.Report(Warning, err.Error())
 	}
+	for _, f := range flapping {
+		f.after()
+	}
+	return next
 }

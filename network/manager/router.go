@@ -91,7 +91,8 @@ func (l *link) stopRouter(cause error) {
 func (m *Manager) dropIPv6(l *link, s *network.IPv6SendRA, want *network.State) {
 	isIPv6 := func(a netip.Prefix) bool { return a.Addr().Is6() }
 	l.noIPv6 = ""
-	if !s.Enabled && !slices.ContainsFunc(want.Addresses, isIPv6) && !slices.ContainsFunc(want.Routes, network.StaticRoute.NeedsIPv6) {
+	if !s.Enabled && !slices.ContainsFunc(want.Addresses, isIPv6) && !slices.ContainsFunc(want.Routes, network.StaticRoute.NeedsIPv6) &&
+		!slices.ContainsFunc(want.NextHops, func(n network.NextHop) bool { return n.IPv6 }) {
 		return
 	}
 	name := "net/ipv6/conf/" + l.Name + "/disable_ipv6"
@@ -105,5 +106,6 @@ func (m *Manager) dropIPv6(l *link, s *network.IPv6SendRA, want *network.State) 
 		return
 	}
 	want.Addresses = slices.DeleteFunc(want.Addresses, isIPv6)
+	want.NextHops = slices.DeleteFunc(slices.Clone(want.NextHops), func(n network.NextHop) bool { return n.IPv6 })
 	want.Routes = slices.DeleteFunc(slices.Clone(want.Routes), network.StaticRoute.NeedsIPv6)
 }

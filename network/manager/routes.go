@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -15,12 +16,16 @@ type Routes interface {
 	ApplyRoutes(network.Link, network.RouteDifference) error
 }
 
-// route gives a link the routes that it is to have. Where there never were any, the kernel is not asked.
-func (m *Manager) route(l *link, want []network.StaticRoute) error {
-	l.waiting = slices.DeleteFunc(slices.Clone(want), func(r network.StaticRoute) bool { return !r.Waits(l.Link, m.list) })
+// route gives a link the next hops and routes that it is to have. Where there never were any, the kernel is not asked.
+func (m *Manager) route(l *link, want []network.StaticRoute, hops []network.NextHop) error {
+	return errors.Join(m.setNextHops(l, hops), m.setRoutes(l, want))
+}
+
+func (m *Manager) setRoutes(l *link, want []network.StaticRoute) error {
+	want, err := m.awaitHops(l, want)
 	want = l.RoutesNow(want, m.list)
-	if len(want)+len(l.routes) == 0 {
-		return nil
+	if len(want)+len(l.routes) == 0 || err != nil {
+		return err
 	}
 	if err := m.listRoutes(); err != nil {
 		return err
@@ -63,8 +68,14 @@ func (m *Manager) sharedRoute(r network.StaticRoute, except *link) bool {
 	return false
 }
 
-// leaveRoutes takes note of what a link that has gone leaves behind: routes that lead nowhere, or over other links too, do not go with it.
-func (m *Manager) leaveRoutes(routes []network.StaticRoute) {
+// leaveRoutes takes note of what a link that has gone leaves behind: routes that lead nowhere, or over other links too, do not go with it,
+// and neither do next hops that are of no link.
+func (m *Manager) leaveRoutes(routes []network.StaticRoute, hops []network.NextHop) {
+	for _, n := range hops {
+		if n.Link == 0 {
+			m.leftNextHops = append(m.leftNextHops, n)
+		}
+	}
 	for _, r := range routes {
 		if r.Linkless() {
 			m.leftRoutes = append(m.leftRoutes, r)

@@ -33,6 +33,7 @@ type LinkStatus struct {
 	File                 string                                   `json:"file,omitempty"`            // the .network file; empty: the link is left alone
 	Addresses            []netip.Prefix                           `json:"addresses,omitempty"`       // set by networkd-lite
 	Routes               []network.StaticRoute                    `json:"routes,omitempty"`          // the same
+	NextHops             []network.NextHop                        `json:"nextHops,omitempty"`        // the same
 	AddressSettings      map[netip.Prefix]network.AddressSettings `json:"addressSettings,omitempty"` // of some of them
 	DHCPServer           bool                                     `json:"dhcpServer"`
 	DNSServer            []netip.Addr                             `json:"dnsServer,omitempty"` // addresses at which names are served
@@ -42,6 +43,7 @@ type LinkStatus struct {
 	Failed               bool                                     `json:"failed"`
 	Subnet               string                                   `json:"subnet,omitempty"`   // chosen for Address=0.0.0.0/N
 	Prefix               string                                   `json:"prefix,omitempty"`   // chosen for Address=::/N
+	Declined             netip.Addr                               `json:"declined,omitzero"`  // the address that the container's DHCP client declined last, having got none since
 	Problems             []string                                 `json:"problems,omitempty"` // what goes wrong although the link is as it is to be
 }
 
@@ -58,9 +60,9 @@ func (m *Manager) Status() Status {
 	status := Status{Version: 1, Links: []LinkStatus{}}
 	for _, l := range m.links {
 		s := LinkStatus{
-			Index: l.Index, Name: l.Name, Addresses: l.ours, AddressSettings: l.settings, Routes: l.routes, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
+			Index: l.Index, Name: l.Name, Addresses: l.ours, AddressSettings: l.settings, Routes: l.routes, NextHops: l.nextHops, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
-			Problems: l.problems(), DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
+			Problems: l.problems(), Declined: l.declined, DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
 		}
 		if l.subnet.IsValid() {
 			s.Subnet = l.subnet.String()

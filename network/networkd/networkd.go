@@ -61,6 +61,11 @@ func managed(state []byte) bool {
 	return true
 }
 
+// IsSetUp reports whether networkd has done, or given up, what it does to a link that it manages.
+func (o *Owner) IsSetUp(index int) bool {
+	return ReadState(o.Root, index).Done
+}
+
 // Reconfigure has networkd set up a link from the beginning, as "networkctl reconfigure" does (org.freedesktop.network1(5),
 // ReconfigureLink).
 func (o *Owner) Reconfigure(ctx context.Context, index int) error {

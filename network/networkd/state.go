@@ -10,6 +10,7 @@ import (
 type State struct {
 	File   string // the .network file; empty: none, or not known
 	Failed bool   // it could not set up the link
+	Done   bool   // it has set up the link, or could not
 }
 
 // ReadState reads it from LinksDirectory below root (sd-network(3), sd_network_link_get_network_file).
@@ -22,6 +23,7 @@ func ReadState(root fs.FS, index int) (s State) {
 			s.File = string(value)
 		case "ADMIN_STATE":
 			s.Failed = string(value) == "failed"
+			s.Done = s.Failed || string(value) == "configured"
 		}
 	}
 	return s

@@ -2,13 +2,40 @@
 package packages
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestVersion plays the life of a tree, and has dpkg compare each version with the one before where it is installed.
+// isOlder asks the package manager of each kind that is installed whether its version of before is not newer than that of after.
+func isOlder(t *testing.T, before, after string) {
+	t.Helper()
+	database, withoutTilde := t.TempDir(), strings.NewReplacer("~", "")
+	local := filepath.Join(database, "local", "x-"+withoutTilde.Replace(before)+"-1")
+	description := "%NAME%\nx\n\n%VERSION%\n" + withoutTilde.Replace(before) + "-1\n"
+	if err := errors.Join(os.MkdirAll(local, 0o755), os.WriteFile(local+"/../ALPM_DB_VERSION", []byte("9\n"), 0o644),
+		os.WriteFile(local+"/desc", []byte(description), 0o644), os.WriteFile(local+"/files", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range [][]string{
+		{"dpkg", "--compare-versions", before, "le", after},
+		{"rpm", "--eval", fmt.Sprintf("%%{lua: if rpm.vercmp(%q, %q) > 0 then error() end}", before, after)},
+		{"pacman", "--dbpath", database, "-T", "x<=" + withoutTilde.Replace(after) + "-1"},
+	} {
+		if _, err := exec.LookPath(call[0]); err != nil {
+			continue
+		}
+		if out, err := exec.Command(call[0], call[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%q is not older than %q: %s: %v\n%s", before, after, call[0], err, out)
+		}
+	}
+}
+
+// TestVersion plays the life of a tree; each version must be newer than the one before.
 func TestVersion(t *testing.T) {
 	folder := t.TempDir()
 	environment := append(os.Environ(), "GIT_DIR="+folder+"/.git", "GIT_WORK_TREE="+folder, "GIT_CONFIG_GLOBAL=/dev/null", "VERSION=",
@@ -47,12 +74,13 @@ func TestVersion(t *testing.T) {
 		if want := strings.ReplaceAll(step.want, "HASH", hash); err != nil || got != want {
 			t.Errorf("after git %v: %q, %v, want %q", step.git, got, err, want)
 		}
-		if _, err := exec.LookPath("dpkg"); err == nil && before != "" {
-			if out, err := command("dpkg", "--compare-versions", before, "le", got); err != nil {
-				t.Errorf("%s is not older than %s: %s", before, got, out)
-			}
+		if before != "" {
+			isOlder(t, before, got)
 		}
 		before = got
+		if got, err := command("../../packaging/version", "--pacman"); got != strings.ReplaceAll(before, "~", "") {
+			t.Errorf("after git %v, for pacman: %q, %v", step.git, got, err)
+		}
 	}
 	if err := os.WriteFile(folder+"/new", nil, 0o644); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"nspawnkit/dhcp"
 	"nspawnkit/network/kernel/packet"
 )
 
@@ -162,4 +163,13 @@ func LinkTo(address netip.Addr) string {
 		return ""
 	}
 	return link.Attrs().Name
+}
+
+// Owners asks from the other end who uses an address, see [packet.Owners].
+func (n *Namespace) Owners(address netip.Addr) (owners []dhcp.HardwareAddr, err error) {
+	err = n.Do(func() (err error) {
+		owners, err = packet.Owners(n.peer, address)
+		return err
+	})
+	return owners, err
 }
