@@ -70,8 +70,8 @@ func TestClassify(t *testing.T) {
 		"133":              {exited(133), End{Status: 1}, "133"},
 		"reboot":           {killed(syscall.SIGHUP), End{Reboot: true, Status: 133}, ""},
 		"power off":        {killed(syscall.SIGINT), End{}, ""},
-		"killed":           {killed(syscall.SIGKILL), End{Status: 1}, "terminated by signal 9"},
-		"crashed and dump": {killed(syscall.SIGSEGV) | 0x80, End{Status: 1}, "terminated by signal 11"},
+		"killed":           {killed(syscall.SIGKILL), End{Status: 1}, "terminated by signal KILL"},
+		"crashed and dump": {killed(syscall.SIGSEGV) | 0x80, End{Status: 1}, "terminated by signal SEGV"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &Running{machine: "web", log: func(int, string) {}}

@@ -265,7 +265,7 @@ func (r *Running) classify(status syscall.WaitStatus, err error) (End, error) {
 		r.log(Info, fmt.Sprintf("Container %s is being rebooted.", machine))
 		return End{Reboot: true, Status: RebootStatus}, nil
 	}
-	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %d%s", machine, status.Signal(), r.lackOfMemory())
+	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %s%s", machine, kernel.SignalName(status.Signal()), r.lackOfMemory())
 }
 
 // lackOfMemory says that the kernel killed processes of the container and why, for the end of an error; nothing if it did not.

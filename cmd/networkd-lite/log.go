@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 
 	"nspawnkit/network/manager"
+	"nspawnkit/terminal"
 )
 
 // logger writes messages to a file, one line each.
@@ -15,16 +15,9 @@ type logger struct {
 	prefix bool // with the priority, as sd-daemon(3) has it
 }
 
-// newLogger finds out whether the file goes to the journal: stream is $JOURNAL_STREAM, device and inode of the socket
-// (systemd.exec(5)).
+// newLogger finds out whether the file goes to the journal, by $JOURNAL_STREAM.
 func newLogger(file *os.File, stream string) *logger {
-	l := &logger{file: file}
-	if info, err := file.Stat(); err == nil {
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			l.prefix = stream == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
-		}
-	}
-	return l
+	return &logger{file, terminal.IsJournal(file, stream)}
 }
 
 // report writes one message. A line break in it would begin a message of its own.

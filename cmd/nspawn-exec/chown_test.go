@@ -287,7 +287,7 @@ func TestChownShowsProgress(t *testing.T) {
 	clean(t, root, disk)
 
 	cmd = nspawn(root, "--private-users-ownership=auto", "/bin/true")
-	cmd.Env = append(cmd.Env, "JOURNAL_STREAM=8:1")
+	cmd.Env = append(cmd.Env, "SYSTEMD_LOG_TARGET=console-prefixed")
 	r := finish(t, cmd)
 	pattern := regexp.MustCompile(`^<6>Changed the owners in ` + root + ` to the users from \d+ on: 20\d\d\d files in \d+\.\d s\.\n$`)
 	if r.status != 0 || !pattern.MatchString(r.stderr) {

@@ -41,7 +41,7 @@ func TestExitStatus(t *testing.T) {
 func TestKilledPayload(t *testing.T) {
 	c := begin(t, newRoot(t, "web"), sleeper...)
 	must(t, syscall.Kill(c.init(), syscall.SIGKILL))
-	if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "terminated by signal 9") {
+	if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "terminated by signal KILL") {
 		t.Errorf("status %d, message %q", status, c.stderr.String())
 	}
 }
@@ -65,7 +65,7 @@ func TestStopSignals(t *testing.T) {
 			c.signal(signals[0])
 			c.expect("asked")
 			c.signal(signals[1])
-			if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal 9") {
+			if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal KILL") {
 				t.Errorf("status %d: %s", status, c.stderr.String())
 			}
 			clean(t, root)

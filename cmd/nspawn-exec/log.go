@@ -11,6 +11,7 @@ import (
 
 	"nspawnkit/container"
 	"nspawnkit/settings"
+	"nspawnkit/terminal"
 )
 
 // logger prints messages, with systemd's priority prefixes (sd-daemon(3)) when the journal reads them.
@@ -23,7 +24,7 @@ type logger struct {
 
 // newLogger follows the environment, and returns warnings of what it cannot follow.
 func newLogger() (l *logger, warnings []string) {
-	options, warnings := parseLogOptions(os.Getenv)
+	options, warnings := parseLogOptions(os.Getenv, terminal.IsJournal(os.Stderr, os.Getenv("JOURNAL_STREAM")))
 	l = &logger{out: os.Stderr, prefix: options.target == "journal" || options.prefixed, log: options}
 	switch options.target {
 	case "null":

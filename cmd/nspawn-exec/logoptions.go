@@ -20,8 +20,8 @@ type logOptions struct {
 	name     string // before each message where it is not known who says it
 }
 
-// parseLogOptions returns a warning for what has no effect.
-func parseLogOptions(getenv func(string) string) (o logOptions, warnings []string) {
+// parseLogOptions returns a warning for what has no effect. hasJournal says that the journal reads standard error.
+func parseLogOptions(getenv func(string) string, hasJournal bool) (o logOptions, warnings []string) {
 	ignore := func(name, why string) {
 		warnings = append(warnings, fmt.Sprintf("$%s=%s: %s, ignoring", name, getenv(name), why))
 	}
@@ -33,7 +33,6 @@ func parseLogOptions(getenv func(string) string) (o logOptions, warnings []strin
 		return value && err == nil
 	}
 	o.target, o.level = "console", container.Info
-	hasJournal := getenv("JOURNAL_STREAM") != "" // reads standard error
 	if hasJournal {
 		o.target, o.level = "journal", container.Debug
 	}

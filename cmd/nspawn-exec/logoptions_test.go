@@ -16,22 +16,22 @@ func TestLogOptions(t *testing.T) {
 		want    logOptions
 		warning string
 	}{
-		"":                                       {console, ""},
-		"JOURNAL_STREAM=1:2":                     {journal, ""},
-		"SYSTEMD_LOG_LEVEL=debug":                {level(console, 7), ""},
-		"SYSTEMD_LOG_LEVEL=4":                    {level(console, 4), ""},
-		"SYSTEMD_LOG_LEVEL=debug,console:notice": {level(console, 5), ""},
-		"SYSTEMD_LOG_LEVEL=debug,journal:notice": {level(console, 7), ""},
-		"SYSTEMD_LOG_LEVEL=err,console:debug":    {level(console, 3), ""},
-		"SYSTEMD_LOG_LEVEL=console:err":          {level(console, 3), ""},
-		"JOURNAL_STREAM=1:2 SYSTEMD_LOG_LEVEL=info,journal:err":      {level(journal, 3), ""},
+		"":                                                           {console, ""},
+		"JOURNAL=1":                                                  {journal, ""},
+		"SYSTEMD_LOG_LEVEL=debug":                                    {level(console, 7), ""},
+		"SYSTEMD_LOG_LEVEL=4":                                        {level(console, 4), ""},
+		"SYSTEMD_LOG_LEVEL=debug,console:notice":                     {level(console, 5), ""},
+		"SYSTEMD_LOG_LEVEL=debug,journal:notice":                     {level(console, 7), ""},
+		"SYSTEMD_LOG_LEVEL=err,console:debug":                        {level(console, 3), ""},
+		"SYSTEMD_LOG_LEVEL=console:err":                              {level(console, 3), ""},
+		"JOURNAL=1 SYSTEMD_LOG_LEVEL=info,journal:err":               {level(journal, 3), ""},
 		"SYSTEMD_LOG_LEVEL=loud":                                     {console, "$SYSTEMD_LOG_LEVEL=loud: not a log level, ignoring"},
 		"SYSTEMD_LOG_LEVEL=8":                                        {console, "not a log level"},
 		"SYSTEMD_LOG_LEVEL=debug,tty:err":                            {level(console, 7), "not a log level"},
 		"SYSTEMD_LOG_TARGET=null":                                    {with(console, func(o *logOptions) { o.target = "null" }), ""},
 		"SYSTEMD_LOG_TARGET=kmsg":                                    {with(console, func(o *logOptions) { o.target = "kmsg" }), ""},
 		"SYSTEMD_LOG_TARGET=console-prefixed":                        {with(console, func(o *logOptions) { o.prefixed = true }), ""},
-		"JOURNAL_STREAM=1:2 SYSTEMD_LOG_TARGET=journal":              {journal, ""},
+		"JOURNAL=1 SYSTEMD_LOG_TARGET=journal":                       {journal, ""},
 		"SYSTEMD_LOG_TARGET=auto":                                    {console, ""},
 		"SYSTEMD_LOG_TARGET=journal":                                 {console, "standard error is not read by the journal"},
 		"SYSTEMD_LOG_TARGET=moon":                                    {console, "not a log target"},
@@ -41,14 +41,15 @@ func TestLogOptions(t *testing.T) {
 		"SYSTEMD_LOG_TID=1":                                          {console, "$SYSTEMD_LOG_TID=1: has no effect here"},
 		"SYSTEMD_LOG_LOCATION=1":                                     {console, "has no effect here"},
 	} {
-		got, warnings := parseLogOptions(func(name string) string {
+		getenv := func(name string) string {
 			for assignment := range strings.FieldsSeq(environment) {
 				if value, found := strings.CutPrefix(assignment, name+"="); found {
 					return value
 				}
 			}
 			return ""
-		})
+		}
+		got, warnings := parseLogOptions(getenv, getenv("JOURNAL") != "")
 		if text := strings.Join(warnings, "; "); got != test.want || (text == "") != (test.warning == "") || !strings.Contains(text, test.warning) {
 			t.Errorf("%s: %+v, %q, want %+v, %q", environment, got, text, test.want, test.warning)
 		}

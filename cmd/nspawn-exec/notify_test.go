@@ -248,7 +248,7 @@ func TestAllErrorsAtOnce(t *testing.T) {
 	defer os.Remove(file)
 	manager := newServiceManager(t)
 	cmd := manager.watch(nspawn(root, "/bin/echo", "payload runs"))
-	cmd.Env = append(cmd.Env, "JOURNAL_STREAM=1:2")
+	cmd.Env = append(cmd.Env, "SYSTEMD_LOG_TARGET=console-prefixed")
 	r := finish(t, cmd)
 	refused(t, r,
 		"<4>"+file+":2: warning: Boot=maybe: not a boolean, ignored\n",

@@ -245,7 +245,7 @@ func TestUnmappable(t *testing.T) {
 				t.Errorf("a refused start changes the owner to %d", uid)
 			}
 			cmd := nspawn(root, "-U", "--link-journal=no", "/bin/stat", "-c", "%u", "/", "/etc/inside")
-			cmd.Env = append(cmd.Env, "JOURNAL_STREAM=8:1")
+			cmd.Env = append(cmd.Env, "SYSTEMD_LOG_TARGET=console-prefixed")
 			r := finish(t, cmd)
 			if r.stdout != "0\n0\n" || !strings.Contains(r.stderr, "file system "+fstype) || !strings.Contains(r.stderr, "<6>Changed the owners in "+root) {
 				t.Errorf("auto: %q, %s", r.stdout, r.stderr)

@@ -68,7 +68,7 @@ func TestAbort(t *testing.T) {
 	c := begin(t, root, sleeper...)
 	init := c.init()
 	c.signal(syscall.SIGABRT)
-	if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal 9") || strings.Contains(c.stderr.String(), "goroutine") {
+	if status := c.wait(); status != 1 || !strings.Contains(c.stderr.String(), "container web terminated by signal KILL") || strings.Contains(c.stderr.String(), "goroutine") {
 		t.Errorf("status %d: %s", status, c.stderr.String())
 	}
 	if alive(init) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -279,4 +280,15 @@ func ProcessExists(pid int) bool {
 	defer unix.Close(fd)
 	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
 	return err != nil || ended == 0
+}
+
+// firstRealTimeSignal is SIGRTMIN of glibc, which keeps two for itself (signal(7)).
+const firstRealTimeSignal = 34
+
+// SignalName is how systemd's programs write a signal, as in KILL or RTMIN+3.
+func SignalName(signal syscall.Signal) string {
+	if name := unix.SignalName(signal); name != "" {
+		return strings.TrimPrefix(name, "SIG")
+	}
+	return fmt.Sprintf("RTMIN+%d", signal-firstRealTimeSignal)
 }

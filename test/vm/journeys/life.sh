@@ -95,7 +95,7 @@ note "a signal kills the container's init"
 kill -KILL "$(leader web)"
 check "the end of its init ends the unit" eventually 60 is_down web
 check "as a failure, too" equal "$(show web Result)" exit-code
-check "systemctl status names the signal" contains "$(status web 30)" "terminated by signal 9"
+check "systemctl status names the signal" contains "$(status web 30)" "terminated by signal KILL"
 systemctl reset-failed "$(unit web)"
 
 # --- an init that feeds the watchdog, and then hangs; systemd-nspawn does not notice ---
