@@ -65,6 +65,28 @@ func TestDoctorPoolSubnet(t *testing.T) {
 	w.examined("")
 }
 
+// A container with a fixed address, in another network here, needs nothing of a pool that is exhausted. Fixed addresses of others count.
+func TestDoctorPoolNotNeeded(t *testing.T) {
+	w := smallZone(t, "[Network]\nAddress=\nAddress=10.7.0.1/29\n[DHCPServer]\nPoolOffset=2\nPoolSize=2\n")
+	fixed := func(name, mac, address string) *namespace {
+		n := w.addToZone(name, mac, false)
+		w.write("run/nspawnkit/machines/"+name+".json", `{"version":1,"name":"`+name+`","zone":"app","links":[{"host":"vb-`+name+
+			`","container":"host0","containerMAC":"`+mac+`","bridge":"vz-app","addresses":["`+address+`"]}]}`)
+		n.command("ip", "address", "add", address, "dev", "host0")
+		n.command("ip", "link", "set", "host0", "up")
+		return n
+	}
+	fixed("app", "02:00:00:00:00:03", "10.7.0.2/29")
+	db := w.addToZone("db", "02:00:00:00:00:02", true)
+	db.dhcp()
+	web := fixed("web", ownMAC, "10.9.0.2/24")
+	w.waitFor("10.9.0.1/24", "ip", "address", "show", "dev", "vz-app")
+	w.waitForLog("vb-web: up")
+	web.command("ip", "route", "add", "default", "via", "10.9.0.1")
+	w.examined("", "-     dhcp        no answer to a DHCPDISCOVER from host0: all 2 addresses that DHCP may give on vz-app are taken: "+
+		"10.7.0.2 by container app, 10.7.0.3 by container db (02:00:00:00:00:02); the container needs none, by its Address=\n")
+}
+
 // The one lease of a link that another machine behind it has.
 func TestDoctorPoolOfLink(t *testing.T) {
 	w := newWorld(t)

@@ -64,6 +64,7 @@ func (e *examination) gather() error {
 		return err
 	}
 	e.readHost6()
+	e.facts.Fixed = e.machines.HasFixed(e.facts.Link.Name, netip.Addr.Is4)
 	if e.inside == nil {
 		var err error
 		e.inside, err = probe.Find(e.facts.Link.Name)

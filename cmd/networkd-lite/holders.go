@@ -37,17 +37,27 @@ func (e *examination) readPool() {
 	if name := strings.TrimSuffix(filepath.Base(file.Path), ".network"); strings.Trim(name, word) == "" {
 		pool.Name = name
 	}
-	leased := map[netip.Addr]bool{}
+	held := map[netip.Addr]bool{}
+	hold := func(h doctor.Holder) {
+		if slices.Contains(list, h.Address) && !held[h.Address] {
+			held[h.Address] = true
+			pool.Holders = append(pool.Holders, h)
+		}
+	}
 	for _, lease := range e.activeLeases() {
 		if e.isOwn(lease) {
 			return // it would get this one
 		}
-		if slices.Contains(list, lease.Address) {
-			leased[lease.Address] = true
-			pool.Holders = append(pool.Holders, e.holderByLease(lease))
+		hold(e.holderByLease(lease))
+	}
+	for _, m := range e.machines {
+		for _, container := range (network.Machines{m}).FixedOf(link.Name) {
+			for _, fixed := range container.Addresses {
+				hold(doctor.Holder{Address: fixed.Addr(), Container: m.Name, By: "its Address="})
+			}
 		}
 	}
-	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return leased[a] })
+	list = slices.DeleteFunc(list, func(a netip.Addr) bool { return held[a] })
 	if missing := clients - len(pool.Holders); missing > 0 && missing == len(list) && missing <= maxSought {
 		pool.Holders = append(pool.Holders, e.seek(link.Index, list)...)
 	}

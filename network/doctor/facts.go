@@ -6,6 +6,7 @@ import "net/netip"
 type Facts struct {
 	Container string // its name; empty: a probe stands for one
 	Running   bool   // networkd-lite does
+	Fixed     bool   // it has a fixed IPv4 address, and needs no lease
 	Link      Link   // the host side of the container's link
 	Server    Link   // which has the addresses and the DHCP server: the link itself, or the bridge it is a port of
 	Inside    Inside

@@ -93,7 +93,7 @@ func dhcp(f *Facts) Hop {
 	case status != nil && status.Owner == "networkd-lite" && !status.DHCPServer:
 		return unknown("%s says DHCPServer=no", status.File)
 	case f.Pool.exhausted():
-		return f.Pool.none(f.Server.Name, f.Inside.Interface)
+		return f.none()
 	case len(chains(f.Foreign, true)) > 0:
 		foreign := chains(f.Foreign, true)[0]
 		return fail(foreign.Allow, "no answer to a DHCPDISCOVER from %s: %s (%s) may drop what comes in", f.Inside.Interface, foreign.Chain, foreign.Rule)

@@ -45,8 +45,9 @@ func (p Pool) exhausted() bool { return p.Size > 0 && len(p.Holders) >= p.Size }
 // maxListed bounds how many holders are named: a pool may have thousands.
 const maxListed = 8
 
-// none is the hop of a pool that is exhausted.
-func (p Pool) none(link, from string) Hop {
+// none is the hop of a pool that is exhausted, which is no failure for a container that needs nothing of it.
+func (f *Facts) none() Hop {
+	p, link := f.Pool, f.Server.Name
 	var words []string
 	for _, h := range p.Holders[:min(len(p.Holders), maxListed)] {
 		word := fmt.Sprintf("%v by %s", h.Address, h.who())
@@ -62,7 +63,11 @@ func (p Pool) none(link, from string) Hop {
 	if p.Size > 1 {
 		all = fmt.Sprintf("all %d addresses that DHCP may give on %s are taken", p.Size, link)
 	}
-	return fail(p.grow(), "no answer to a DHCPDISCOVER from %s: %s: %s", from, all, strings.Join(words, ", "))
+	text := fmt.Sprintf("no answer to a DHCPDISCOVER from %s: %s: %s", f.Inside.Interface, all, strings.Join(words, ", "))
+	if f.Fixed {
+		return unknown("%s; the container needs none, by its Address=", text)
+	}
+	return fail(p.grow(), "%s", text)
 }
 
 // A pool may have that many addresses (systemd.network(5), and the server's own bound), a subnet these prefix lengths.

@@ -26,7 +26,11 @@ func TestExaminePool(t *testing.T) {
 		return list
 	}
 	server := netip.MustParsePrefix("10.0.0.1/28")
+	withFixed := held(2)
+	withFixed[1].Container, withFixed[1].Hardware, withFixed[1].By = "app", "", "its Address="
 	for name, pool := range map[string]Pool{
+		"fixed":         {Size: 2, Holders: withFixed, Server: server, Offset: 4, PoolSize: 2, Name: "80-container-vz"},
+		"not needed":    {Size: 2, Holders: held(2), Server: server, Offset: 4, PoolSize: 2, Name: "80-container-vz"},
 		"some left":     {Size: 3, Holders: held(2), Server: server},
 		"small":         {Size: 2, Holders: held(2), Server: server, Offset: 4, PoolSize: 2, Name: "80-container-vz"},
 		"one machine":   {Size: 1, Holders: held(1), Server: server, Sole: true, Name: "80-container-ve"},
@@ -37,7 +41,7 @@ func TestExaminePool(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts := healthy()
-			facts.DHCP, facts.Pool = DHCP{Tried: true}, pool
+			facts.DHCP, facts.Pool, facts.Fixed = DHCP{Tried: true}, pool, name == "not needed"
 			report := Examine(facts)
 			golden(t, "pool-"+strings.Map(fileName, name), only(report, "dhcp")+"first: "+report.Failed+"\n")
 		})

@@ -6,7 +6,7 @@ check "systemd-nspawn is nspawn-exec" equal "$(realpath "$(command -v systemd-ns
 
 check "systemd-nspawn -D: passwd sets root's password" types 120 "systemd-nspawn -D $tree" \
     '# ' 'passwd\r' '[Nn]ew.*password: ' 'secret\r' '[Rr]etype.*: ' 'secret\r' 'updated successfully' 'logout\r'
-check "systemd-nspawn -D TREE COMMAND" equal "$(systemd-nspawn -q -D $tree id -u)" 0
+check "systemd-nspawn -D TREE COMMAND" equal "$(systemd-nspawn -q --pipe -D $tree id -u)" 0
 
 note "booting it at a terminal"
 types 300 "systemd-nspawn -b -D $tree" 'login: ' 'root\r' 'Password: ' 'secret\r' '~# ' 'systemctl is-system-running --wait\r' \
