@@ -2,7 +2,7 @@
 #
 #   types SECONDS COMMAND [PATTERN ANSWER]…   a user at a terminal, see type.py
 #   by_ours NAME                              who runs the container NAME is nspawn-exec, whatever name it was called by
-#   settings NAME                             writes /etc/systemd/nspawn/NAME.nspawn from standard input
+#   settings NAME [TEXT]                      writes /etc/systemd/nspawn/NAME.nspawn from TEXT, or from standard input
 #   forget NAME…                              removes containers that a journey made, and their settings
 
 types() { python3 /usr/lib/vmtest/type.py "$@"; }
@@ -10,7 +10,11 @@ types() { python3 /usr/lib/vmtest/type.py "$@"; }
 supervisor() { awk '/^PPid:/ {print $2}' "/proc/$(machinectl show --value -p Leader "$1")/status"; }
 by_ours() { equal "$(readlink "/proc/$(supervisor "$1")/exe")" /usr/bin/nspawn-exec; }
 
-settings() { mkdir -p /etc/systemd/nspawn && cat >"/etc/systemd/nspawn/$1.nspawn" && systemctl daemon-reload; }
+settings() {
+    mkdir -p /etc/systemd/nspawn
+    if [ $# -gt 1 ]; then printf '%s\n' "$2"; else cat; fi >"/etc/systemd/nspawn/$1.nspawn"
+    systemctl daemon-reload
+}
 
 gone() { not machinectl show "$1"; }
 

@@ -6,12 +6,12 @@ has_link() { inside job busybox test -e "/sys/class/net/$1"; }
 netns() { readlink "/proc/$1/ns/net"; }
 job_address() { inside job busybox ip -4 -o addr show dev "${1:-host0}" scope global | awk '{print $4; exit}' | grep .; }
 by_dhcp() { inside job busybox udhcpc -q -n -f -i "$1" -s /bin/lease; }
-begin() { stop job 2>/dev/null; settings job && tiny_up job; }
+begin() { stop job 2>/dev/null; settings job "$1" && tiny_up job; }
 printf '#!/bin/sh\n[ "$1" != bound ] || busybox ip addr add "$ip/$mask" dev "$interface"\n' >/var/lib/machines/job/bin/lease
 chmod 755 /var/lib/machines/job/bin/lease
 
 note "host networking"
-require "VirtualEthernet=no" begin <<<$'[Network]\nVirtualEthernet=no'
+require "VirtualEthernet=no" begin $'[Network]\nVirtualEthernet=no'
 check "is ours" by_ours job
 check "is the network of the host" equal "$(netns "$(leader job)")" "$(netns self)"
 
@@ -48,7 +48,7 @@ option subnet 255.255.255.0
 END
 : >/run/udhcpd.leases
 systemd-run -q --collect --unit=office busybox udhcpd -f /run/udhcpd.conf
-require "Bridge=br0" begin <<<$'[Network]\nBridge=br0'
+require "Bridge=br0" begin $'[Network]\nBridge=br0'
 check "vb-job is a port of it" contains "$(ip -o link show dev vb-job)" "master br0"
 check "an address by DHCP of that network" eventually 60 by_dhcp host0
 check "is one of it" contains "$(job_address)" 10.79.0.
@@ -69,7 +69,7 @@ ip link del br0
 note "a zone"
 a_copy other
 settings other <<<$'[Network]\nZone=office'
-require "Zone=office" begin <<<$'[Network]\nZone=office'
+require "Zone=office" begin $'[Network]\nZone=office'
 require "another container in it" tiny_up other
 check "vz-office is a bridge of both" equal "$(ls /sys/class/net/vz-office/brif | wc -l)" 2
 check "it has an address" eventually 60 host_address vz-office
@@ -82,11 +82,11 @@ check "the zone goes with its last container" eventually 20 not test -e /sys/cla
 note "interfaces of the host"
 modprobe -a macvlan ipvlan dummy
 for name in lan spare; do ip link add $name type dummy; ip link set $name up; done
-require "MACVLAN=lan" begin <<<$'[Network]\nMACVLAN=lan'
+require "MACVLAN=lan" begin $'[Network]\nMACVLAN=lan'
 check "is mv-lan inside" has_link mv-lan
-require "IPVLAN=lan" begin <<<$'[Network]\nIPVLAN=lan'
+require "IPVLAN=lan" begin $'[Network]\nIPVLAN=lan'
 check "is iv-lan inside" has_link iv-lan
-require "Interface=spare" begin <<<$'[Network]\nInterface=spare'
+require "Interface=spare" begin $'[Network]\nInterface=spare'
 check "is inside" has_link spare
 check "and no longer on the host" not test -e /sys/class/net/spare
 stop job
@@ -95,7 +95,7 @@ ip link del lan
 ip link del spare
 
 note "port mapping"
-require "Port=tcp:8080:80" begin <<<$'[Network]\nVirtualEthernet=yes\nPort=tcp:8080:80'
+require "Port=tcp:8080:80" begin $'[Network]\nVirtualEthernet=yes\nPort=tcp:8080:80'
 eventually 60 host_address ve-job >/dev/null
 check "it gets its address" eventually 60 by_dhcp host0
 inside job busybox sh -c 'mkdir -p /srv && echo served inside >/srv/index.html && busybox httpd -p 80 -h /srv'
@@ -107,9 +107,9 @@ check "and by the host's own address" eventually 30 served 198.51.100.1
 
 note "domain name resolution"
 for mode in copy-host bind-host replace-host; do
-    require "ResolvConf=$mode" begin <<<$'[Exec]\nResolvConf='$mode$'\n[Network]\nVirtualEthernet=no'
+    require "ResolvConf=$mode" begin "[Exec]"$'\n'"ResolvConf=$mode"$'\n[Network]\nVirtualEthernet=no'
     check "is the host's" equal "$(inside job busybox cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
 done
-require "ResolvConf=off" begin <<<$'[Exec]\nResolvConf=off\n[Network]\nVirtualEthernet=no'
+require "ResolvConf=off" begin $'[Exec]\nResolvConf=off\n[Network]\nVirtualEthernet=no'
 forget job
 check "nothing is left" eventually 20 clean

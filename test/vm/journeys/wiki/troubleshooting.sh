@@ -2,7 +2,7 @@
 
 a_copy trap
 said() { contains "$(journalctl -q --no-pager -o cat -b -u "$(unit trap)")" "$1"; }
-again() { stop trap 2>/dev/null; systemctl reset-failed "$(unit trap)" 2>/dev/null; settings trap; }
+again() { stop trap 2>/dev/null; systemctl reset-failed "$(unit trap)" 2>/dev/null; settings trap "$1"; }
 
 note "root login fails"
 cp -a /var/lib/machines/trap/etc /srv/etc-before
@@ -40,10 +40,10 @@ serve() {
 }
 require "a share is mounted on the host" serve
 trap 'stop trap; umount -l /mnt/share' EXIT
-again <<<$'[Files]\nBind=/mnt/share'
+again $'[Files]\nBind=/mnt/share'
 require "and bound into the container" tiny_up trap
 check "the journal says why its owner is nobody there" eventually 10 said "the kernel cannot id-map its file system, nfs"
-again <<<$'[Exec]\nPrivateUsers=no\n[Files]\nBind=/mnt/share'
+again $'[Exec]\nPrivateUsers=no\n[Files]\nBind=/mnt/share'
 require "without users of its own" tiny_up trap
 check "it writes to the share" inside trap busybox touch /mnt/share/file
 stop trap
