@@ -14,7 +14,8 @@ types 300 "systemd-nspawn -b -D $tree" 'login: ' 'root\r' 'Password: ' 'secret\r
 typist=$!
 check "systemd-nspawn -b -D is ours" eventually 60 by_ours debian
 check "machinectl list shows it" contains "$(machinectl list --no-legend)" "debian"
-check "one logs in on its console, and poweroff ends it" wait $typist
+wait $typist
+check "one logs in on its console, and poweroff ends it" equal $? 0
 check "the machine is gone" eventually 20 gone debian
 
 output=$(types 300 "systemd-nspawn -b -D $tree" 'login: ' '\x1d\x1d\x1d')
