@@ -19,8 +19,8 @@ build: setup ## compile the three programs into ./build; then: meson install -C 
 packages: setup ## build .deb, .rpm and Arch packages into ./build/packages (docs/packages.md)
 	@packaging/build $(BUILD)/packages && ls $(BUILD)/packages
 
-demo: setup ## boot a virtual Debian and watch one file become a container, with the real output
-	@test/vm/run --image trixie demo
+demo: $(if $(HOST),,setup) ## boot a virtual Debian and watch one file become a container; HOST=1: on this very host, which is as before then
+	@$(if $(HOST),test/vm/demo,test/vm/run --image trixie demo)
 
 test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie, the most important ones on both
 	@test/vm/suites bookworm:quick trixie:quick

@@ -119,6 +119,7 @@ func TestPackages(t *testing.T) {
 	want := mesonTree(t, "-Dzshcompletiondir=/usr/share/zsh/site-functions")
 	t.Run("rpm", func(t *testing.T) { testRPM(t, find(t, first, "*.rpm"), want) })
 	t.Run("Arch", func(t *testing.T) { testArch(t, find(t, first, "*.pkg.tar.zst"), want) })
+	t.Run("shipped", func(t *testing.T) { testShipped(t, find(t, first, "nspawnkit_*.deb")) })
 
 	newer := t.TempDir()
 	command(t, "env", "VERSION=999", "../../packaging/build", newer, "rpm", "archlinux")
