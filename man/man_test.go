@@ -16,7 +16,12 @@ import (
 // page returns the source of a manual page, in the format of scdoc(5).
 func page(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(name + ".scd")
+	return read(t, name+".scd")
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
