@@ -5,7 +5,7 @@ a_copy job
 has_link() { inside job busybox test -e "/sys/class/net/$1"; }
 netns() { readlink "/proc/$1/ns/net"; }
 job_address() { inside job busybox ip -4 -o addr show dev "${1:-host0}" scope global | awk '{print $4; exit}' | grep .; }
-by_dhcp() { timeout 30 nsenter --all --target "$(leader job)" /bin/busybox udhcpc -q -n -f -i "$1" -s /bin/lease; }
+by_dhcp() { inside job busybox ip link set "$1" up && inside job busybox udhcpc -q -n -f -i "$1" -s /bin/lease; }
 begin() { stop job 2>/dev/null; settings job "$1" && tiny_up job; }
 printf '#!/bin/sh\n[ "$1" != bound ] || busybox ip addr add "$ip/$mask" dev "$interface"\n' >/var/lib/machines/job/bin/lease
 chmod 755 /var/lib/machines/job/bin/lease
