@@ -7,7 +7,12 @@ netns() { readlink "/proc/$1/ns/net"; }
 job_address() { inside job busybox ip -4 -o addr show dev "${1:-host0}" scope global | awk '{print $4; exit}' | grep .; }
 by_dhcp() { inside job busybox ip link set "$1" up && inside job busybox udhcpc -q -n -f -i "$1" -s /bin/lease; }
 begin() { stop job 2>/dev/null; settings job "$1" && tiny_up job; }
-printf '#!/bin/sh\n[ "$1" != bound ] || busybox ip addr add "$ip/$mask" dev "$interface"\n' >/var/lib/machines/job/bin/lease
+cat >/var/lib/machines/job/bin/lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+busybox ip addr add "$ip/$mask" dev "$interface"
+[ -z "$router" ] || busybox ip route add default via "$router"
+END
 chmod 755 /var/lib/machines/job/bin/lease
 
 note "host networking"
