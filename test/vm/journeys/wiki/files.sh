@@ -43,7 +43,7 @@ rm -r /srv/templates /srv/templates.img /srv/given /srv/packages
 note "an ephemeral copy of the host"
 cp -a /var/lib/machines/tiny /srv/small
 mkdir -p /srv/small/{usr/bin,var/lib,var/tmp,tmp,run,proc,sys,dev}
-copy=$(systemd-run -q --wait --pipe -p RootDirectory=/srv/small -p MountAPIVFS=yes -p BindReadOnlyPaths=/usr/bin/nspawn-exec -p BindReadOnlyPaths=/sys/fs/cgroup \
+copy=$(systemd-run -q --wait --pipe -p RootDirectory=/srv/small -p MountAPIVFS=yes -p BindReadOnlyPaths=/usr/bin/nspawn-exec -p BindPaths=/sys/fs/cgroup \
     /usr/bin/nspawn-exec -q --pipe --register=no --keep-unit -x -D / /bin/busybox sh -c 'echo >/made-in-copy && busybox cat /proc/1/comm' 2>&1)
 check "systemd-nspawn -x -D /" equal "$copy" busybox
 check "the host has nothing of it" not test -e /srv/small/made-in-copy
