@@ -26,8 +26,7 @@ check "a root directory mounted noexec is named" contains "$output" noexec
 umount /srv/noexec
 rm -r /srv/noexec /srv/noexec.img
 
-note "the terminal type is not right"
-check "machinectl login has colors (journey machinectl)" contains "$(systemctl cat "$(unit trap)" >/dev/null; nspawn-exec --help)" terminal
+# “The terminal type is not right”: it is (journey machinectl).
 
 note "an NFS share inside"
 serve() {
