@@ -25,15 +25,15 @@ demo: $(if $(HOST),,setup) ## boot a virtual Debian and watch one file become a 
 test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie, the most important ones on both
 	@test/vm/suites bookworm:quick trixie:quick
 
-# journeys on hosts with more packages, which would be in each other's way
-others := networkmanager docker ufw firewalld
+# journeys on hosts of their own: with more packages, which would be in each other's way, or with nspawn-exec under the name systemd-nspawn
+others := networkmanager docker ufw firewalld wiki
 
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/run --image trixie selinux
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package \
-	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
+	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true trixie:journey=sysvinit $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
 
 test-unit: lint ## lint and go test; needs no root, takes seconds
 	@go test ./...
@@ -55,6 +55,9 @@ IMAGE ?= trixie
 
 journey: setup ## one journey of test/vm/journeys: make journey NAME=ports IMAGE=bookworm
 	@test/vm/run --image $(IMAGE) $(or $(NAME),$(error NAME= one of: $(basename $(notdir $(wildcard test/vm/journeys/*.sh)))))
+
+shell: setup ## a shell on a virtual host with everything installed, containers too: make shell IMAGE=sid
+	@test/vm/run --image $(IMAGE) --shell
 
 recording: setup ## play the demo and draw the picture in the README of it (docs/demo.cast for asciinema, docs/demo.svg)
 	@set -o pipefail; test/vm/run --image trixie demo | go run ./test/recording docs/demo.cast docs/demo.svg
@@ -85,4 +88,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey recording release test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey shell recording release test-kernel test-escape bench-generator bench-start bench-network
