@@ -56,6 +56,12 @@ IMAGE ?= trixie
 journey: setup ## one journey of test/vm/journeys: make journey NAME=ports IMAGE=bookworm
 	@test/vm/run --image $(IMAGE) $(or $(NAME),$(error NAME= one of: $(basename $(notdir $(wildcard test/vm/journeys/*.sh)))))
 
+shell: setup ## a shell on a virtual host with everything installed, containers too: make shell IMAGE=sid
+	@test/vm/run --image $(IMAGE) --shell
+
+recording: setup ## play the demo and draw the picture in the README of it (docs/demo.cast for asciinema, docs/demo.svg)
+	@set -o pipefail; test/vm/run --image trixie demo | go run ./test/recording docs/demo.cast docs/demo.svg
+
 release: setup ## build dist/VERSION twice, compare, and tag this commit: make release VERSION=1.2.3; pushes nothing
 	@release/release "$(VERSION)"
 
@@ -82,4 +88,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey release test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey shell recording release test-kernel test-escape bench-generator bench-start bench-network

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,7 +16,12 @@ import (
 // page returns the source of a manual page, in the format of scdoc(5).
 func page(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(name + ".scd")
+	return read(t, name+".scd")
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,28 +42,58 @@ func section(t *testing.T, text, heading string) string {
 	return rest[:end[0]]
 }
 
-// TestVerbs takes the verbs from the summary in the source of each program, as --help prints it.
+// TestVerbs compares the entries of VERBS and OPTIONS with what --help lists, in its order and with the same arguments.
 func TestVerbs(t *testing.T) {
-	for program, headings := range map[string]int{"nspawn-generator": 4, "networkd-lite": 3} {
-		text := page(t, program+".8")
-		verbs := section(t, text, "# VERBS")
-		summary, rest, _ := strings.Cut(usage(t, program), "\n\n")
-		count := 0
-		for line := range strings.Lines(summary) {
-			line, _, _ = strings.Cut(strings.TrimPrefix(line, program), "   ")
-			for _, verb := range regexp.MustCompile(`(?:^|[ \[])(--[a-z-]+|[a-z]+)`).FindAllStringSubmatch(line, -1) {
-				count++
-				if !regexp.MustCompile(`(^|[^a-z-])` + verb[1] + `($|[^a-z-])`).MatchString(verbs) {
-					t.Errorf("%s: %s is missing", program, verb[1])
+	for _, program := range []string{"nspawn-generator", "networkd-lite"} {
+		text, help := page(t, program+".8"), usage(t, program)
+		synopsis := section(t, text, "# SYNOPSIS")
+		for _, heading := range []string{"Verbs", "Options"} {
+			want := headers(t, help, heading)
+			got := regexp.MustCompile(`(?m)^\*.*`).FindAllString(section(t, text, "# "+strings.ToUpper(heading)), -1)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s(8) has entries\n%s\n--help says\n%s", program, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			for _, header := range want {
+				if call := "*" + program + " " + header[1:]; heading == "Verbs" && !strings.Contains(synopsis, call) {
+					t.Errorf("%s(8): SYNOPSIS has no %s", program, call)
 				}
 			}
 		}
-		if count < headings {
-			t.Errorf("%s: %d verbs found in the summary", program, count)
-		}
-		for _, variable := range regexp.MustCompile(`[A-Z_]{8,}`).FindAllString(rest, -1) {
+		for _, variable := range regexp.MustCompile(`[A-Z_]{8,}`).FindAllString(help, -1) {
 			if !strings.Contains(section(t, text, "# ENVIRONMENT"), variable) {
 				t.Errorf("%s: $%s is missing", program, variable)
+			}
+		}
+	}
+}
+
+// headers returns what a help text lists below a heading, as a manual page has it: "*show* _NAME_ [*--json*]".
+func headers(t *testing.T, help, heading string) []string {
+	t.Helper()
+	_, list, _ := strings.Cut(help, "\n"+heading+":\n")
+	list, _, found := strings.Cut(list, "\n\n")
+	if !found {
+		t.Fatalf("no %s: in\n%s", heading, help)
+	}
+	var headers []string
+	for _, line := range regexp.MustCompile(`(?m)^ {2,5}(\S+( \S+)*)`).FindAllStringSubmatch(list, -1) {
+		text := regexp.MustCompile(`[A-Z]+`).ReplaceAllString(line[1], "_${0}_")
+		text = regexp.MustCompile(`-?-?[a-z][a-z-]*`).ReplaceAllString(text, "*${0}*")
+		headers = append(headers, strings.Replace(text, "-h* *-", "-h*, *-", 1))
+	}
+	return headers
+}
+
+// TestScreen keeps help on a screen of 24 lines with the prompt below it.
+func TestScreen(t *testing.T) {
+	for _, program := range []string{"nspawn-generator", "networkd-lite"} {
+		lines := strings.Split(usage(t, program), "\n")
+		if len(lines) > 24 {
+			t.Errorf("%s --help has %d lines", program, len(lines)-1)
+		}
+		for _, line := range lines {
+			if len(line) > 80 {
+				t.Errorf("%s --help: longer than 80 columns: %s", program, line)
 			}
 		}
 	}

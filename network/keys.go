@@ -25,15 +25,6 @@ var keys = [...]key{
 	{"Network", "IPForward", setForward},
 	{"Network", "LinkLocalAddressing", setLinkLocal},
 	{"Network", "KeepMaster", setKeepMaster},
-	{"Network", "IPv6AcceptRA", onlyNo},                   // a container must not become the host's router
-	{"Network", "IPv6AcceptRouterAdvertisements", onlyNo}, // before systemd 231
-	{"Network", "DHCP", onlyNo},
-	{"Network", "IPv4LLRoute", onlyNo},
-	{"Network", "DHCPPrefixDelegation", onlyNo},
-	{"Network", "ActiveSlave", onlyNo},
-	{"Network", "PrimarySlave", onlyNo},
-	{"Network", "DHCPv6PrefixDelegation", onlyNo},
-	{"Network", "IPv4LL", onlyNo},
 	{"Network", "ConfigureWithoutCarrier", onlyYes}, // the host side is ready before the container is
 	{"Network", "IgnoreCarrierLoss", onlyYes},
 	{"Network", "KeepConfiguration", keepConfiguration},
@@ -43,7 +34,7 @@ var keys = [...]key{
 func keyTables() [][]key {
 	return [][]key{
 		keys[:], lldpKeys[:], matchKeys[:], linkKeys[:], addressKeys[:], routeKeys[:], routeMetricKeys[:], nextHopKeys[:], resolvingKeys[:], sysctlKeys[:],
-		dhcpServerKeys[:], sendRAKeys[:],
+		dhcpServerKeys[:], sendRAKeys[:], refusedKeys[:],
 	}
 }
 

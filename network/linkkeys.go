@@ -41,7 +41,6 @@ var linkKeys = [...]key{
 	{"Link", "Group", setGroup},
 	{"Link", "Unmanaged", func(f *File, v string) error { return setBool(&f.Config.Unmanaged, v) }},
 	{"Link", "ActivationPolicy", setActivationPolicy},
-	{"Link", "RequiredForOnline", onlyNo}, // nothing waits for these links
 
 	{"Bridge", "UnicastFlood", setPortFlag},
 	{"Bridge", "MulticastFlood", setPortFlag},

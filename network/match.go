@@ -41,8 +41,6 @@ var matchKeys = [...]key{
 	{"Match", "Path", func(f *File, v string) error { return f.Match.addAbsent("Path", v) }},
 	{"Match", "WLANInterfaceType", func(f *File, v string) error { return f.Match.addAbsent("WLANInterfaceType", v) }},
 	{"Match", "SSID", func(f *File, v string) error { return f.Match.addAbsent("SSID", v) }},
-	{"Match", "Property", cannotTest},
-	{"Match", "Credential", cannotTest},
 }
 
 // cannotTest is for conditions on what only udev knows, and perhaps later than the link is there.

@@ -52,6 +52,22 @@ var unsupportedKeys = [...]unsupported{
 	{"Route", "TTLPropagate", "Linux has it for MPLS only, and systemd does not honour it any more"},
 }
 
+// refusedKeys are keys of which only a value is taken that asks for nothing.
+var refusedKeys = [...]key{
+	{"Match", "Property", cannotTest},
+	{"Match", "Credential", cannotTest},
+	{"Network", "IPv6AcceptRA", onlyNo},                   // a container must not become the host's router
+	{"Network", "IPv6AcceptRouterAdvertisements", onlyNo}, // before systemd 231
+	{"Network", "DHCP", onlyNo},
+	{"Network", "IPv4LLRoute", onlyNo},
+	{"Network", "DHCPPrefixDelegation", onlyNo},
+	{"Network", "ActiveSlave", onlyNo},
+	{"Network", "PrimarySlave", onlyNo},
+	{"Network", "DHCPv6PrefixDelegation", onlyNo},
+	{"Network", "IPv4LL", onlyNo},
+	{"Link", "RequiredForOnline", onlyNo}, // nothing waits for these links
+}
+
 const (
 	noClient  = "it is no client on links of containers"
 	noNetdevs = "it reads no .netdev files"

@@ -46,11 +46,11 @@ func takeHelp(c *CommandLine, v value) error {
 }
 
 // Help returns the text of --help for the program called name: an overview, the options of a topic, or all, as [CommandLine.Topic] says.
-// It is made from the tables of keys and options. heading marks headings for a terminal.
-func Help(name, about string, heading func(string) string) string {
+// It is made from the tables of keys and options.
+func Help(name, about string) string {
 	var b strings.Builder
 	if about == overview {
-		writeOverview(&b, name, heading)
+		writeOverview(&b, name)
 		return b.String()
 	}
 	options := Options()
@@ -61,7 +61,7 @@ func Help(name, about string, heading func(string) string) string {
 		if b.Len() > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s:\n", heading(t.Title))
+		fmt.Fprintf(&b, "%s:\n", t.Title)
 		for i := range options {
 			if o := &options[i]; o.Topic == t.Name {
 				o.writeHelp(&b)
@@ -72,7 +72,7 @@ func Help(name, about string, heading func(string) string) string {
 	return b.String()
 }
 
-func writeOverview(b *strings.Builder, name string, heading func(string) string) {
+func writeOverview(b *strings.Builder, name string) {
 	fmt.Fprintf(b, "%s [OPTIONS...] [PATH] [ARGUMENTS...]\n\nSpawn a command or OS in a light-weight container.\n\n", name)
 	options := Options()
 	for _, wanted := range often {
@@ -82,7 +82,7 @@ func writeOverview(b *strings.Builder, name string, heading func(string) string)
 			}
 		}
 	}
-	fmt.Fprintf(b, "\n%s:\n", heading("More options, --help=TOPIC"))
+	b.WriteString("\nMore options, --help=TOPIC:\n")
 	line := " "
 	for word := range strings.FieldsSeq(topicWords) {
 		if len(line)+1+len(word) > helpWidth {

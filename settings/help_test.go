@@ -6,8 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-func plain(text string) string { return text }
-
 // helpOf returns what the command line makes --help print.
 func helpOf(t *testing.T, argument string) string {
 	t.Helper()
@@ -15,7 +13,7 @@ func helpOf(t *testing.T, argument string) string {
 	if err != nil || !c.Help {
 		t.Fatalf("%s: %v, help %v", argument, err, c.Help)
 	}
-	return Help("nspawn-exec", c.Topic, plain)
+	return Help("nspawn-exec", c.Topic)
 }
 
 func TestHelpText(t *testing.T) {

@@ -62,6 +62,15 @@ var properties = [...]propertyKind{
 		"IPIngressFilterPath IPEgressFilterPath", takeListProperty},
 }
 
+// PropertyNames returns the names that --property= takes.
+func PropertyNames() []string {
+	var names []string
+	for i := range properties {
+		names = append(names, strings.Fields(properties[i].names)...)
+	}
+	return names
+}
+
 // takeProperty takes NAME=VALUE of --property=, "in the same format as systemctl set-property".
 func takeProperty(c *CommandLine, v value) error {
 	name, text, found := strings.Cut(v.text, "=")

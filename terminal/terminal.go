@@ -2,8 +2,10 @@
 package terminal
 
 import (
+	"io"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -13,10 +15,11 @@ import (
 // Style tells whether escape sequences are written.
 type Style bool
 
-// StyleOf returns the style of what is written to a file, by $SYSTEMD_COLORS, else $NO_COLOR, else what the file is and $TERM, as
+// StyleOf returns the style of what is written to w, by $SYSTEMD_COLORS, else $NO_COLOR, else whether w is a terminal and $TERM, as
 // "ENVIRONMENT" in systemd(1) has it. lookup is os.LookupEnv.
-func StyleOf(file *os.File, lookup func(string) (string, bool)) Style {
-	return styleOf(isTerminal(file), lookup)
+func StyleOf(w io.Writer, lookup func(string) (string, bool)) Style {
+	file, isFile := w.(*os.File)
+	return styleOf(isFile && isTerminal(file), lookup)
 }
 
 func styleOf(isTerminal bool, lookup func(string) (string, bool)) Style {
@@ -44,6 +47,26 @@ func isTerminal(file *os.File) bool {
 
 // Heading marks the heading of a table or a list.
 func (s Style) Heading(text string) string { return s.mark("4", text) }
+
+// Good marks what is well.
+func (s Style) Good(text string) string { return s.mark("1;32", text) }
+
+// Bad marks what is not, and errors.
+func (s Style) Bad(text string) string { return s.mark("1;31", text) }
+
+// Warning marks warnings.
+func (s Style) Warning(text string) string { return s.mark("1;38:5:185", text) }
+
+// Help marks the headings of a help text: lines that begin at the margin and end in a colon.
+func (s Style) Help(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if heading, found := strings.CutSuffix(line, ":"); found && line[0] != ' ' {
+			lines[i] = s.Heading(heading) + ":"
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // mark writes text with parameters of SGR (ECMA-48, 8.3.117).
 func (s Style) mark(parameters, text string) string {

@@ -66,3 +66,13 @@ func TestHeading(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestHelp(t *testing.T) {
+	const text = "tool VERB\n\nVerbs:\n  status   Show: what is\n  :\n"
+	if got := Style(true).Help(text); got != "tool VERB\n\n\x1b[0;4mVerbs\x1b[0m:\n  status   Show: what is\n  :\n" {
+		t.Errorf("%q", got)
+	}
+	if got := Style(false).Help(text); got != text {
+		t.Errorf("%q", got)
+	}
+}

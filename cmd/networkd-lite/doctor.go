@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"nspawnkit/network/doctor"
 	"nspawnkit/settings"
+	"nspawnkit/terminal"
 )
 
 // examine tries the way of packets of a container, and prints what it found; it fails where a hop does.
@@ -38,7 +40,8 @@ func examine(p paths, args []string, stdout io.Writer) error {
 			return err
 		}
 	} else {
-		fmt.Fprint(stdout, report)
+		style := terminal.StyleOf(stdout, os.LookupEnv)
+		fmt.Fprint(stdout, report.Marked(style.Good, style.Bad))
 	}
 	if report.Failed != "" {
 		return errors.New("the first hop that fails: " + report.Failed)

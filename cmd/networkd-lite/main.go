@@ -7,23 +7,36 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"nspawnkit/terminal"
 )
 
 // Set by the linker, see meson.build.
 var version = "unknown"
 
-const usage = `networkd-lite                          look after the links of containers (started by systemd)
-networkd-lite status [--json]          print what is done with each link
-networkd-lite leases [--json]          print the addresses that were given to containers
-networkd-lite doctor [NAME] [--json]   try the network of a container, or the host's part of it, and say what fails
-networkd-lite ports [--json]           print the ports of the host that lead to containers
-networkd-lite names [--json]           print the names of containers
-networkd-lite lldp [--json]            print which neighbours have told of themselves by LLDP
-networkd-lite renumber LINK            give a link another subnet than the one that was chosen for it
-networkd-lite --cleanup                remove what a daemon that is gone has left in the packet filters
-networkd-lite --help | --version
+const usage = `networkd-lite [VERB]
+
+Addresses, names, ports and a way out for the links of containers. Without a
+verb it is the daemon, networkd-lite.service.
+
+Verbs:
+  status [--json]           Print what is done with each link, and what is wrong
+  leases [--json]           Print the addresses that were given to containers
+  doctor [NAME] [--json]    Try the network of a container, or the host's part
+                            of it, and say what fails and how to mend it
+  ports [--json]            Print the ports of the host that lead to containers
+  names [--json]            Print the names of containers
+  lldp [--json]             Print which neighbours have told of themselves
+  renumber LINK             Give a link another subnet than the one it has
+
+Options:
+  -h --help                 Show this help
+     --version              Print version string
+     --cleanup              Remove what a daemon that was killed left in nft
+     --json                 Print JSON
 
 NSPAWNKIT_ROOT=DIR reads and writes everything below DIR.
+See networkd-lite(8), networkd-lite.conf(5) and nspawnkit(7).
 `
 
 func main() {
@@ -58,14 +71,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "--cleanup":
 		err = cleanUp(paths, newLogger(os.Stderr, ""))
 	case "--help", "-h":
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, terminal.StyleOf(stdout, os.LookupEnv).Help(usage))
 	case "--version":
 		fmt.Fprintln(stdout, "networkd-lite", version)
 	default:
-		err = fmt.Errorf("unknown verb %q\n%s", verb, usage)
+		err = fmt.Errorf("unknown verb %q; see networkd-lite --help, or VERBS in networkd-lite(8)", verb)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "networkd-lite:", err)
+		fmt.Fprintln(stderr, terminal.StyleOf(stderr, os.LookupEnv).Bad("networkd-lite: "+err.Error()))
 		return 1
 	}
 	return 0

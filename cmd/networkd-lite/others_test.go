@@ -42,6 +42,9 @@ func (w *world) prepareManager() {
 	for _, folder := range []string{"/run", "/var/lib/NetworkManager"} {
 		w.command("mount", "-t", "tmpfs", "tmpfs", folder)
 	}
+	// NetworkManager would write the real one; it cannot replace a mount point.
+	w.write("resolv.conf", "nameserver 127.0.0.1\n")
+	w.command("mount", "--bind", filepath.Join(w.root, "resolv.conf"), "/etc/resolv.conf")
 	w.command("mkdir", "-p", "/run/dbus", "/run/NetworkManager", "/run/none")
 	// NetworkManager asks no udev where /sys is read-only, so that this host's rules have no say.
 	w.command("mount", "-t", "sysfs", "-o", "ro", "sysfs", "/sys")

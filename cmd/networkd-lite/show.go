@@ -15,6 +15,7 @@ import (
 	"nspawnkit/dhcp"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/manager"
+	"nspawnkit/terminal"
 )
 
 // table is something to print for people and, as JSON, for programs.
@@ -37,11 +38,17 @@ func show(args []string, stdout io.Writer, read func() (table, error)) error {
 		encoder.SetIndent("", "\t")
 		return encoder.Encode(t)
 	}
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range t.rows() {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	heading, rest, _ := strings.Cut(b.String(), "\n")
+	_, err = fmt.Fprintf(stdout, "%s\n%s", terminal.StyleOf(stdout, os.LookupEnv).Heading(heading), rest)
+	return err
 }
 
 // status is what the daemon wrote.

@@ -68,8 +68,7 @@ func run() int {
 	log.quiet = cmd.Quiet
 	switch {
 	case cmd.Help:
-		style := terminal.StyleOf(os.Stdout, os.LookupEnv)
-		fmt.Print(settings.Help("nspawn-exec", cmd.Topic, style.Heading))
+		fmt.Print(terminal.StyleOf(os.Stdout, os.LookupEnv).Help(settings.Help("nspawn-exec", cmd.Topic)))
 		return 0
 	case cmd.Version:
 		fmt.Println("nspawnkit", version)

@@ -18,7 +18,7 @@ func diff(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	names := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
 	for _, name := range names {
 		if !settings.ValidMachineName(name) {
-			fmt.Fprintln(stderr, "nspawn-generator: diff takes names of containers and --json")
+			printError(stderr, "diff takes names of containers and --json")
 			return 1
 		}
 	}
@@ -28,7 +28,7 @@ func diff(host generator.Host, args []string, stdout, stderr io.Writer) int {
 			list = []generator.Difference{}
 		}
 		if err := printJSON(stdout, list); err != nil {
-			fmt.Fprintf(stderr, "nspawn-generator: %v\n", err)
+			printError(stderr, err.Error())
 			return 1
 		}
 		return printProblems(stderr, problems)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"nspawnkit/terminal"
 	"nspawnkit/units/generator"
 )
 
@@ -17,14 +18,26 @@ var (
 	kitFolder = "/usr/lib/nspawnkit"
 )
 
-const usage = `nspawn-generator NORMAL [EARLY LATE]   write units into the folders of a generator (called by systemd)
-nspawn-generator --dry-run [NAME...]   print each file and link that would be written
-nspawn-generator verify [FILE...]      print what is wrong with .nspawn files (all, if none is given)
-nspawn-generator show NAME [--json]    print the settings of a container with their origins
-nspawn-generator diff [NAME...] [--json]   print which edits do not count yet, and what makes them count
-nspawn-generator --help | --version
+const usage = `nspawn-generator VERB
+
+What becomes of .nspawn files. systemd calls it with NORMAL [EARLY LATE], the
+folders of a generator, and it writes units there.
+
+Verbs:
+  verify [FILE...]          Print what is wrong with .nspawn files (all, if none
+                            is given)
+  show NAME [--json]        Print the settings of a container with their origins
+  diff [NAME...] [--json]   Print which edits do not count yet, and what makes
+                            them count
+
+Options:
+  -h --help                 Show this help
+     --version              Print version string
+     --dry-run [NAME...]    Print each file and link that would be written
+     --json                 Print JSON
 
 NSPAWNKIT_ROOT=DIR reads everything below DIR.
+See nspawn-generator(8), nspawnkit.nspawn(5) and nspawnkit(7).
 `
 
 func main() {
@@ -54,11 +67,11 @@ func run(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	case verb == "diff":
 		return diff(host, rest, stdout, stderr)
 	case verb == "--help" || verb == "-h":
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(stdout, terminal.StyleOf(stdout, os.LookupEnv).Help(usage))
 	case verb == "--version":
 		fmt.Fprintln(stdout, "nspawn-generator", version)
 	default:
-		fmt.Fprintf(stderr, "nspawn-generator: unknown verb %q\n%s", verb, usage)
+		printError(stderr, fmt.Sprintf("unknown verb %q; see nspawn-generator --help, or VERBS in nspawn-generator(8)", verb))
 		return 1
 	}
 	return 0

@@ -84,6 +84,21 @@ func TestVerbs(t *testing.T) {
 	}
 }
 
+// TestColors asks for them, as the answer is not printed on a terminal.
+func TestColors(t *testing.T) {
+	t.Setenv("SYSTEMD_COLORS", "1")
+	host := generator.Host{Root: os.DirFS(newRoot(t)), Kit: "/usr/lib/nspawnkit"}
+	for verb, want := range map[string]string{
+		"verify": "\x1b[0;1;31m/etc/systemd/nspawn/bad.nspawn:2: error: ", "--help": "\x1b[0;4mVerbs\x1b[0m:\n", "no": "\x1b[0;1;31mnspawn-generator: unknown verb",
+	} {
+		var output bytes.Buffer
+		run(host, []string{verb}, &output, &output)
+		if !strings.Contains(output.String(), want) {
+			t.Errorf("%s: %q", verb, output.String())
+		}
+	}
+}
+
 func TestShowJSON(t *testing.T) {
 	var stdout bytes.Buffer
 	host := generator.Host{Root: os.DirFS(newRoot(t)), Kit: "/usr/lib/nspawnkit"}

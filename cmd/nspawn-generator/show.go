@@ -15,13 +15,13 @@ import (
 func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 	names := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--json" })
 	if len(names) != 1 || !settings.ValidMachineName(names[0]) {
-		fmt.Fprintln(stderr, "nspawn-generator: show takes the name of one container and --json")
+		printError(stderr, "show takes the name of one container and --json")
 		return 1
 	}
 	values, problems := generator.Show(host, names[0])
 	if len(names) < len(args) {
 		if err := printJSON(stdout, values); err != nil {
-			fmt.Fprintf(stderr, "nspawn-generator: %v\n", err)
+			printError(stderr, err.Error())
 			return 1
 		}
 		return printProblems(stderr, problems)
@@ -35,7 +35,7 @@ func show(host generator.Host, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(table, "%s=%s\t%s%s\n", v.Key, v.Value, v.Origin, note)
 	}
 	if err := table.Flush(); err != nil {
-		fmt.Fprintf(stderr, "nspawn-generator: %v\n", err)
+		printError(stderr, err.Error())
 		return 1
 	}
 	return printProblems(stderr, problems)

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"nspawnkit/settings"
+	"nspawnkit/terminal"
 	"nspawnkit/units"
 	"nspawnkit/units/generator"
 )
@@ -53,14 +54,21 @@ func printOutput(w io.Writer, folder string, out units.Output) {
 
 // printProblems returns 1 if one of them is an error.
 func printProblems(w io.Writer, problems []settings.Problem) int {
-	status := 0
+	status, style := 0, terminal.StyleOf(w, os.LookupEnv)
 	for _, p := range problems {
-		fmt.Fprintln(w, p)
 		if p.Severity == settings.Error {
 			status = 1
+			fmt.Fprintln(w, style.Bad(p.String()))
+		} else {
+			fmt.Fprintln(w, style.Warning(p.String()))
 		}
 	}
 	return status
+}
+
+// printError prints why a verb fails.
+func printError(w io.Writer, text string) {
+	fmt.Fprintln(w, terminal.StyleOf(w, os.LookupEnv).Bad("nspawn-generator: "+text))
 }
 
 // verify prints what is wrong with the files, on stdout because that is the answer.

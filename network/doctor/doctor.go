@@ -64,9 +64,22 @@ func Examine(f *Facts) Report {
 
 // String is one line for each hop, and one for what to do where it fails.
 func (r Report) String() string {
+	plain := func(text string) string { return text }
+	return r.Marked(plain, plain)
+}
+
+// Marked returns the same, with the states of hops marked by good and bad.
+func (r Report) Marked(good, bad func(string) string) string {
 	var b strings.Builder
 	for _, h := range r.Hops {
-		fmt.Fprintf(&b, "%-5s %-11s %s\n", h.State, h.Name, h.Text)
+		state := fmt.Sprintf("%-5s", h.State)
+		switch h.State {
+		case OK:
+			state = good(state)
+		case Fail:
+			state = bad(state)
+		}
+		fmt.Fprintf(&b, "%s %-11s %s\n", state, h.Name, h.Text)
 		if h.Fix != "" {
 			fmt.Fprintf(&b, "      %11s %s\n", "try:", h.Fix)
 		}

@@ -131,3 +131,12 @@ func TestExamineKnowsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestMarked(t *testing.T) {
+	report := Report{Hops: []Hop{{Name: "link", State: OK, Text: "is there"}, {Name: "nat", State: Fail, Text: "is not", Fix: "do"}}}
+	mark := func(sign string) func(string) string { return func(text string) string { return sign + text + sign } }
+	want := "+ok   + link        is there\n-FAIL - nat         is not\n             try: do\n"
+	if got := report.Marked(mark("+"), mark("-")); got != want {
+		t.Errorf("%q", got)
+	}
+}

@@ -43,13 +43,25 @@ func (m *Manager) setNextHops(l *link, want []network.NextHop) error {
 	}
 	if !difference.Empty() {
 		m.nextHopList, m.staticRoutes, m.newHops = nil, nil, true // the kernel takes routes away with next hops
-		l.nextHops = slices.Concat(ours, l.nextHops)              // noted beforehand: what is set half way is ours too
+		l.nextHops = addHops(ours, l.nextHops)                    // noted beforehand: what is set half way is ours too,
+		m.saveStatus()                                            // when this process is killed there, too: nothing else tells it from others'
 		if err := m.NextHops.ApplyNextHops(difference); err != nil {
 			return errors.Join(taken, err)
 		}
 	}
 	l.nextHops = ours
 	return taken
+}
+
+// addHops returns a list with those of another one that it has not.
+func addHops(list, more []network.NextHop) []network.NextHop {
+	list = slices.Clone(list)
+	for _, n := range more {
+		if !slices.ContainsFunc(list, n.Equal) {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 // takenIDs says who has the IDs of next hops that cannot be.

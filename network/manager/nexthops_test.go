@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -14,6 +15,14 @@ func (h *host) NextHops() ([]network.NextHop, error) { return slices.Clone(h.hop
 
 // ApplyNextHops fails like the kernel for an ID that is taken.
 func (h *host) ApplyNextHops(d network.NextHopDifference) error {
+	for _, n := range slices.Concat(d.Replace, d.Add) {
+		if status := string(h.saved[StatusFile]); !strings.Contains(status, fmt.Sprintf(`"id": %d,`, n.ID)) {
+			h.t.Errorf("%v is set before it is noted down in %s", n, status)
+		}
+	}
+	if h.applyErr != nil {
+		return h.applyErr
+	}
 	for _, n := range slices.Concat(d.Remove, d.Replace) {
 		h.hops = slices.DeleteFunc(h.hops, func(other network.NextHop) bool { return other.ID == n.ID })
 	}
@@ -83,6 +92,30 @@ func TestNextHops(t *testing.T) {
 	h.remove(3)
 	h.look(m, "<6>ve-web: gone")
 	h.hopsOf("[id 9 ipv4 id 7 via 10.0.0.2]") // the kernel takes that of the link itself
+}
+
+// One that cannot be set is tried again, and noted down once.
+func TestNextHopFails(t *testing.T) {
+	h := newHost(t)
+	h.files["etc/systemd/network/10.network"] = routeFile("[NextHop]\nId=1\nGateway=10.0.0.2\n")
+	m := h.start()
+	h.add(3, "ve-web", "veth")
+	h.links[0].Up, h.links[0].Carrier = true, true
+	const configured = "<6>ve-web: 10.0.0.1/24, next hop id 1 via 10.0.0.2"
+	h.look(m, configured)
+	h.hops, h.applyErr = nil, errors.New("add next hop: out of memory")
+	h.look(m, "<3>ve-web: add next hop: out of memory")
+	for range 3 {
+		h.now = h.now.Add(longestWait)
+		h.look(m, "")
+	}
+	if got := m.Status().Links[0].NextHops; len(got) != 1 {
+		t.Errorf("status: %v", got)
+	}
+	h.applyErr = nil
+	h.now = h.now.Add(longestWait)
+	h.look(m, configured)
+	h.hopsOf("[id 1 via 10.0.0.2]")
 }
 
 // A file for several links gives one ID to one of them; a blackhole is for all, and goes with the last.

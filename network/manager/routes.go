@@ -41,6 +41,7 @@ func (m *Manager) setRoutes(l *link, want []network.StaticRoute) error {
 	if !difference.Empty() {
 		if slices.ContainsFunc(slices.Concat(difference.Add, difference.Remove), network.StaticRoute.Linkless) {
 			m.staticRoutes = nil // the next link is to see it: of two that want the same route that leads nowhere, one sets it
+			m.saveStatus()       // when this process is killed half way it is known whose they are: they do not go with the link
 		}
 		if err := m.Routes.ApplyRoutes(l.Link, difference); err != nil {
 			return err

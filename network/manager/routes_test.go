@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -29,6 +30,9 @@ func (h *host) ApplyRoutes(l network.Link, d network.RouteDifference) error {
 	for _, r := range d.Add {
 		if network.ContainsRoute(h.static, r) {
 			h.t.Errorf("route %v added twice", r)
+		}
+		if status := string(h.saved[StatusFile]); r.Linkless() && !strings.Contains(status, r.Destination.String()) {
+			h.t.Errorf("%v is set before it is noted down in %s", r, status)
 		}
 	}
 	h.removed = append(h.removed, d.Remove...)

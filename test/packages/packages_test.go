@@ -115,8 +115,8 @@ func TestPackages(t *testing.T) {
 			t.Errorf("built first: %v\nsecond: %v", want, got)
 		}
 	})
-	want := mesonTree(t)
-	t.Run("deb", func(t *testing.T) { testDeb(t, first, want) })
+	t.Run("deb", func(t *testing.T) { testDeb(t, first, mesonTree(t)) })
+	want := mesonTree(t, "-Dzshcompletiondir=/usr/share/zsh/site-functions")
 	t.Run("rpm", func(t *testing.T) { testRPM(t, find(t, first, "*.rpm"), want) })
 	t.Run("Arch", func(t *testing.T) { testArch(t, find(t, first, "*.pkg.tar.zst"), want) })
 	t.Run("shipped", func(t *testing.T) { testShipped(t, find(t, first, "nspawnkit_*.deb")) })
