@@ -43,7 +43,7 @@ func newHost(t *testing.T, shell string) host {
 	h.write("run/systemd/system/runs", "")
 	for _, folder := range []string{
 		"etc", "etc/systemd/system", "tmp", "var/tmp", "usr/lib/systemd/system", "usr/lib/systemd/system-generators", "usr/lib/systemd/system-preset", "usr/lib/tmpfiles.d",
-		"usr/share/doc", "usr/share/man/man1", "usr/share/man/man5", "usr/share/man/man8",
+		"usr/share/doc", "usr/share/man/man1", "usr/share/man/man5", "usr/share/man/man7", "usr/share/man/man8",
 	} {
 		h.write(folder+"/of-another-package", "")
 	}

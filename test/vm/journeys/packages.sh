@@ -8,12 +8,13 @@ program() { readlink "/proc/$(show "$1" MainPID)/exe"; }
 daemon() { systemctl show --value -p "$1" networkd-lite.service; }
 dpkg_does() { DEBIAN_FRONTEND=noninteractive dpkg "$@" >"$FILES/dpkg.log" 2>&1 || { tail -n 3 "$FILES/dpkg.log"; return 1; }; }
 
-# state prints what the host has: files (not what changes by itself, nor what is in containers), rules, links, units.
+# state prints what the host has: files (not what changes by itself, what is in containers, nor a folder that newer versions of
+# systemd-nspawn leave, too), rules, links, units.
 state() {
     find /etc /opt /root /run /usr /var/cache /var/lib /var/spool \
         \( -path /var/lib/dpkg -o -path /var/lib/vmtest -o -path '/var/lib/machines/*/*' -o -path /run/vmtest -o -name __pycache__ -o -path /run/udev \
         -o -path /run/log -o -path /run/user -o -path /run/systemd/journal -o -path /run/systemd/units -o -path /run/systemd/transient \
-        -o -path /run/netns -o -path /run/credentials \) -prune -o -printf '%p %M %u:%g %l\n' | sort
+        -o -path /run/netns -o -path /run/credentials -o -path /run/systemd/nspawn/unix-export \) -prune -o -printf '%p %M %u:%g %l\n' | sort
     nft --stateless list ruleset
     ip -o link | awk -F': ' '{print "link " $2}' | sort
     systemctl list-unit-files --no-legend --plain | awk '{print "unit " $1, $2}'
