@@ -118,7 +118,7 @@ func manualPage(t *testing.T) []string {
 // What systemd never had is unknown, and what it has is not; "no" asks for nothing.
 func TestUnknownKeys(t *testing.T) {
 	for example, want := range map[string]string{
-		"[Route] Gatway=10.0.0.1": "[Route] Gatway=: unknown key",
+		"[Route] Gatway=10.0.0.1": "[Route] Gatway=: unknown key; networkd-lite(8) lists all",
 		"[Elsewhere] Key=x":       "[Elsewhere] Key=: unknown section",
 		"[DHCPv4] UseDNS=no":      "[DHCPv4] UseDNS=: networkd-lite does not support this section: it is no client on links of containers",
 		"[Network] IPv6PrivacyExtensions=kernel | IPv6PrivacyExtensions=yes": "supported",

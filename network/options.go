@@ -60,5 +60,5 @@ func (o *Options) set(s settings.Statement) error {
 			return option.set(o, s.Value)
 		}
 	}
-	return errors.New("unknown key")
+	return errors.New("unknown key; see networkd-lite.conf(5)")
 }

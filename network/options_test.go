@@ -17,8 +17,8 @@ func TestReadOptions(t *testing.T) {
 		{"[Network]\nFirewall=no\nFirewall=yes\n[X-Mine]\na=b\n", true, ""},
 		{"# Firewall=\n[Network]\nFirewall=maybe\nFirewal=no\n[Other]\nFirewall=no\n", true,
 			"/etc/nspawnkit/networkd-lite.conf:3: [Network] Firewall=: not a boolean|" +
-				"/etc/nspawnkit/networkd-lite.conf:4: [Network] Firewal=: unknown key|" +
-				"/etc/nspawnkit/networkd-lite.conf:6: [Other] Firewall=: unknown key"},
+				"/etc/nspawnkit/networkd-lite.conf:4: [Network] Firewal=: unknown key; see networkd-lite.conf(5)|" +
+				"/etc/nspawnkit/networkd-lite.conf:6: [Other] Firewall=: unknown key; see networkd-lite.conf(5)"},
 		{"[Network\nFirewall=no\n", true, "/etc/nspawnkit/networkd-lite.conf: file not read: line "},
 	} {
 		o, problems := ReadOptions(fstest.MapFS{optionsFile: {Data: []byte(test.text)}})

@@ -112,7 +112,7 @@ func notHonoured(section, name, value string) error {
 	for _, table := range keyTables() {
 		for i := range table {
 			if table[i].section == section {
-				return errors.New("unknown key")
+				return errors.New("unknown key; networkd-lite(8) lists all")
 			}
 		}
 	}

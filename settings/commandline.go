@@ -109,14 +109,14 @@ func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 	g := getopt{args: args}
 	for {
 		o, argument, err := g.next()
-		if err != nil {
-			return CommandLine{}, err
-		}
-		if o == nil {
+		if err == nil && o == nil {
 			break
 		}
-		if err := c.take(o, argument); err != nil {
-			return CommandLine{}, err
+		if err == nil {
+			err = c.take(o, argument)
+		}
+		if err != nil {
+			return CommandLine{}, usageError(o, err)
 		}
 		if c.Help || c.Version || c.ListCapabilities || c.ListConsoles {
 			return c, nil // the rest is not looked at, as in systemd-nspawn
@@ -130,6 +130,29 @@ func ParseCommandLine(args []string, environ ...string) (CommandLine, error) {
 		return c, environmentErr
 	}
 	return c, c.finishForwardJournal()
+}
+
+// UsageError is a mistake in one option.
+type UsageError struct {
+	err error
+	See string // what describes the option, such as "Zone= in nspawnkit.nspawn(5)"
+}
+
+func (e *UsageError) Error() string { return e.err.Error() }
+
+func (e *UsageError) Unwrap() error { return e.err }
+
+// usageError adds where to read about an option. Without one it is not known which was meant.
+func usageError(o *option, err error) error {
+	switch {
+	case isUnsupported(err):
+		return err
+	case o == nil:
+		return &UsageError{err, "nspawn-exec --help=all"}
+	case o.key != nil:
+		return &UsageError{err, o.key.Name + "= in nspawnkit.nspawn(5)"}
+	}
+	return &UsageError{err, o.String() + " in nspawn-exec(1)"}
 }
 
 // take stores one option.

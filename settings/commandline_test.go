@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,6 +67,22 @@ func TestParseCommandLine(t *testing.T) {
 		got.assignments, got.scratch, got.environ, got.Parameters, want.Parameters = nil, Settings{}, nil, nil, nil
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", test.args, got, want)
+		}
+	}
+}
+
+func TestUsageError(t *testing.T) {
+	for argument, want := range map[string]string{
+		"--nonsense": "nspawn-exec --help=all", "-y": "nspawn-exec --help=all", "--bin": "nspawn-exec --help=all", "--bind": "Bind= in nspawnkit.nspawn(5)", "-D": "--directory in nspawn-exec(1)",
+		"--boot=yes": "Boot= in nspawnkit.nspawn(5)", "--network-zone=a/b": "Zone= in nspawnkit.nspawn(5)", "-j": "", "--register=x": "--register in nspawn-exec(1)",
+	} {
+		_, err := ParseCommandLine([]string{argument})
+		see := ""
+		if usage, ok := errors.AsType[*UsageError](err); ok {
+			see = usage.See
+		}
+		if see != want {
+			t.Errorf("%s: see %q, want %q", argument, see, want)
 		}
 	}
 }

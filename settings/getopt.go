@@ -44,7 +44,7 @@ func (g *getopt) long(word string) (*option, string, error) {
 	case err != nil:
 		return nil, "", err
 	case hasArgument && o.arg == NoArgument:
-		return nil, "", fmt.Errorf("option '--%s' doesn't allow an argument", o.long)
+		return o, "", fmt.Errorf("option '--%s' doesn't allow an argument", o.long)
 	case hasArgument:
 		return o, argument, nil
 	case o.arg == NextArgument && (len(g.args) == 0 || strings.HasPrefix(g.args[0], "-")):
@@ -52,7 +52,7 @@ func (g *getopt) long(word string) (*option, string, error) {
 	case o.arg == NoArgument || o.arg == OptionalArgument:
 		return o, "yes", nil
 	case len(g.args) == 0:
-		return nil, "", fmt.Errorf("option '--%s' requires an argument", o.long)
+		return o, "", fmt.Errorf("option '--%s' requires an argument", o.long)
 	}
 	argument, g.args = g.args[0], g.args[1:]
 	return o, argument, nil
@@ -73,7 +73,7 @@ func (g *getopt) nextShort() (*option, string, error) {
 		g.short = ""
 		return o, argument, nil
 	case len(g.args) == 0:
-		return nil, "", fmt.Errorf("option requires an argument -- '%c'", letter)
+		return o, "", fmt.Errorf("option requires an argument -- '%c'", letter)
 	}
 	argument := g.args[0]
 	g.args = g.args[1:]

@@ -37,7 +37,7 @@ const (
 )
 
 // often are the options of the overview, in its order.
-var often = [...]string{"directory", "image", "machine", "boot", "ephemeral", "bind", "network-veth", "port", "dry-run", "help"}
+var often = [...]string{"directory", "image", "machine", "boot", "bind", "network-veth", "port", "help"}
 
 // takeHelp takes the name of a topic.
 func takeHelp(c *CommandLine, v value) error {
@@ -91,7 +91,7 @@ func writeOverview(b *strings.Builder, name string) {
 		}
 		line += " " + word
 	}
-	fmt.Fprintf(b, "%s\n\nSee %s(1), nspawnkit.nspawn(5) and nspawnkit(7).\n", line, name)
+	fmt.Fprintf(b, "%s\nSee %s(1), nspawnkit.nspawn(5) and nspawnkit(7).\n", line, name)
 }
 
 // The columns of --help.

@@ -21,10 +21,10 @@ func TestHelpText(t *testing.T) {
 	golden(t, "help-all.txt", helpOf(t, "--help=all"))
 }
 
-// TestHelpFits: the overview fits a screen, and no line is cut.
+// TestHelpFits: the overview fits a screen of 24 lines with the prompt below it, and no line is cut.
 func TestHelpFits(t *testing.T) {
 	for _, argument := range []string{"--help", "-h"} {
-		if lines := strings.Count(helpOf(t, argument), "\n"); lines > 30 || lines < 20 {
+		if lines := strings.Count(helpOf(t, argument), "\n"); lines > 23 || lines < 15 {
 			t.Errorf("%s prints %d lines", argument, lines)
 		}
 	}

@@ -21,7 +21,7 @@ func examine(p paths, args []string, stdout io.Writer) error {
 		case arg == "--json":
 			asJSON = true
 		case name != "" || strings.HasPrefix(arg, "-"):
-			return fmt.Errorf("unknown argument %q", arg)
+			return fmt.Errorf("unknown argument %q; see VERBS in networkd-lite(8)", arg)
 		case !settings.ValidMachineName(arg):
 			return fmt.Errorf("%q is not the name of a container", arg)
 		default:

@@ -27,7 +27,7 @@ type table interface {
 func show(args []string, stdout io.Writer, read func() (table, error)) error {
 	asJSON := slices.Equal(args, []string{"--json"})
 	if len(args) > 0 && !asJSON {
-		return fmt.Errorf("unknown argument %q", args[0])
+		return fmt.Errorf("unknown argument %q; see VERBS in networkd-lite(8)", args[0])
 	}
 	t, err := read()
 	if err != nil {

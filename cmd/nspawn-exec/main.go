@@ -62,6 +62,9 @@ func run() int {
 	}
 	fail := func(err error) int { return exitStatus(1, err, notifier, log) }
 	cmd, err := settings.ParseCommandLine(os.Args[1:], os.Environ()...)
+	if usage, ok := errors.AsType[*settings.UsageError](err); ok {
+		err = fmt.Errorf("%w; see %s", err, usage.See)
+	}
 	if err != nil {
 		return fail(err)
 	}
