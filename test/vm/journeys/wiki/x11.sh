@@ -27,11 +27,10 @@ on_screen() { systemd-nspawn -q --as-pid2 -D $tree --bind-ro=/usr --bind-ro=/tmp
 refused() { on_screen --setenv=XAUTHORITY=/none timeout 20 xlogo; }
 check "without the cookie a program may not draw" not refused
 on_screen xlogo -geometry 320x240+0+0 >"$FILES/xlogo.out" 2>&1 </dev/null &
-drawer=$!
 check "the program is run by ours" eventually 30 by_ours drawer
 check "with it, it draws" eventually 60 drawn :7
-kill $drawer
-wait $drawer 2>/dev/null
+machinectl terminate drawer
+wait
 check "and is gone" eventually 30 gone drawer
 cp "$FILES/now.xwd" "$FILES/screenshot.xwd" 2>/dev/null
 
@@ -39,10 +38,9 @@ note "a screen of its own within the host's"
 systemd-run -q --collect --unit=nested --setenv=DISPLAY=:7 --setenv=XAUTHORITY=/root/.Xauthority Xephyr :8 -screen 200x150 -ac
 require "a nested screen" eventually 60 empty :8
 on_screen --setenv=DISPLAY=:8 xlogo -geometry 200x150+0+0 >"$FILES/nested.out" 2>&1 </dev/null &
-drawer=$!
 check "a program draws on it" eventually 60 drawn :8
-kill $drawer
-wait $drawer 2>/dev/null
+machinectl terminate drawer
+wait
 systemctl stop nested
 
 note "a device of the host, as for 3D"
