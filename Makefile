@@ -25,14 +25,14 @@ demo: $(if $(HOST),,setup) ## boot a virtual Debian and watch one file become a 
 test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie, the most important ones on both
 	@test/vm/suites bookworm:quick trixie:quick
 
-# journeys on hosts with more packages, which would be in each other's way
-others := networkmanager docker ufw firewalld
+# journeys that would be in each other's way: on hosts with more packages, or without what meson installs
+others := networkmanager docker ufw firewalld packages
 
 # what races is repeated a thousand times
 test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/run --image trixie selinux
-	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package \
+	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package trixie:no-container-package:journey=packages \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
 
 test-unit: lint ## lint and go test; needs no root, takes seconds

@@ -117,3 +117,24 @@ func TestFolders(t *testing.T) {
 		}
 	}
 }
+
+// make help lists everything that make makes, and no file is mistaken for it.
+func TestHelp(t *testing.T) {
+	makefile := read(t, "../Makefile")
+	_, phony, _ := strings.Cut(makefile, "\n.PHONY: ")
+	var targets []string
+	for _, rule := range regexp.MustCompile(`(?m)^([a-z-]+):`).FindAllStringSubmatch(makefile, -1) {
+		targets = append(targets, rule[1])
+	}
+	if len(targets) < 15 {
+		t.Fatalf("only found %q", targets)
+	}
+	for _, target := range targets {
+		if !regexp.MustCompile(`(?m)^` + target + `:.* ## \S`).MatchString(makefile) {
+			t.Errorf("make help does not list %s", target)
+		}
+		if !slices.Contains(strings.Fields(phony), target) {
+			t.Errorf("Makefile: %s is not phony", target)
+		}
+	}
+}

@@ -69,6 +69,24 @@ forget_runtime() {
         return 0
     fi
     rm -rf --one-file-system /run/nspawnkit
+    # Both use these.
+    [ -e /usr/bin/systemd-nspawn ] || rm -rf --one-file-system /run/systemd/nspawn /run/systemd/nspawn-uid
     # It is iptables-legacy's, we made it for hosts where that has not run yet.
     command -v iptables-legacy >/dev/null || rm -f /run/xtables.lock
+}
+
+# unlink_ours removes what `systemctl enable` linked to our template, and to no other, because the host had none.
+unlink_ours() {
+    find "${DPKG_ROOT:-}/etc/systemd/system" "$@" -lname '/usr/lib/nspawnkit/*' -delete
+}
+
+# forget_units removes links that would hide a unit from systemd once its template is another, or none.
+forget_units() { unlink_ours -maxdepth 1; }
+
+# forget_enabled removes links by which units start at boot. With the template of systemd-container they still do: names count, not where
+# a link leads.
+forget_enabled() {
+    [ ! -e "${DPKG_ROOT:-}/usr/lib/systemd/system/systemd-nspawn@.service" ] || return 0
+    unlink_ours
+    rmdir "${DPKG_ROOT:-}/etc/systemd/system/machines.target.wants" 2>/dev/null || true
 }

@@ -29,7 +29,7 @@ const (
 func newHost(t *testing.T, shell string) host {
 	t.Helper()
 	h := host{t, t.TempDir()}
-	for name, program := range map[string]string{"sh": shell, "mkdir": "mkdir", "rm": "rm", "rmdir": "rmdir", "readlink": "readlink"} {
+	for name, program := range map[string]string{"sh": shell, "mkdir": "mkdir", "rm": "rm", "rmdir": "rmdir", "find": "find", "readlink": "readlink"} {
 		h.program(name, program)
 	}
 	if err := os.Mkdir(filepath.Join(h.root, "dev"), 0o755); err != nil {
@@ -42,7 +42,7 @@ func newHost(t *testing.T, shell string) host {
 	h.write("usr/bin/systemd-tmpfiles", fakeTmpfiles)
 	h.write("run/systemd/system/runs", "")
 	for _, folder := range []string{
-		"etc", "tmp", "var/tmp", "usr/lib/systemd/system", "usr/lib/systemd/system-generators", "usr/lib/systemd/system-preset", "usr/lib/tmpfiles.d",
+		"etc", "etc/systemd/system", "tmp", "var/tmp", "usr/lib/systemd/system", "usr/lib/systemd/system-generators", "usr/lib/systemd/system-preset", "usr/lib/tmpfiles.d",
 		"usr/share/doc", "usr/share/man/man1", "usr/share/man/man5", "usr/share/man/man7", "usr/share/man/man8",
 	} {
 		h.write(folder+"/of-another-package", "")
@@ -108,6 +108,14 @@ var (
 	restart = append(slices.Clone(setUp), "systemctl try-restart networkd-lite.service")
 )
 
+// used is what a host without systemd-container has of containers after a while.
+func (h host) used() step {
+	const script = `cd "$0"; mkdir -p run/systemd/nspawn/locks run/systemd/nspawn-uid etc/systemd/system/machines.target.wants
+ln -s /usr/lib/nspawnkit/systemd-nspawn@.service etc/systemd/system/systemd-nspawn@web.service
+ln -s /usr/lib/nspawnkit/systemd-nspawn@.service etc/systemd/system/machines.target.wants/systemd-nspawn@web.service`
+	return step{"use", []string{"sh", "-c", script, h.root}, []string{""}}
+}
+
 // play plays the life of a package, after which the host must be as before but for what is the package manager's.
 func (h host) play(steps []step, others ...string) {
 	h.t.Helper()
@@ -136,6 +144,7 @@ func testScriptsOfRPM(t *testing.T, first, second string) {
 	h.play([]step{
 		{"installation", rpm("--install", first), slices.Concat(setUp, preset)},
 		{"upgrade", rpm("--upgrade", second), restart},
+		h.used(),
 		{"removal", rpm("--erase", "nspawnkit"), leave},
 	}, "/rpm")
 }
@@ -147,6 +156,7 @@ func testScriptsOfArch(t *testing.T, first, second string) {
 	h.play([]step{
 		{"installation", pacman("-dd", "-U", first), setUp},
 		{"upgrade", pacman("-dd", "-U", second), restart},
+		h.used(),
 		{"removal", pacman("-dd", "-R", "nspawnkit"), leave},
 	})
 }
