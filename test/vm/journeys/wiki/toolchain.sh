@@ -10,7 +10,9 @@ check "systemctl -M" systemctl -M db is-active dbus
 check "systemctl -M restart of a service" systemctl -M db restart systemd-logind
 check "systemctl list-machines" contains "$(systemctl list-machines --no-legend --no-pager)" db
 check "systemd-run -M" equal "$(systemd-run -q -M db --wait --pipe hostname)" db
-check "systemd-run -M --pty" contains "$(types 60 'systemd-run -q -M db --pty --wait /bin/cat /proc/1/comm; echo ended with $?')" systemd
+# systemd-run of 252 ends here without a word, also with systemd-nspawn.
+. /etc/os-release
+[ "$VERSION_ID" = 12 ] || check "systemd-run -M --pty" contains "$(types 60 'systemd-run -q -M db --pty --wait /bin/cat /proc/1/comm; echo ended with $?')" systemd
 check "loginctl -M" loginctl -M db list-sessions --no-pager
 check "busctl -M" contains "$(busctl -M db list --no-pager)" org.freedesktop.systemd1
 check "hostnamectl -M" contains "$(hostnamectl -M db status)" "Chassis: container"
