@@ -18,6 +18,7 @@ check "busctl -M" contains "$(busctl -M db list --no-pager)" org.freedesktop.sys
 check "hostnamectl -M" contains "$(hostnamectl -M db status)" "Chassis: container"
 check "timedatectl -M" contains "$(timedatectl -M db show)" Timezone=
 check "systemd-cgtop shows its unit" contains "$(systemd-cgtop --batch --iterations=1 --raw)" "machine.slice/systemd-nspawn@db.service"
-check "ps has a column for machines" contains "$(ps -e -o machine= -o comm=)" "db "
+# That of sid finds none, of systemd-nspawn's neither.
+[ -z "${VERSION_ID:-}" ] || check "ps has a column for machines" contains "$(ps -e -o machine= -o comm=)" "db "
 check "its processes have the name of the host's unit" contains "$(ps -p "$(leader db)" -o unit=)" systemd-nspawn@
 stop db
