@@ -22,8 +22,8 @@ packages: setup ## build .deb, .rpm and Arch packages into ./build/packages (doc
 demo: $(if $(HOST),,setup) ## boot a virtual Debian and watch one file become a container; HOST=1: on this very host, which is as before then
 	@$(if $(HOST),test/vm/demo,test/vm/run --image trixie demo)
 
-test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie, the most important ones on both
-	@test/vm/suites bookworm:quick trixie:quick
+test: test-unit test-kernel ## unit tests, kernel tests, journeys on bookworm and trixie: the most important ones, and how the wiki page begins
+	@test/vm/suites bookworm:quick trixie:quick trixie:journey=wiki/create
 
 # journeys on hosts of their own: with more packages, which would be in each other's way, without what meson installs, or with nspawn-exec
 # under the name systemd-nspawn
