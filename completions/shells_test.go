@@ -1,13 +1,22 @@
 package completions
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // root has containers of all kinds, one with a hostile name, and two links.
@@ -80,18 +89,35 @@ func shell(t *testing.T, name string) string {
 	return path
 }
 
-// try runs a program of a shell in the folder of a host. It gets the lines, and prints for each what is offered, one a line, and then
-// "@end". That is words, or words behind the option that the line ends with.
-func try(t *testing.T, name string, args ...string) {
+// patience is for what never ends.
+const patience = time.Minute
+
+// call returns a call of a shell in the folder of a host, which ends with the test. It is to print for each line what is offered, one a
+// line, and then "@end". That is words, or words behind the option that the line ends with.
+func call(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
+	runtime.LockOSThread() // never unlocked: Pdeathsig is about the thread
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Dir = root(t)
+	cmd.Env = append(os.Environ(), "NSPAWNKIT_ROOT="+cmd.Dir, "HOME="+cmd.Dir, "TERM=dumb")
+	return cmd
+}
+
+// requests returns the lines to complete.
+func requests() []string {
+	var list []string
 	for _, test := range lines {
-		args = append(args, test.line)
+		list = append(list, test.line)
 	}
-	directory := root(t)
-	cmd := exec.Command(name, args...)
-	cmd.Dir = directory
-	cmd.Env = append(os.Environ(), "NSPAWNKIT_ROOT="+directory, "HOME="+directory, "TERM=dumb")
-	output, err := cmd.CombinedOutput()
+	return list
+}
+
+// judge takes what a shell printed.
+func judge(t *testing.T, cmd *exec.Cmd, output []byte, err error) {
+	t.Helper()
 	answers := strings.Split(string(output), "@end\n")
 	if err != nil || len(answers) != len(lines)+1 || answers[len(lines)] != "" {
 		t.Fatalf("%v: %s", err, output)
@@ -107,7 +133,7 @@ func try(t *testing.T, name string, args ...string) {
 		}
 		check(t, test.line, got, strings.Fields(test.want))
 	}
-	if _, err := os.Stat(filepath.Join(directory, "pwned")); err == nil {
+	if _, err := os.Stat(filepath.Join(cmd.Dir, "pwned")); err == nil {
 		t.Error("the name of a container was executed")
 	}
 }
@@ -146,13 +172,67 @@ func absolute(t *testing.T, path string) string {
 }
 
 func TestBash(t *testing.T) {
-	try(t, shell(t, "bash"), absolute(t, "testdata/bash"), absolute(t, "bash"))
+	cmd := call(t, shell(t, "bash"), append([]string{absolute(t, "testdata/bash"), absolute(t, "bash")}, requests()...)...)
+	output, err := cmd.CombinedOutput()
+	judge(t, cmd, output, err)
 }
 
 func TestFish(t *testing.T) {
-	try(t, shell(t, "fish"), "--no-config", absolute(t, "testdata/fish"), absolute(t, "fish"))
+	cmd := call(t, shell(t, "fish"), append([]string{"--no-config", absolute(t, "testdata/fish"), absolute(t, "fish")}, requests()...)...)
+	output, err := cmd.CombinedOutput()
+	judge(t, cmd, output, err)
 }
 
+// TestZsh has an interactive shell answer on a descriptor, as its terminal shows other things, too.
 func TestZsh(t *testing.T) {
-	try(t, shell(t, "zsh"), "-f", absolute(t, "testdata/zsh"), absolute(t, "zsh"))
+	cmd := call(t, shell(t, "zsh"), "-d", "-i")
+	cmd.Env = append(cmd.Env, "ZDOTDIR="+absolute(t, "testdata/zsh"), "FOLDER="+absolute(t, "zsh"), "REQUESTS="+strings.Join(requests(), "\n"))
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	other, terminal := newTerminal(t)
+	answers, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answers.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = terminal, terminal, terminal, []*os.File{writer}
+	err = cmd.Start()
+	terminal.Close()
+	writer.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan []byte)
+	go func() {
+		text, _ := io.ReadAll(other) // ends with an error when nobody has the terminal
+		said <- text
+	}()
+	output, err := io.ReadAll(answers)
+	err = errors.Join(err, cmd.Wait())
+	if text := <-said; err != nil || t.Failed() {
+		t.Logf("zsh said: %s", text)
+	}
+	judge(t, cmd, output, err)
+}
+
+// newTerminal makes a pseudo-terminal and returns both ends.
+func newTerminal(t *testing.T) (other, terminal *os.File) {
+	t.Helper()
+	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	fd := int(other.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other, terminal
 }

@@ -237,12 +237,14 @@ func (p *Plan) warnOfNetwork(host *Host) {
 	}
 }
 
-// decideEnvironment refuses what the user namespace does not allow: sysfs and procfs belong to the host's.
+// decideEnvironment refuses what the user namespace does not allow: sysfs, procfs and the control groups belong to the host's.
 func decideEnvironment(p *Plan, _ *Host) error {
 	e, in := p.Options.Environment, &p.Inside
 	in.WritableAPI, in.NetworkAPI = e.Writable == settings.WritableYes, in.PrivateNetwork || e.Writable == settings.WritableNetwork
-	in.ImageTmp, in.Service = e.ImageTmp, cmp.Or(e.Service, machined.Service)
+	in.HostGroups, in.ImageTmp, in.Service = e.HostView, e.ImageTmp, cmp.Or(e.Service, machined.Service)
 	switch {
+	case in.HostGroups && p.Users.Namespace:
+		return errors.New("$SYSTEMD_NSPAWN_USE_CGNS=0 may not be combined with --private-users: write PrivateUsers=no, or Nesting=yes instead of both")
 	case in.WritableAPI && p.Users.Namespace:
 		return errors.New("$SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 may not be combined with --private-users")
 	case e.Writable == settings.WritableNetwork && p.Users.Namespace && !in.PrivateNetwork:

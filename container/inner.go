@@ -294,6 +294,31 @@ func (f *first) attachFile(tree kernel.Tree, target string) error {
 	return tree.Attach(place)
 }
 
+// protectControlGroups makes all control groups read-only but the container's own, where those of the host are in sight. It is
+// no boundary: who may mount can undo it.
+func (f *first) protectControlGroups() error {
+	own, ok := kernel.OwnControlGroup()
+	if !ok {
+		return errors.New("the container is in no control group of the unified hierarchy")
+	}
+	writable, err := kernel.CloneTree(own.Directory, false)
+	if err != nil {
+		return err
+	}
+	whole, err := kernel.CloneTree("/sys/fs/cgroup", false)
+	if err == nil {
+		err = whole.SetAttributes(kernel.ReadOnly, false)
+	}
+	if err == nil {
+		err = f.attachFile(whole, "/sys/fs/cgroup")
+	}
+	if err != nil {
+		writable.Close()
+		return err
+	}
+	return f.attachFile(writable, own.Directory)
+}
+
 func (f *first) makeConsole() error {
 	master, path, err := kernel.NewTerminal()
 	if err != nil {

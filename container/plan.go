@@ -139,6 +139,7 @@ type Inside struct {
 	BoundDevices   bool   // device nodes are the host's
 	WritableAPI    bool   // /sys, /proc/sys and so on can be written to
 	NetworkAPI     bool   // /proc/sys/net can, and of /sys there is what does not configure the host
+	HostGroups     bool   // the control groups of the host are in sight
 	ImageTmp       bool   // /tmp is that of the image
 	Service        string // the name of the container manager
 	ReadOnly       bool

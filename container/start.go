@@ -100,9 +100,10 @@ func inner() []step[*first] {
 		{"open os-release of the host", hostRelease, (*first).cloneHostFiles},
 		{"open resolv.conf and time zone of the host", etcFiles, (*first).cloneEtcFiles},
 		{"receive mounts", nil, (*first).receiveTrees}, // barrier 1
-		{"join new control group namespace", nil, func(*first) error { return kernel.NewControlGroupNamespace() }},
+		{"join new control group namespace", func(in *Inside) bool { return !in.HostGroups }, func(*first) error { return kernel.NewControlGroupNamespace() }},
 		{"pivot root", nil, (*first).pivotRoot},
 		{"mount API file systems", nil, (*first).mountAPI},
+		{"protect control groups of the host", func(in *Inside) bool { return in.HostGroups }, (*first).protectControlGroups},
 		{"set kernel parameters", func(in *Inside) bool { return len(in.Sysctl) > 0 }, (*first).setSysctl}, // before anything is mounted on /proc
 		{"bind device nodes of the host", boundDevices, (*first).bindDevices},
 		{"lay by a whole /proc and /sys", nesting, (*first).layByKernelTrees},

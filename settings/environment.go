@@ -14,6 +14,7 @@ type Environment struct {
 	NoLock   bool     // SYSTEMD_NSPAWN_LOCK=0: images are not locked
 	AnyTree  bool     // SYSTEMD_NSPAWN_CHECK_OS_RELEASE=0: what boots needs no os-release file
 	ImageTmp bool     // SYSTEMD_NSPAWN_TMPFS_TMP=0: /tmp is that of the image
+	HostView bool     // SYSTEMD_NSPAWN_USE_CGNS=0: the control groups of the host are in sight
 	NoFilter bool     // SYSTEMD_SECCOMP=0: system calls are not filtered
 	Writable Mode     // SYSTEMD_NSPAWN_API_VFS_WRITABLE: "yes", "network", or empty for "no"
 	Service  string   // SYSTEMD_NSPAWN_CONTAINER_SERVICE: the name of the container manager, empty: systemd-nspawn
@@ -42,9 +43,7 @@ var variables = [...]variable{
 	{"SYSTEMD_NSPAWN_API_VFS_WRITABLE", takeWritable},
 	{"SYSTEMD_NSPAWN_CONTAINER_SERVICE", takeService},
 	{"SYSTEMD_NSPAWN_NETWORK_MAC", takeMAC},
-	{"SYSTEMD_NSPAWN_USE_CGNS", func(_ *Environment, text string) error {
-		return refuse(text, false, "the container would see the control groups of the host")
-	}},
+	{"SYSTEMD_NSPAWN_USE_CGNS", func(e *Environment, text string) error { return e.takeOff(&e.HostView, text) }},
 	{"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", refuseLegacy},
 	{"UNIFIED_CGROUP_HIERARCHY", refuseLegacy},
 	{"SYSTEMD_NSPAWN_SHARE_NS_IPC", refuseSharing},

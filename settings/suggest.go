@@ -20,7 +20,7 @@ func unknownKey(key, section string) string {
 	if best := similar(key, section, 3); best != "" {
 		return fmt.Sprintf("%s, did you mean %s=?", text, best)
 	}
-	return text + ", ignored"
+	return text + ", ignored; see nspawnkit.nspawn(5)"
 }
 
 // similar returns the key of a section that is most like a misspelled one, fewer than limit characters off, or nothing.
@@ -64,7 +64,7 @@ func unknownSection(section string) string {
 			return fmt.Sprintf("%s, did you mean [%s]?", text, known)
 		}
 	}
-	return text + ", ignored"
+	return text + ", ignored; see nspawnkit.nspawn(5)"
 }
 
 // editDistance is the number of characters to insert, remove, replace or swap with the next to make b of a; limit if it

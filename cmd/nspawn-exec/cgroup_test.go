@@ -62,6 +62,36 @@ func TestControlGroup(t *testing.T) {
 	clean(t, root, controlGroups)
 }
 
+// With SYSTEMD_NSPAWN_USE_CGNS=0 the host's control groups are in sight: only the container's own can be written to, all of them with
+// Bind=/sys/fs/cgroup.
+func TestHostsControlGroups(t *testing.T) {
+	root, unit := newRoot(t, "web"), newControlGroup(t)
+	supervisor := unit + "/supervisor"
+	must(t, os.Mkdir(supervisor, 0o755))
+	directory, err := os.Open(supervisor)
+	must(t, err)
+	defer directory.Close()
+	own := strings.TrimPrefix(unit, controlGroups) + "/payload"
+	run := func(options ...string) result {
+		script := `grep ^0: /proc/self/cgroup; cd /sys/fs/cgroup; mkdir host-made 2>/dev/null && rmdir host-made && echo all; mkdir .` + own + `/below && echo own`
+		cmd := nspawn(root, append(options, "/bin/sh", "-c", script)...)
+		cmd.Env = append(cmd.Env, "SYSTEMD_NSPAWN_USE_CGNS=0")
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(directory.Fd())}
+		return finish(t, cmd)
+	}
+	for want, options := range map[string][]string{
+		"0::" + own + " own":     {"--private-users=no"},
+		"0::" + own + " all own": {"--private-users=no", "--bind=/sys/fs/cgroup"},
+	} {
+		r := run(options...)
+		if got := strings.Join(strings.Fields(r.stdout), " "); r.status != 0 || got != want {
+			t.Errorf("%s: status %d, %q, want %q; %s", options, r.status, got, want, r.stderr)
+		}
+	}
+	refused(t, run("--private-users=pick"), "$SYSTEMD_NSPAWN_USE_CGNS=0", "PrivateUsers=no")
+	clean(t, root, controlGroups)
+}
+
 // After the supervisor was killed its control groups are still there: the next start uses them again.
 func TestControlGroupOfKilledSupervisor(t *testing.T) {
 	root, unit := newRoot(t, "web"), newControlGroup(t)

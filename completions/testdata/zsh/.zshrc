@@ -1,4 +1,5 @@
-# Has the next line print what would be offered for each of $REQUESTS, and end the shell.
+# Makes an interactive shell print to descriptor 3 what it would offer for each line of $REQUESTS, and end: compadd works only in a
+# completion.
 fpath=($FOLDER $fpath)
 autoload -U compinit && compinit -u -D || exit
 zstyle ':completion:*' insert-tab false
@@ -17,14 +18,14 @@ compadd() {
     (( $#hits ))
 }
 
-answer() {
+# A widget, which is called when the first line is to be edited.
+zle-line-init() {
     local request
     for request in ${(f)REQUESTS}; do
         BUFFER=$request CURSOR=$#request
         zle complete-word
         echo @end >&3
     done
-    echo @done
     exit
 }
-zle -N zle-line-init answer # no key: what is typed while the terminal is not zle's may wait there for another key
+zle -N zle-line-init
