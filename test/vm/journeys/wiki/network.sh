@@ -85,8 +85,8 @@ stop job
 check "the zone goes with its last container" eventually 20 not test -e /sys/class/net/vz-office
 
 note "interfaces of the host"
-modprobe -a macvlan ipvlan dummy
-for name in lan spare; do ip link add $name type dummy; ip link set $name up; done
+modprobe -a macvlan ipvlan veth
+for name in lan spare; do ip link add $name type veth peer name $name-far; ip link set $name up; done
 require "MACVLAN=lan" begin $'[Network]\nMACVLAN=lan'
 check "is mv-lan inside" has_link mv-lan
 require "IPVLAN=lan" begin $'[Network]\nIPVLAN=lan'
