@@ -43,7 +43,7 @@ mount --bind /run/resolv.conf /etc/resolv.conf && exec dhcpcd --nobackground --c
 func (n *namespace) start(script string) (pid string) {
 	n.t.Helper()
 	command := exec.Command("nsenter", "--target="+n.pid, "--net", "unshare", "--mount", "--propagation=private", "sh", "-c", script)
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	var out strings.Builder
 	command.Stdout, command.Stderr = &out, &out
 	if err := command.Start(); err != nil {
@@ -51,7 +51,8 @@ func (n *namespace) start(script string) (pid string) {
 	}
 	n.t.Cleanup(func() {
 		command.Process.Signal(os.Interrupt)
-		timer := time.AfterFunc(5*time.Second, func() { command.Process.Kill() })
+		// Also the helpers of dhcpcd, which outlive it when it is killed, and have our end of the pipe.
+		timer := time.AfterFunc(5*time.Second, func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
 		command.Wait()
 		timer.Stop()
 		if n.t.Failed() {
