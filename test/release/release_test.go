@@ -109,14 +109,24 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestBuild builds the last commit twice, for this machine, without packages, which have a test of their own.
+// ownTree returns a git tree with the files of this one, which may be a copy without its history.
+func ownTree(t *testing.T) string {
+	folder := t.TempDir()
+	const script = `tar -C ../.. --exclude=./.git --exclude=./build --exclude=./bin --exclude=./dist -c . | tar -x -C "$0"
+cd "$0" && git init -q && git add -A && git commit -qm All`
+	must(t, ".", nobody, "sh", "-ec", script, folder)
+	return folder
+}
+
+// TestBuild builds a commit twice, for this machine, without packages, which have a test of their own.
 func TestBuild(t *testing.T) {
 	if os.Getenv("NSPAWNKIT_KERNEL_TESTS") != "1" {
 		t.Skip("needs NSPAWNKIT_KERNEL_TESTS=1, and what test/vm/setup installs")
 	}
+	tree := ownTree(t)
 	build := func(environment ...string) string {
 		out := t.TempDir()
-		must(t, ".", append(environment, "PACKAGES=no", "ARCHITECTURES="+runtime.GOARCH), "../../release/build", "1.2.3-rc1", out)
+		must(t, tree, append(environment, "PACKAGES=no", "ARCHITECTURES="+runtime.GOARCH), "release/build", "1.2.3-rc1", out)
 		return out
 	}
 	first := build()
