@@ -29,6 +29,9 @@ func Changed(signal *dbus.Signal, name string) (owned, changed bool) {
 	if signal.Name != "org.freedesktop.DBus.NameOwnerChanged" || len(signal.Body) != 3 || signal.Body[0] != name {
 		return false, false
 	}
+	if signal.Sender != "org.freedesktop.DBus" {
+		return false, false // any program may send a signal of that name to us
+	}
 	owner, ok := signal.Body[2].(string)
 	return owner != "", ok
 }
