@@ -46,7 +46,10 @@ func serve(p paths, log *logger) error {
 	}
 	defer open.close()
 	tidy := limitMemory(func(err error) { log.report(manager.Warning, err.Error()) })
-	leases := &leaseTable{}
+	owner := &networkd.Owner{Root: root, Booted: kernel.Booted, Watcher: func(ctx context.Context, ready, changed func()) error {
+		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
+	}}
+	leases := &leaseTable{foreign: owner.Leases}
 	servers, err := openDHCP(p, open.poller, leases, log.report)
 	if err != nil {
 		return err
@@ -54,9 +57,6 @@ func serve(p paths, log *logger) error {
 
 	changes := make(chan struct{}, 1)
 	servers.watch = &leaseWatch{leases: leases, changed: func() { poke(changes) }}
-	owner := &networkd.Owner{Root: root, Watcher: func(ctx context.Context, ready, changed func()) error {
-		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
-	}}
 	names := newDNSServers(root, open.dns, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{

@@ -20,7 +20,10 @@ import (
 const maxForwarded = 256
 
 // leaseTable knows the DHCP servers that run, by link.
-type leaseTable struct{ servers sync.Map }
+type leaseTable struct {
+	servers sync.Map
+	foreign func(index int) iter.Seq[dhcp.Lease] // what systemd-networkd has given out where none of these runs
+}
 
 func (t *leaseTable) add(link string, server *dhcp.Server) (remove func()) {
 	t.servers.Store(link, server)
@@ -28,10 +31,10 @@ func (t *leaseTable) add(link string, server *dhcp.Server) (remove func()) {
 }
 
 // of lists the leases of a link.
-func (t *leaseTable) of(link string) iter.Seq[dhcp.Lease] {
-	server, found := t.servers.Load(link)
+func (t *leaseTable) of(link network.Link) iter.Seq[dhcp.Lease] {
+	server, found := t.servers.Load(link.Name)
 	if !found {
-		return func(func(dhcp.Lease) bool) {}
+		return t.foreign(link.Index)
 	}
 	return server.(*dhcp.Server).Leases()
 }

@@ -33,7 +33,7 @@ type client struct {
 const maxClients = 4096
 
 // lease returns the address that the server of a link gave to a hardware address last; zero if it has none, or no lease that lasts.
-func (w *leaseWatch) lease(link string, hardware network.HardwareAddr) netip.Addr {
+func (w *leaseWatch) lease(link network.Link, hardware network.HardwareAddr) netip.Addr {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var last dhcp.Lease
@@ -46,7 +46,7 @@ func (w *leaseWatch) lease(link string, hardware network.HardwareAddr) netip.Add
 	if w.said == nil || len(w.said) >= maxClients {
 		w.said = map[client]netip.Addr{}
 	}
-	w.said[client{link, hardware}] = last.Address
+	w.said[client{link.Name, hardware}] = last.Address
 	return last.Address
 }
 

@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"nspawnkit/dhcp"
 	"nspawnkit/network"
 	"nspawnkit/network/kernel"
 	"nspawnkit/network/names"
+	"nspawnkit/network/networkd"
 )
 
 // nameTable is what containers are called.
@@ -24,7 +30,8 @@ func (n nameTable) rows() [][]string {
 	return rows
 }
 
-// readNames makes the same directory as the daemon, from the links, the files about machines and the leases on disk.
+// readNames makes the same directory as the daemon, from the links, the files about machines and the leases on disk or of
+// systemd-networkd.
 func readNames(p paths) (table, error) {
 	kernelLinks, err := kernel.OpenLinks()
 	if err != nil {
@@ -44,7 +51,32 @@ func readNames(p paths) (table, error) {
 			links = append(links, names.Link{Link: l, Suffix: names.Suffix(file)})
 		}
 	}
-	return nameTable(names.New(machines, links, names.Source{Leases: p.leasesOf, Neighbours: new(neighbourTable).of, Now: time.Now}).Entries()), nil
+	leasesOf := func(l network.Link) iter.Seq[dhcp.Lease] {
+		if list, err := askNetworkd(root, l.Index); err == nil {
+			return slices.Values(list)
+		}
+		return p.leasesOf(l.Name)
+	}
+	source := names.Source{Leases: leasesOf, Neighbours: new(neighbourTable).of, Now: time.Now}
+	return nameTable(names.New(machines, links, source).Entries()), nil
+}
+
+// errNotServed means that systemd-networkd does not serve a link.
+var errNotServed = errors.New("no link of systemd-networkd")
+
+// askNetworkd asks systemd-networkd for the leases of a link, if it serves that.
+func askNetworkd(root fs.FS, index int) ([]dhcp.Lease, error) {
+	if networkd.ReadState(root, index).File == "" {
+		return nil, errNotServed
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
+	defer cancel()
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return networkd.AskLeases(ctx, conn, index, kernel.Booted())
 }
 
 // leasesOf reads the leases of a link from its journal.

@@ -141,6 +141,30 @@ func TestNetworkdTakesLink(t *testing.T) {
 	}
 }
 
+// What systemd-networkd's DHCP server gave is where a port leads and a name points to, though the container was never heard of: the lease
+// is given while the daemon runs, or was before.
+func TestNetworkdLeases(t *testing.T) {
+	w := newWorld(t)
+	w.prepareNetworkd()
+	w.startNetworkd()
+	w.machine("web", webPorts)
+	address := ""
+	check := func() {
+		t.Helper()
+		w.waitFor(address+" . 80", "nft", "list", "map", "inet", "nspawnkit", "ports4")
+		w.waitFor("web.nspawn.internal  "+address, "/proc/self/exe", "names")
+		w.command("ip", "neigh", "flush", "dev", "ve-web")
+	}
+	w.startDaemon()
+	web := w.addContainer("web")
+	address, _, _ = strings.Cut(web.dhcp(), "/")
+	w.command("ip", "neigh", "flush", "dev", "ve-web")
+	check()
+	w.daemon.stop(syscall.SIGKILL)
+	w.startDaemon()
+	check()
+}
+
 // dnsmasq serves the host's own network, and has ports 53 and 67 of all links.
 func TestDnsmasq(t *testing.T) {
 	for name, arguments := range map[string][]string{

@@ -115,9 +115,9 @@ type Manager struct {
 	Station    func() lldp.Station           // reads what LLDP tells of the host
 	Report     func(p Priority, text string) // takes messages, one line each
 
-	Lease       func(link string, to network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
-	Neighbours  func() ([]network.Neighbour, error)                   // of all links
-	ForgetFlows func(stale func(network.Flow) bool) error             // has tracked connections end
+	Lease       func(network.Link, network.HardwareAddr) netip.Addr // what the DHCP server of a link gave to a container; zero: nothing
+	Neighbours  func() ([]network.Neighbour, error)                 // of all links
+	ForgetFlows func(stale func(network.Flow) bool) error           // has tracked connections end
 	Proxy       Proxy
 	Resolve     func([]network.LinkResolving) // is told after every look whom the host is to ask over links; nil: nobody is
 	Now         func() time.Time

@@ -90,7 +90,7 @@ func (m *Manager) findPlace(machine *network.Machine, byName map[string]network.
 			last = place{}
 		}
 		here := place{began: machine.Began, index: on.Index, link: on.Name}
-		here.Addresses = network.ContainerAddresses(on, hardware, m.Lease(on.Name, hardware), neighbours, last.Addresses)
+		here.Addresses = network.ContainerAddresses(on, hardware, m.Lease(on, hardware), neighbours, last.Addresses)
 		if here.Addresses != (network.Addresses{}) {
 			return here
 		}

@@ -19,7 +19,7 @@ type published struct {
 
 // publish makes the host that of a manager.
 func (h *host) publish(m *Manager) {
-	m.Lease = func(link string, _ network.HardwareAddr) netip.Addr { return h.leases[link] }
+	m.Lease = func(link network.Link, _ network.HardwareAddr) netip.Addr { return h.leases[link.Name] }
 	m.Proxy = h
 	m.Neighbours = func() ([]network.Neighbour, error) { return h.neighbours, nil }
 	m.ForgetFlows = func(stale func(network.Flow) bool) error {

@@ -59,8 +59,8 @@ type place struct {
 
 // Source tells which addresses there are at the moment. Its functions may be called from several goroutines.
 type Source struct {
-	// Leases lists what a DHCP server of ours has given out on a link.
-	Leases func(link string) iter.Seq[dhcp.Lease]
+	// Leases lists what the DHCP server of a link has given out.
+	Leases func(network.Link) iter.Seq[dhcp.Lease]
 	// Neighbours lists who was heard of on the link with that index.
 	Neighbours func(index int) []network.Neighbour
 	Now        func() time.Time
@@ -152,11 +152,10 @@ func (d *Directory) add(link string, p place) {
 // maxNeighbours bounds the addresses of a container that are taken from who was heard of: a container can take any number.
 const maxNeighbours = 16
 
-// addresses lists those that the container has at a place: what our DHCP server has given it, and where it gives nothing (IPv6, or a
-// server of systemd-networkd's), those in the subnets of the link under which it was heard of.
+// addresses lists those that the container has at a place: what the DHCP server has given it, and where that gives nothing (IPv6), those in the subnets of the link under which it was heard of.
 func (d *Directory) addresses(p place) []netip.Addr {
 	var list []netip.Addr
-	for lease := range d.source.Leases(p.link.Name) {
+	for lease := range d.source.Leases(p.link.Link) {
 		if p.is(lease.Hardware) && lease.Expires.After(d.source.Now()) {
 			list = append(list, lease.Address)
 		}

@@ -22,7 +22,7 @@ func lease(address string, n byte) dhcp.Lease {
 
 type leases map[string][]dhcp.Lease
 
-func (l leases) of(link string) iter.Seq[dhcp.Lease] { return slices.Values(l[link]) }
+func (l leases) of(link network.Link) iter.Seq[dhcp.Lease] { return slices.Values(l[link.Name]) }
 
 // source has the leases, and neighbours on two links.
 func (l leases) source() Source {

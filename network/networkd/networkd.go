@@ -33,9 +33,12 @@ type Owner struct {
 	Root fs.FS
 	// Watcher calls ready once it watches LinksDirectory and changed for every change in it, until ctx ends.
 	Watcher func(ctx context.Context, ready, changed func()) error
+	// Booted tells when the host was started, by the wall clock.
+	Booted func() time.Time
 
 	running atomic.Bool
 	bus     atomic.Pointer[dbus.Conn] // nil: not connected
+	leases  leaseTable
 }
 
 // Manages reports whether networkd runs and manages, or is going to manage, the link.
@@ -79,9 +82,9 @@ func (o *Owner) Reconfigure(ctx context.Context, index int) error {
 		CallWithContext(ctx, busName+".Manager.ReconfigureLink", dbus.FlagNoAutoStart, int32(index)).Err
 }
 
-// Watch follows networkd on the bus until ctx ends, and calls changed when it starts or stops or the state of a link
-// changes. ready is called once, when it
-// is known for the first time whether networkd runs, or that there is no bus to ask: then it is taken for not running.
+// Watch follows networkd on the bus until ctx ends, and calls changed when it starts or stops, or the state of a link or what its DHCP
+// server has given out changes. ready is called once, when it is known for the first time whether networkd runs, or that there is no bus
+// to ask: then it is taken for not running.
 func (o *Owner) Watch(ctx context.Context, connect func(context.Context) (*dbus.Conn, error), ready, changed func()) {
 	for {
 		conn, err := connect(ctx)
@@ -111,6 +114,10 @@ func (o *Owner) follow(ctx context.Context, conn *dbus.Conn, ready *func(), chan
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	signals, runs, err := busname.Watch(conn, busName)
+	if err == nil {
+		err = conn.AddMatchSignal(dbus.WithMatchSender(busName), dbus.WithMatchInterface("org.freedesktop.DBus.Properties"),
+			dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchArg(0, serverInterface))
+	}
 	if err != nil {
 		return
 	}
@@ -118,10 +125,14 @@ func (o *Owner) follow(ctx context.Context, conn *dbus.Conn, ready *func(), chan
 	defer o.bus.Store(nil)
 	stop := o.set(ctx, runs, changed)
 	once(ready)
+	o.readLeases(ctx, conn, changed)
 	for signal := range signals {
 		if runs, about := busname.Changed(signal, busName); about {
 			stop()
 			stop = o.set(ctx, runs, changed)
+			o.readLeases(ctx, conn, changed)
+		} else if index, about := changedLink(signal); about {
+			o.readLinkLeases(ctx, conn, index, changed)
 		}
 	}
 }
