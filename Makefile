@@ -33,6 +33,7 @@ others := networkmanager docker ufw firewalld packages wiki
 test-all: export NSPAWNKIT_LONG_TESTS = 1
 test-all: test-unit test-kernel test-escape ## the same with sid, without systemd-container, with systemd-nspawn itself and with /bin/true
 	@test/vm/run --image trixie selinux
+	@test/vm/run --image trixie apparmor
 	@test/vm/suites bookworm trixie sid bookworm:no-container-package:quick trixie:no-container-package trixie:no-container-package:journey=packages \
 	    bookworm:oracle trixie:oracle sid:oracle trixie:with-true trixie:journey=sysvinit $(foreach journey,$(others),$(foreach suite,bookworm trixie sid,$(suite):journey=$(journey)))
 
