@@ -21,10 +21,13 @@ ended() { not systemctl -q is-active playing.service; }
 systemctl start networkd-lite.service
 host >"$FILES/host"
 
+# progress says what the demo does, which may take minutes.
+progress() { while read -r line; do [[ $line != ok* ]] || note "$line"; done; }
 plays() {
     mkdir /var/lib/machines/demo
     contains "$(/usr/lib/vmtest/demo 2>&1)" "not the demo's" && rmdir /var/lib/machines/demo || return 1
-    demo --wait --pipe >"$FILES/demohost.out" 2>&1 || { grep ^FAIL "$FILES/demohost.out"; tail -n 3 "$FILES/demohost.out"; return 1; }
+    demo --wait --pipe 2>&1 | tee "$FILES/demohost.out" | progress
+    [ "${PIPESTATUS[0]}" = 0 ] || { grep ^FAIL "$FILES/demohost.out"; tail -n 3 "$FILES/demohost.out"; return 1; }
 }
 require "it plays and is green, but not over a container that somebody has" plays
 check "it shows a container" grep -Eq '^ *demo +container +systemd-nspawn' "$FILES/demohost.out"
