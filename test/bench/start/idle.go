@@ -11,8 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nspawnkit/test/bench/pss"
 )
@@ -33,6 +36,11 @@ func (p *peer) idle(n int, roots string) (int, error) {
 			return 0, err
 		}
 		arguments := append(p.base(root, "read-only"), "-U", "--private-network", "/bin/sleep", "1000")
+		if p.takes == lxcOptions {
+			if arguments, err = p.lxc(fmt.Sprint("idle", n, "-", i), root, filepath.Join(roots, "bundles"), true, false, "/bin/sleep", "1000"); err != nil {
+				return 0, err
+			}
+		}
 		cmd := &exec.Cmd{Path: p.path, Args: arguments, Env: environment()}
 		if err := inNamespace(p.namespace, cmd.Start); err != nil {
 			return 0, err
@@ -51,12 +59,30 @@ func (p *peer) idle(n int, roots string) (int, error) {
 	return sum / n, nil
 }
 
-// stop ends containers by force: systemd-nspawn waits for a payload that ignores SIGTERM.
+// stop kills what runs in containers, which ignores SIGTERM; their supervisors end with it, and take away what they have made.
 func stop(commands []*exec.Cmd) {
 	for _, cmd := range commands {
-		_ = cmd.Process.Kill()
+		for _, pid := range descendants(cmd.Process.Pid) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
+		limit.Stop()
 	}
+}
+
+// descendants lists the processes below one, as far as they can be read.
+func descendants(pid int) (list []int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range files {
+		children, _ := os.ReadFile(file)
+		for _, field := range strings.Fields(string(children)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				list = append(append(list, child), descendants(child)...)
+			}
+		}
+	}
+	return list
 }
 
 // together starts n containers at the same moment, waits until all of them run, and lets them end.

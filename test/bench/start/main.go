@@ -1,4 +1,4 @@
-// Command start runs nspawn-exec, systemd-nspawn and crun in turn on the same small container and prints what each takes: "make
+// Command start runs nspawn-exec, systemd-nspawn, crun and LXC in turn on the same small container and prints what each takes: "make
 // bench-start". It does so in mount and network namespaces of its own, with a /run of its own.
 package main
 
@@ -143,7 +143,7 @@ func schedule(policy, priority uint32) {
 func printMemory(list []peer, roots string) error {
 	fmt.Printf("%-26s%18s%18s\n", "Idle supervisor", "1 container", "each of 10")
 	for _, p := range list {
-		if !p.nspawn {
+		if p.takes == bundleOptions || p.isMissing() {
 			continue
 		}
 		fmt.Printf("%-26s", p.name)

@@ -29,16 +29,26 @@ var columns = []struct {
 // peer is a program to be measured.
 type peer struct {
 	name, namespace, path string
-	nspawn                bool // it takes the options of systemd-nspawn; otherwise those of crun
+	takes                 options
 }
+
+// options are those that a program takes.
+type options int
+
+const (
+	nspawnOptions options = iota // of systemd-nspawn
+	bundleOptions                // of crun, with an OCI bundle
+	lxcOptions                   // of lxc-start, with a file of lxc.container.conf(5)
+)
 
 func peers(ours string) []peer {
 	list := []peer{
-		{"nspawn-exec", hiddenKind, ours, true},
-		{"systemd-nspawn", hostKind, "/usr/bin/systemd-nspawn", true},
-		{"systemd-nspawn", sidOwnGroup, "/usr/bin/systemd-nspawn", true},
-		{"crun", hiddenKind, "/usr/bin/crun", false},
-		{"crun", sidKind, "/usr/bin/crun", false},
+		{"nspawn-exec", hiddenKind, ours, nspawnOptions},
+		{"systemd-nspawn", hostKind, "/usr/bin/systemd-nspawn", nspawnOptions},
+		{"systemd-nspawn", sidOwnGroup, "/usr/bin/systemd-nspawn", nspawnOptions},
+		{"crun", hiddenKind, "/usr/bin/crun", bundleOptions},
+		{"crun", sidKind, "/usr/bin/crun", bundleOptions},
+		{"lxc-start", sidOwnGroup, "/usr/bin/lxc-start", lxcOptions},
 	}
 	for i := range list {
 		if i == 0 {
@@ -53,13 +63,21 @@ func peers(ours string) []peer {
 func (p *peer) version() string {
 	output, _ := p.output([]string{p.path, "--version"})
 	fields := strings.Fields(output)
+	if len(fields) == 1 { // of LXC
+		return fields[0]
+	}
 	for i, field := range fields {
 		if (field == "systemd" || field == "version") && i+1 < len(fields) {
 			return fields[i+1]
 		}
 	}
-	return "(is missing)"
+	return missing
 }
+
+const missing = "(is missing)"
+
+// isMissing reports whether the machine does not have the program.
+func (p *peer) isMissing() bool { return strings.HasSuffix(p.name, missing) }
 
 func (p *peer) output(arguments []string) (string, error) {
 	var output bytes.Buffer
@@ -81,8 +99,14 @@ func times(list []peer, column, rounds int, root, bundles string) ([][]float64, 
 	commands := make([][]string, len(list))
 	for i, p := range list {
 		switch {
-		case strings.HasSuffix(p.name, "(is missing)"):
-		case p.nspawn:
+		case p.isMissing():
+		case p.takes == lxcOptions:
+			command, err := p.lxc(fmt.Sprint("bench", column), root, bundles, c.users, c.veth, "/bin/true")
+			if err != nil {
+				return nil, err
+			}
+			commands[i] = command
+		case p.takes == nspawnOptions:
 			commands[i] = slices.Concat(p.base(root, "pipe"), c.nspawn, []string{"/bin/true"})
 		case !c.veth:
 			bundle, err := p.bundle(filepath.Join(bundles, fmt.Sprint(column, "-", i)), root, c.users)
