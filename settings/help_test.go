@@ -21,10 +21,14 @@ func TestHelpText(t *testing.T) {
 	golden(t, "help-all.txt", helpOf(t, "--help=all"))
 }
 
-// TestHelpFits: the overview fits a screen of 24 lines with the prompt below it, and no line is cut.
+// TestHelpFits: the overview and each topic fit a screen of 24 lines with the prompt below it, and no line is cut.
 func TestHelpFits(t *testing.T) {
-	for _, argument := range []string{"--help", "-h"} {
-		if lines := strings.Count(helpOf(t, argument), "\n"); lines > 23 || lines < 15 {
+	arguments := []string{"--help", "-h"}
+	for _, topic := range topics {
+		arguments = append(arguments, "--help="+topic.Name)
+	}
+	for _, argument := range arguments {
+		if lines := strings.Count(helpOf(t, argument), "\n"); lines > 23 {
 			t.Errorf("%s prints %d lines", argument, lines)
 		}
 	}

@@ -59,14 +59,14 @@ complete -c nspawn-exec -l private-users -d 'Run within user namespace: no, yes,
 complete -c nspawn-exec -l private-users-delegate -d 'Delegate additional 64K UID/GID ranges for use by nested containers' -x
 complete -c nspawn-exec -l private-users-ownership -d 'Adjust ownership of the directory tree to the private UID/GID range: off, chown, map, foreign, auto' -x -a 'off chown map foreign auto'
 complete -c nspawn-exec -s U -d 'Equivalent to --private-users=pick --private-users-ownership=auto'
-complete -c nspawn-exec -l network-bridge -d 'Attach the virtual Ethernet connection to an existing bridge on the host' -x -a '(__nspawnkit_interfaces)'
-complete -c nspawn-exec -l network-interface -d 'Assign an existing network interface to the container' -x -a '(__nspawnkit_interfaces)'
-complete -c nspawn-exec -l network-ipvlan -d 'Create an ipvlan network interface based on an existing network interface' -x -a '(__nspawnkit_interfaces)'
-complete -c nspawn-exec -l network-macvlan -d 'Create a macvlan network interface based on an existing network interface' -x -a '(__nspawnkit_interfaces)'
-complete -c nspawn-exec -l network-namespace-path -d 'Set network namespace to the one represented by the specified file' -r
+complete -c nspawn-exec -l network-bridge -d 'Attach the link to an existing bridge of the host' -x -a '(__nspawnkit_interfaces)'
+complete -c nspawn-exec -l network-interface -d 'Move an interface of the host into the container' -x -a '(__nspawnkit_interfaces)'
+complete -c nspawn-exec -l network-ipvlan -d 'Create an ipvlan interface on one of the host' -x -a '(__nspawnkit_interfaces)'
+complete -c nspawn-exec -l network-macvlan -d 'Create a macvlan interface on one of the host' -x -a '(__nspawnkit_interfaces)'
+complete -c nspawn-exec -l network-namespace-path -d 'Enter the network namespace of that file' -r
 complete -c nspawn-exec -s n -l network-veth -d 'Add a virtual Ethernet connection between host and container'
-complete -c nspawn-exec -l network-veth-extra -d 'Add an additional virtual Ethernet link between host and container' -x
-complete -c nspawn-exec -l network-zone -d 'Attach the virtual Ethernet connection to an automatically managed bridge' -x
+complete -c nspawn-exec -l network-veth-extra -d 'Add a virtual Ethernet connection beside the first' -x
+complete -c nspawn-exec -l network-zone -d 'Attach the link to the bridge that the zone shares' -x
 complete -c nspawn-exec -s p -l port -d 'Expose a container IP port, or a range of them, on the host' -x
 complete -c nspawn-exec -l private-network -d 'Disable network in container'
 complete -c nspawn-exec -l ambient-capability -d 'Set the specified capabilities for the started process' -x -a 'all CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL CAP_SETGID CAP_SETUID CAP_SETPCAP CAP_LINUX_IMMUTABLE CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_ADMIN CAP_NET_RAW CAP_IPC_LOCK CAP_IPC_OWNER CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS_PACCT CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_NICE CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_MKNOD CAP_LEASE CAP_AUDIT_WRITE CAP_AUDIT_CONTROL CAP_SETFCAP CAP_MAC_OVERRIDE CAP_MAC_ADMIN CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON CAP_BPF CAP_CHECKPOINT_RESTORE'
