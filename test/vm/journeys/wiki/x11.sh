@@ -17,7 +17,8 @@ cookie=$(mcookie)
 touch /root/.Xauthority
 xauth -f /root/.Xauthority add :7 . "$cookie"
 export XAUTHORITY=/root/.Xauthority
-systemd-run -q --collect --unit=screen Xvfb :7 -screen 0 320x240x8 -auth /root/.Xauthority -nolisten tcp
+# A server that begins anew when its last client leaves does not hear the next one meanwhile: -noreset.
+systemd-run -q --collect --unit=screen Xvfb :7 -screen 0 320x240x8 -auth /root/.Xauthority -nolisten tcp -noreset
 require "a screen" eventually 60 empty :7
 # The page's recipe: a cookie that is good under whatever host name.
 give_cookie() { : >"$1" && xauth -f /root/.Xauthority nlist :7 | sed 's/^..../ffff/' | xauth -f "$1" nmerge -; }
@@ -35,7 +36,7 @@ check "and is gone" eventually 30 gone drawer
 cp "$FILES/now.xwd" "$FILES/screenshot.xwd" 2>/dev/null
 
 note "a screen of its own within the host's"
-systemd-run -q --collect --unit=nested --setenv=DISPLAY=:7 --setenv=XAUTHORITY=/root/.Xauthority Xephyr :8 -screen 200x150 -ac
+systemd-run -q --collect --unit=nested --setenv=DISPLAY=:7 --setenv=XAUTHORITY=/root/.Xauthority Xephyr :8 -screen 200x150 -ac -noreset
 require "a nested screen" eventually 60 empty :8
 on_screen --setenv=DISPLAY=:8 xlogo -geometry 200x150+0+0 >"$FILES/nested.out" 2>&1 </dev/null &
 check "a program draws on it" eventually 60 drawn :8
