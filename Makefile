@@ -64,6 +64,11 @@ shell: setup ## a shell on a virtual host with everything installed, containers 
 recording: setup ## play the demo and draw the picture in the README of it (docs/demo.cast for asciinema, docs/demo.svg)
 	@set -o pipefail; test/vm/run --image trixie demo | go run ./test/recording docs/demo.cast docs/demo.svg
 
+screenshot: setup ## draw with a program in a container on an X server of a virtual host, and keep the picture (docs/x11.png)
+	@command -v xwdtopnm >/dev/null || apt-get -qq install -y --no-install-recommends netpbm >/dev/null
+	@test/vm/run --image trixie --logs $(BUILD)/x11 wiki/x11
+	@set -o pipefail; xwdtopnm -quiet $(BUILD)/x11/files/screenshot.xwd | pnmtopng -quiet >docs/x11.png
+
 release: setup ## build dist/VERSION twice, compare, and tag this commit: make release VERSION=1.2.3; pushes nothing
 	@release/release "$(VERSION)"
 
@@ -90,4 +95,4 @@ bench-network: ## networkd-lite beside dnsmasq, kea and systemd-networkd of sid:
 	@go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/networkd-lite ./test/bench/network
 	@servers=$$(test/bench/dhcp-servers) && bin/network -sid "$$servers" bin/networkd-lite
 
-.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey shell recording release test-kernel test-escape bench-generator bench-start bench-network
+.PHONY: help setup build packages demo test test-all test-unit lint watch golden journey shell recording screenshot release test-kernel test-escape bench-generator bench-start bench-network
