@@ -31,6 +31,7 @@ type Running struct {
 	raw      atomic.Bool  // the log goes to a terminal in raw mode
 	handling sync.RWMutex // held for reading by who handles what has come from the container, for writing to keep everybody from it
 	starting bool         // and may ask for more time, until it is ready
+	killed   bool         // by this program, as somebody asked it to
 	fresh    bool         // this program has taken the container over
 	grown    bool         // and has done something since then
 	left     *kernel.File // the remains as they were left to it; nil: they are here

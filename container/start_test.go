@@ -1,12 +1,16 @@
 package container
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"nspawnkit/container/kernel"
 	"nspawnkit/settings"
 )
 
@@ -53,6 +57,34 @@ func TestLastStepsOfInner(t *testing.T) {
 	want := []string{"die with the supervisor", "close descriptors", "set no_new_privs", "limit capabilities", "filter system calls", "execute payload"}
 	if got := inner[len(inner)-len(want):]; strings.Join(got, ";") != strings.Join(want, ";") {
 		t.Errorf("the last steps are %q, want %q", got, want)
+	}
+}
+
+// A container that somebody had killed has not ended for lack of memory, though there was some before.
+func TestLackOfMemory(t *testing.T) {
+	for want, test := range map[string]struct {
+		inside, unit string
+	}{
+		"": {"oom 0\noom_kill 0\n", "oom 0\n"},
+		": the host ran out of memory, the kernel has killed 2 of its processes":                                  {"oom 0\noom_kill 2\n", "oom 0\n"},
+		": it has reached its limit of memory (MemoryMax= of its unit), the kernel has killed 1 of its processes": {"oom 0\noom_kill 1\n", "oom 3\n"},
+	} {
+		unit := t.TempDir()
+		group := filepath.Join(unit, "payload")
+		problems := []error{
+			os.Mkdir(group, 0o755), os.WriteFile(filepath.Join(group, "memory.events"), []byte(test.inside), 0o644),
+			os.WriteFile(filepath.Join(unit, "memory.events"), []byte(test.unit), 0o644),
+		}
+		if err := errors.Join(problems...); err != nil {
+			t.Fatal(err)
+		}
+		r := &Running{remains: remains{Group: &kernel.ControlGroup{Directory: group}}}
+		if got := r.lackOfMemory(); got != want {
+			t.Errorf("%+v: %q, want %q", test, got, want)
+		}
+		if r.killed = true; r.lackOfMemory() != "" {
+			t.Errorf("%+v, killed: %q", test, r.lackOfMemory())
+		}
 	}
 }
 

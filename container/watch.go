@@ -173,6 +173,7 @@ func (r *Running) tell(lines ...string) {
 func (r *Running) onStop(halting *bool) {
 	signal := r.watching.KillSignal
 	if signal == 0 || *halting {
+		r.killed = true
 		_ = r.child.Signal(kernel.Kill)
 		return
 	}
@@ -268,9 +269,10 @@ func (r *Running) classify(status syscall.WaitStatus, err error) (End, error) {
 	return End{Status: 1}, fmt.Errorf("container %s terminated by signal %s%s", machine, kernel.SignalName(status.Signal()), r.lackOfMemory())
 }
 
-// lackOfMemory says that the kernel killed processes of the container and why, for the end of an error; nothing if it did not.
+// lackOfMemory says that the kernel killed processes of the container and why, for the end of an error; nothing if it did not, or if that
+// is not what ended the container.
 func (r *Running) lackOfMemory() string {
-	if r.Group == nil {
+	if r.Group == nil || r.killed {
 		return ""
 	}
 	inside, err := r.Group.MemoryEvents()
