@@ -72,8 +72,9 @@ screenshot: setup ## draw with a program in a container on an X server of a virt
 release: setup ## build dist/VERSION twice, compare, and tag this commit: make release VERSION=1.2.3; pushes nothing
 	@release/release "$(VERSION)"
 
+# tests that are parallel wait for answers most of the time
 test-kernel: setup ## the tests that need root and this machine's kernel, in namespaces of their own
-	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -timeout 60m ./...
+	@NSPAWNKIT_KERNEL_TESTS=1 go test -count=1 -parallel 6 -timeout 60m ./...
 
 test-escape: setup ## take out one protection after the other: its test must turn red; then try to escape from ours and the peers
 	@go run ./test/escape

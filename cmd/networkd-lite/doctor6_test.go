@@ -85,6 +85,7 @@ func TestDoctorIPv6(t *testing.T) {
 		}, "TCP port 80 of the container does not answer the host"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			w, web := withIPv6(t)
 			test.breaks(w, web)
 			report, failed := w.doctor("web")

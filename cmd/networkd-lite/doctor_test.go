@@ -93,6 +93,7 @@ func TestDoctor(t *testing.T) {
 		}, "nothing listens on TCP port 81 in the container"},
 	} {
 		t.Run(strings.Trim(test.hop+" "+strings.TrimSpace(strings.TrimPrefix(test.line, "FAIL")), " "), func(t *testing.T) {
+			t.Parallel() // most of it is waiting for an answer
 			w := newWorld(t)
 			w.outside.dnsServer("203.0.113.2:53", netip.Addr{})
 			w.startDaemon()
