@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -51,32 +49,22 @@ func readNames(p paths) (table, error) {
 			links = append(links, names.Link{Link: l, Suffix: names.Suffix(file)})
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
+	defer cancel()
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err == nil { // otherwise no link is systemd-networkd's
+		defer bus.Close()
+	}
 	leasesOf := func(l network.Link) iter.Seq[dhcp.Lease] {
-		if list, err := askNetworkd(root, l.Index); err == nil {
-			return slices.Values(list)
+		if bus != nil && networkd.ReadState(root, l.Index).File != "" {
+			if list, err := networkd.AskLeases(ctx, bus, l.Index, kernel.Booted()); err == nil {
+				return slices.Values(list)
+			}
 		}
 		return p.leasesOf(l.Name)
 	}
 	source := names.Source{Leases: leasesOf, Neighbours: new(neighbourTable).of, Now: time.Now}
 	return nameTable(names.New(machines, links, source).Entries()), nil
-}
-
-// errNotServed means that systemd-networkd does not serve a link.
-var errNotServed = errors.New("no link of systemd-networkd")
-
-// askNetworkd asks systemd-networkd for the leases of a link, if it serves that.
-func askNetworkd(root fs.FS, index int) ([]dhcp.Lease, error) {
-	if networkd.ReadState(root, index).File == "" {
-		return nil, errNotServed
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
-	defer cancel()
-	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	return networkd.AskLeases(ctx, conn, index, kernel.Booted())
 }
 
 // leasesOf reads the leases of a link from its journal.

@@ -152,7 +152,8 @@ func (d *Directory) add(link string, p place) {
 // maxNeighbours bounds the addresses of a container that are taken from who was heard of: a container can take any number.
 const maxNeighbours = 16
 
-// addresses lists those that the container has at a place: what the DHCP server has given it, and where that gives nothing (IPv6), those in the subnets of the link under which it was heard of.
+// addresses lists those that the container has at a place: what the DHCP server has given it, and where that gives nothing (IPv6), those
+// in the subnets of the link under which it was heard of.
 func (d *Directory) addresses(p place) []netip.Addr {
 	var list []netip.Addr
 	for lease := range d.source.Leases(p.link.Link) {
