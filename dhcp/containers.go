@@ -51,12 +51,10 @@ func (l Lease) Container() string {
 // adopt gives a container what it was given by its client identifier, before it was known to be one.
 func (e *exchange) adopt() {
 	t := e.server.leases
-	if e.former == "" || t.byClient[e.client] != nil {
+	if e.former == "" || t.of(e.client).state != none {
 		return
 	}
-	if own := t.byClient[e.former]; own != nil && own.hardware == e.hardware {
-		delete(t.byClient, e.former)
-		own.client = e.client
-		t.byClient[e.client] = own
+	if own := t.of(e.former); own.state != none && own.hardware == e.hardware {
+		t.rename(own, e.client)
 	}
 }

@@ -47,7 +47,7 @@ func (e *exchange) identify() error {
 		return fmt.Errorf("%v is a group address", r.ClientHWAddr)
 	}
 	copy(e.hardware[:], r.ClientHWAddr)
-	e.client = "\x01" + string(e.hardware[:])
+	e.client = clientOf(e.hardware)
 	if identifier := r.GetOneOption(dhcpv4.OptionClientIdentifier); len(identifier) > maxClientIdentifier {
 		return fmt.Errorf("client identifier of %d bytes", len(identifier))
 	} else if len(identifier) >= minClientIdentifier && !strings.HasPrefix(string(identifier), containerPrefix) {
@@ -103,16 +103,17 @@ func (e *exchange) choose() (netip.Addr, error) {
 	if static, ok := s.static[e.hardware]; ok {
 		return static.Address, nil
 	}
-	if own := s.leases.byClient[e.client]; own != nil && own.state == bound {
+	own := s.leases.of(e.client)
+	if own.state == bound {
 		return address(own.address), nil
 	}
-	if heir := e.heirOf(); heir != nil {
+	if heir := e.heirOf(); heir.state != none {
 		return address(heir.address), nil
 	}
 	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
 		return netip.Addr{}, s.exhausted(fmt.Errorf("%w; PoolSize= allows more", ErrMaxLeases))
 	}
-	if own := s.leases.byClient[e.client]; own != nil && s.leases.dynamic(own.address) {
+	if own.state != none && s.leases.dynamic(own.address) {
 		return address(own.address), nil
 	}
 	if e.wanted.IsValid() && s.leases.vacant(number(e.wanted)) {
@@ -126,35 +127,36 @@ func (e *exchange) choose() (netip.Addr, error) {
 	return address(free), nil
 }
 
-// heirOf returns the lease that this client takes over because it is the only one of a point-to-point link, see Config.MaxLeases.
-func (e *exchange) heirOf() *entry {
+// heirOf returns the lease that this client takes over because it is the only one of a point-to-point link, see Config.MaxLeases; an
+// entry in state none without one.
+func (e *exchange) heirOf() entry {
 	s := e.server
 	if s.config.MaxLeases != 1 || s.leases.leases == 0 {
-		return nil
+		return entry{}
 	}
-	if holder := s.leases.holder(); holder.hardware == e.hardware || !holder.heard {
+	if holder := s.leases.holder(); holder.hardware == e.hardware || !holder.has(heard) {
 		return holder
 	}
-	return nil
+	return entry{}
 }
 
 // offer keeps address for the client for a while. What the client already has needs no keeping.
 func (e *exchange) offer(address netip.Addr) {
 	t := e.server.leases
-	if old := t.byAddress.get(number(address)); old != nil && old.state == bound {
+	if t.at(number(address)).state == bound {
 		return
 	}
 	t.put(e.entry(address), offered, e.server.now+offerTime)
 }
 
 // entry returns the entry of address for this client: the present one if it has it.
-func (e *exchange) entry(address netip.Addr) *entry {
-	own := e.server.leases.byClient[e.client]
-	if own == nil || own.address != number(address) {
-		own = &entry{client: e.client, address: number(address), place: -1}
+func (e *exchange) entry(address netip.Addr) entry {
+	own := e.server.leases.of(e.client)
+	if own.address != number(address) {
+		own = entry{client: e.client, address: number(address)}
 	}
 	own.hardware = e.hardware
-	own.heard = true
+	own.marks |= heard
 	if e.hostName != "" {
 		own.hostName = e.hostName
 	}
@@ -164,19 +166,19 @@ func (e *exchange) entry(address netip.Addr) *entry {
 // requested answers DHCPREQUEST (section 4.3.2), which means one of four things.
 func (e *exchange) requested() (*dhcpv4.DHCPv4, error) {
 	s := e.server
-	own := s.leases.byClient[e.client]
+	own := s.leases.of(e.client)
 	_, static := s.static[e.hardware]
 	chosen := given(e.request.ServerIdentifier())
 	switch {
 	case chosen.IsValid() && chosen != s.Address(): // SELECTING, and the client selected another server
-		if own != nil && own.state == offered {
+		if own.state == offered {
 			s.leases.end(own)
 		}
 		return nil, nil
 	case chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // SELECTING
 		return e.grant(e.wanted)
 	case !chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // INIT-REBOOT
-		if s.config.assignable(e.wanted) && own == nil && !static && e.heirOf() == nil {
+		if s.config.assignable(e.wanted) && own.state == none && !static && e.heirOf().state == none {
 			return nil, nil // no record of this client: MUST remain silent
 		}
 		return e.grant(e.wanted)
@@ -206,20 +208,20 @@ func (e *exchange) mayHave(address netip.Addr) error {
 		}
 		return nil
 	}
-	own := s.leases.byClient[e.client]
-	if own != nil && own.state == bound {
+	own := s.leases.of(e.client)
+	if own.state == bound {
 		if own.address != number(address) {
 			return errors.New("client has a lease of another address")
 		}
 		return nil
 	}
-	if heir := e.heirOf(); heir != nil && heir.address == number(address) {
+	if heir := e.heirOf(); heir.address == number(address) {
 		return nil
 	}
 	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
 		return s.exhausted(ErrMaxLeases)
 	}
-	mine := own != nil && own.address == number(address) && s.leases.dynamic(own.address)
+	mine := own.address == number(address) && s.leases.dynamic(own.address)
 	if !mine && !s.leases.vacant(number(address)) {
 		return errors.New("address is not available")
 	}
@@ -229,13 +231,11 @@ func (e *exchange) mayHave(address netip.Addr) error {
 // acknowledge leases address to the client.
 func (e *exchange) acknowledge(address netip.Addr) *dhcpv4.DHCPv4 {
 	s := e.server
-	lease := e.entry(address)
-	s.leases.put(lease, bound, s.now+int64(e.leaseTime()/time.Second))
-	e.change(lease)
+	e.change(s.leases.put(e.entry(address), bound, s.now+int64(e.leaseTime()/time.Second)))
 	return e.configured(dhcpv4.MessageTypeAck, address)
 }
 
-func (e *exchange) change(changed *entry) {
+func (e *exchange) change(changed entry) {
 	lease := changed.lease()
 	e.changed = &lease
 }
@@ -253,12 +253,12 @@ func (e *exchange) leaseTime() time.Duration {
 // decline sets an address aside that the client found in use (section 4.3.3). Only its own: nobody declines for others.
 func (e *exchange) decline() error {
 	s := e.server
-	own := s.leases.byClient[e.client]
-	if own == nil || own.hardware != e.hardware || address(own.address) != e.wanted {
+	own := s.leases.of(e.client)
+	if own.state == none || own.hardware != e.hardware || address(own.address) != e.wanted {
 		return nil
 	}
 	s.leases.decline(own, s.now+declineTime)
-	if own.leased {
+	if own.has(onceLeased) {
 		own.deadline = s.now
 		e.change(own)
 	}
@@ -268,12 +268,12 @@ func (e *exchange) decline() error {
 // release ends the client's lease (section 4.3.4); the address is remembered for it.
 func (e *exchange) release() {
 	s := e.server
-	own := s.leases.byClient[e.client]
-	if own == nil || own.state != bound || own.hardware != e.hardware || address(own.address) != e.ciaddr {
+	own := s.leases.of(e.client)
+	if own.state != bound || own.hardware != e.hardware || address(own.address) != e.ciaddr {
 		return
 	}
-	s.leases.end(own)
 	own.deadline = s.now
+	s.leases.end(own)
 	e.change(own)
 }
 

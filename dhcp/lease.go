@@ -26,6 +26,14 @@ func (l Lease) String() string {
 	return fmt.Sprintf("%v for %x (%v)", l.Address, l.Client, l.Hardware)
 }
 
+// hardwareEthernet is the type of an Ethernet address (RFC 1700, "hardware type").
+const hardwareEthernet = 1
+
+// clientOf is the client identifier of a client that sends none.
+func clientOf(hardware HardwareAddr) string {
+	return string([]byte{hardwareEthernet}) + string(hardware[:])
+}
+
 // String writes h with colons.
 func (h HardwareAddr) String() string { return net.HardwareAddr(h[:]).String() }
 

@@ -105,9 +105,9 @@ func (s *Server) Outcome(hardware HardwareAddr) Outcome {
 		outcome = *known
 	}
 	s.advance(s.config.Now().Unix())
-	for _, e := range s.leases.byClient {
-		if e.state == bound && (anybody || e.hardware == hardware) {
-			outcome.Leased, outcome.Heard = true, outcome.Heard || e.heard
+	for i := range s.leases.deadlines.addresses {
+		if at := s.leases.deadlines.at(i); at.state == bound && (anybody || at.hardware == hardware) {
+			outcome.Leased, outcome.Heard = true, outcome.Heard || at.marks.has(heard)
 		}
 	}
 	return outcome

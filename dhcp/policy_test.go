@@ -250,7 +250,7 @@ func TestOffersExpire(t *testing.T) {
 		t.Errorf("all addresses offered: %v", err)
 	}
 	obtain(t, server, start().Add(offerTime*time.Second), mac(99))
-	if n := server.leases.byAddress.count; n != 1 {
+	if n := server.leases.cells.count; n != 1 {
 		t.Errorf("%d entries after all offers are over", n)
 	}
 }
@@ -286,29 +286,30 @@ func TestManyClients(t *testing.T) {
 func checkTable(t *testing.T, table *table) {
 	t.Helper()
 	leases, held := 0, 0
-	for number := range table.byAddress.addresses() {
-		e := table.byAddress.get(number)
-		if e == nil {
+	for number := range table.cells.addresses() {
+		e := table.at(number)
+		if e.state == none {
 			continue
 		}
-		if e.address != number || e.state != declined && table.byClient[e.client] != e {
+		if e.address != number || e.state != declined && table.of(e.client) != e {
 			t.Errorf("%v: entry %+v is not found by its client", address(number), e)
 		}
-		if (e.place >= 0) != (e.state != remembered) || e.place >= 0 && table.deadlines[e.place] != e {
-			t.Errorf("%v: place %d in state %d", address(number), e.place, e.state)
+		waits := e.state != remembered
+		if place := table.cells.at(number).place; waits && table.deadlines.addresses[place] != number {
+			t.Errorf("%v: place %d in state %d", address(number), place, e.state)
 		}
-		if table.dynamic(number) && (!table.known.has(number-table.first) || table.held.has(number-table.first) != (e.place >= 0)) {
+		if table.dynamic(number) && (!table.known.has(number-table.first) || table.held.has(number-table.first) != waits) {
 			t.Errorf("%v: bitmaps disagree with state %d", address(number), e.state)
 		}
 		if e.state == bound {
 			leases++
 		}
-		if e.place >= 0 {
+		if waits {
 			held++
 		}
 	}
-	if leases != table.leases || held != len(table.deadlines) || table.byAddress.count > int(table.size)+len(table.reserved) {
-		t.Errorf("%d leases, counted %d; %d deadlines, counted %d; %d entries", table.leases, leases, len(table.deadlines), held, table.byAddress.count)
+	if leases != table.leases || held != table.deadlines.Len() || table.cells.count > int(table.size)+len(table.reserved) {
+		t.Errorf("%d leases, counted %d; %d deadlines, counted %d; %d entries", table.leases, leases, table.deadlines.Len(), held, table.cells.count)
 	}
 }
 

@@ -25,15 +25,15 @@ func (e *exchange) toProbe(address netip.Addr) bool {
 	if _, static := s.static[e.hardware]; static {
 		return false
 	}
-	own := s.leases.byAddress.get(number(address))
-	if own != nil && own.client == e.client && (own.leased || own.free) {
+	own := s.leases.at(number(address))
+	if own.client == e.client && own.has(onceLeased|free) {
 		return false
 	}
-	if own != nil && own.client == e.client && own.probing {
+	if own.client == e.client && own.has(probing) {
 		return true // the answer is on its way
 	}
 	e.offer(address) // keeps it from others meanwhile
-	s.leases.byAddress.get(number(address)).probing = true
+	s.leases.mark(number(address), probing, true)
 	e.probe = address
 	return true
 }
@@ -42,25 +42,23 @@ func (e *exchange) toProbe(address netip.Addr) bool {
 func (s *Server) probed(address netip.Addr, inUse bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	own := s.leases.byAddress.get(number(address))
-	if own == nil || !own.probing {
+	own := s.leases.at(number(address))
+	if !own.has(probing) {
 		return // the offer is over
 	}
-	own.probing = false
+	s.leases.mark(own.address, probing, false)
 	if inUse && own.state == offered { // otherwise its client took it meanwhile, and answered
 		s.leases.decline(own, s.now+declineTime)
 		return
 	}
-	own.free = true
+	s.leases.mark(own.address, free, true)
 }
 
 // unprobed says that there will be no outcome.
 func (s *Server) unprobed(address netip.Addr) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if own := s.leases.byAddress.get(number(address)); own != nil {
-		own.probing = false
-	}
+	s.leases.mark(number(address), probing, false)
 }
 
 // probe has an address probed while other requests are answered, and then handles the request again.

@@ -161,12 +161,8 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 		return fmt.Errorf("%q is not a host name", lease.HostName)
 	}
 	limit := now.Add(s.config.MaxLeaseTime).Unix()
-	e := &entry{
-		client: lease.Client, hardware: lease.Hardware, hostName: lease.HostName,
-		address: number(lease.Address), place: -1,
-	}
-	s.leases.put(e, bound, min(lease.Expires.Unix(), limit))
-	if e.deadline <= now.Unix() {
+	e := entry{client: lease.Client, hardware: lease.Hardware, hostName: lease.HostName, address: number(lease.Address)}
+	if e = s.leases.put(e, bound, min(lease.Expires.Unix(), limit)); e.deadline <= now.Unix() {
 		s.leases.end(e)
 	}
 	return nil
@@ -177,7 +173,7 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 func (s *Server) Leases() iter.Seq[Lease] {
 	return func(yield func(Lease) bool) {
 		s.mu.Lock()
-		addresses := s.leases.byAddress.addresses()
+		addresses := s.leases.cells.addresses()
 		s.mu.Unlock()
 		for address := range addresses {
 			if lease, ok := s.lease(address); ok && !yield(lease) {
@@ -190,8 +186,8 @@ func (s *Server) Leases() iter.Seq[Lease] {
 func (s *Server) lease(address uint32) (Lease, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.leases.byAddress.get(address)
-	if e == nil || !e.leased {
+	e := s.leases.at(address)
+	if !e.has(onceLeased) {
 		return Lease{}, false
 	}
 	return e.lease(), true
@@ -201,7 +197,7 @@ func (s *Server) lease(address uint32) (Lease, bool) {
 func (s *Server) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.leases.byAddress.count
+	return s.leases.cells.count
 }
 
 func (e *entry) lease() Lease {

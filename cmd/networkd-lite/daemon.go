@@ -45,7 +45,7 @@ func serve(p paths, log *logger) error {
 		return err
 	}
 	defer open.close()
-	tidy := limitMemory(func(err error) { log.report(manager.Warning, err.Error()) })
+	memory := limitMemory(func(err error) { log.report(manager.Warning, err.Error()) })
 	owner := &networkd.Owner{Root: root, Booted: kernel.Booted, Watcher: func(ctx context.Context, ready, changed func()) error {
 		return kernel.WatchDirectory(ctx, filepath.Join(p.root, networkd.LinksDirectory), ready, changed)
 	}}
@@ -57,6 +57,7 @@ func serve(p paths, log *logger) error {
 
 	changes := make(chan struct{}, 1)
 	servers.watch = &leaseWatch{leases: leases, changed: func() { poke(changes) }}
+	servers.served = memory.served
 	names := newDNSServers(root, open.dns, leases, log.report)
 	defer names.host.follow(ctx, busConnector(ctx))()
 	m := &manager.Manager{
@@ -68,7 +69,7 @@ func serve(p paths, log *logger) error {
 		Host:     func() network.Host { return network.ReadHost(root) },
 		Machines: (&network.MachineFiles{Root: root}).Read,
 		Requests: renumberRequests(p.requests()).take,
-		Serves:   func(any bool) { foreign.serves(any); tidy() },
+		Serves:   func(any bool) { foreign.serves(any); memory.changed() },
 		Report:   log.report, Now: time.Now,
 		Lease: servers.watch.lease, Neighbours: open.links.Neighbours, ForgetFlows: kernel.ForgetFlows,
 		Resolve: names.host.resolve,

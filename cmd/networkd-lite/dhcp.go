@@ -28,6 +28,7 @@ type dhcpServers struct {
 	writers dhcp.Writers
 	report  func(manager.Priority, string)
 	watch   *leaseWatch // is told of replies
+	served  func()      // is told of requests
 }
 
 // openDHCP prepares the servers of all links.
@@ -62,7 +63,11 @@ func (d dhcpServers) Open(l network.Link, config dhcp.Config, persist string, fa
 			"where the host's firewall does not see the requests")
 	}
 	responder := dhcp.NewResponder(watchedConn{conn, l.Name, d.watch}, server, journal, d.writers, d.problem)
-	if err := conn.Receive(responder.Receive, failed); err != nil {
+	receive := func(request []byte) {
+		d.served()
+		responder.Receive(request)
+	}
+	if err := conn.Receive(receive, failed); err != nil {
 		conn.Close()
 		return nil, err
 	}

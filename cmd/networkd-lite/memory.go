@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"nspawnkit/container/kernel/resident"
@@ -11,22 +12,52 @@ import (
 const (
 	// collectAt is how much garbage there may be before it is collected, in percent of what is in use: little is made, and what a look
 	// at hundreds of links leaves need not stay for long.
-	collectAt = 40
+	collectAt = 20
+
+	// processors run Go code at a time. Each has memory of its own for every size of object, and a host may have hundreds; what takes
+	// long here are disks and the kernel, which other threads wait for.
+	processors = 1
 
 	// tidyAfter is how long nothing must have changed before memory goes back to the kernel.
 	tidyAfter = 3 * time.Second
+
+	// tidyServing is how often it goes back while requests come, with or without changes.
+	tidyServing = 20 * time.Second
 )
 
-// limitMemory keeps memory small. The function that it returns says that there was work; once there is no more, the memory that it took
-// goes back to the kernel, once. A program that idles has no timer.
-func limitMemory(report func(error)) (worked func()) {
+// memory is what gives memory back to the kernel. A program that idles has no timer.
+type memory struct {
+	report  func(error)
+	looked  *time.Timer
+	serving atomic.Bool // a timer runs that served started
+}
+
+// limitMemory keeps memory small.
+func limitMemory(report func(error)) *memory {
 	debug.SetGCPercent(collectAt)
-	timer := time.AfterFunc(tidyAfter, func() {
-		runtime.GC() // what pools hold is garbage to the second collection only
-		debug.FreeOSMemory()
-		if err := resident.DropExecutable(); err != nil {
-			report(err)
-		}
-	})
-	return func() { timer.Reset(tidyAfter) }
+	runtime.GOMAXPROCS(processors)
+	m := &memory{report: report}
+	m.looked = time.AfterFunc(tidyAfter, m.tidy)
+	return m
+}
+
+// changed says that there was work: once there is no more, the memory that it took goes back, once.
+func (m *memory) changed() { m.looked.Reset(tidyAfter) }
+
+// served says that a request came. It may be called for each of thousands a second.
+func (m *memory) served() {
+	if m.serving.CompareAndSwap(false, true) {
+		time.AfterFunc(tidyServing, func() {
+			m.serving.Store(false)
+			m.tidy()
+		})
+	}
+}
+
+func (m *memory) tidy() {
+	runtime.GC() // what pools hold is garbage to the second collection only
+	debug.FreeOSMemory()
+	if err := resident.DropExecutable(); err != nil {
+		m.report(err)
+	}
 }
