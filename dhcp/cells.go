@@ -48,7 +48,7 @@ func (c *cells) entry(address uint32) entry {
 		e.client = string(c.appendClient(nil, address))
 	}
 	if text := c.texts[address]; text != "" {
-		e.hostName = text[1+text[0]:]
+		e.hostName = text[1+int(text[0]):]
 	}
 	return e
 }
@@ -97,7 +97,7 @@ func (e *entry) text() string {
 // appendClient appends the client identifier of the entry of address, which exists.
 func (c *cells) appendClient(b []byte, address uint32) []byte {
 	if text := c.texts[address]; text != "" && text[0] > 0 {
-		return append(b, text[1:1+text[0]]...)
+		return append(b, text[1:1+int(text[0])]...)
 	}
 	at := c.at(address)
 	return append(append(b, hardwareEthernet), at.hardware[:]...)
