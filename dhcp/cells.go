@@ -20,13 +20,13 @@ type cell struct {
 // cells holds entries by address. Neighbours share a page, which stays where it is.
 type cells struct {
 	pages map[uint32]*[pageSize]cell // by address / pageSize
-	texts map[uint32]string          // what is said of few entries or not known from their cell, by address; see text
+	texts map[uint32]string          // what has no room in a cell, by address: see entry.text
 	count int
 }
 
 const pageSize = 16
 
-func newCells() cells { return cells{pages: map[uint32]*[pageSize]cell{}, texts: map[uint32]string{}} }
+func newCells() *cells { return &cells{pages: map[uint32]*[pageSize]cell{}, texts: map[uint32]string{}} }
 
 // at returns the cell of address; nil: none.
 func (c *cells) at(address uint32) *cell {

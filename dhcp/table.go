@@ -53,7 +53,7 @@ func newTable(first, size uint32) *table {
 	entries := newCells()
 	return &table{
 		first: first, size: size, reserved: map[uint32]bool{},
-		cells: &entries, clients: newClientIndex(&entries), deadlines: deadlines{cells: &entries},
+		cells: entries, clients: newClientIndex(entries), deadlines: deadlines{cells: entries},
 		held: newBitmap(size), known: newBitmap(size),
 	}
 }
