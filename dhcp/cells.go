@@ -26,7 +26,9 @@ type cells struct {
 
 const pageSize = 16
 
-func newCells() *cells { return &cells{pages: map[uint32]*[pageSize]cell{}, texts: map[uint32]string{}} }
+func newCells() *cells {
+	return &cells{pages: map[uint32]*[pageSize]cell{}, texts: map[uint32]string{}}
+}
 
 // at returns the cell of address; nil: none.
 func (c *cells) at(address uint32) *cell {
