@@ -130,7 +130,8 @@ func TestNetworkdTakesLink(t *testing.T) {
 		}
 	}
 	time.Sleep(4 * time.Second)
-	w.waitFor("ADMIN_STATE=configured", "cat", fmt.Sprint("/run/systemd/netif/links/", link.Index))
+	// It may have to be asked twice, the second time after 20 seconds.
+	w.waitAtMost(time.Minute, "ADMIN_STATE=configured", "cat", fmt.Sprint("/run/systemd/netif/links/", link.Index))
 	addresses := strings.Fields(w.command("ip", "-4", "-oneline", "address", "show", "dev", "ve-web", "scope", "global"))
 	if got := strings.Count(strings.Join(addresses, " "), "inet "); got != 1 {
 		t.Fatalf("%d addresses: %s", got, addresses)

@@ -294,7 +294,12 @@ func (w *world) verb(args ...string) string {
 // waitFor waits until a command on the host prints text.
 func (w *world) waitFor(text string, command ...string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	w.waitAtMost(20*time.Second, text, command...)
+}
+
+func (w *world) waitAtMost(limit time.Duration, text string, command ...string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for {
 		run := exec.CommandContext(ctx, command[0], command[1:]...)

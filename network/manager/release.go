@@ -22,7 +22,7 @@ func (m *Manager) toConfigure(ctx context.Context, l *link) (*network.File, erro
 		m.serveNames(ctx, l, file, l.Addresses)
 		return nil, nil
 	}
-	l.left = time.Time{}
+	l.left, l.begunAgain = time.Time{}, time.Time{}
 	if file == nil {
 		if passed != nil {
 			m.warn(*passed)
@@ -54,16 +54,38 @@ func (m *Manager) leave(ctx context.Context, l *link) error {
 	if err := m.release(l, leftToNetworkd); err != nil {
 		return err
 	}
-	if l.left.IsZero() || !m.Owner.IsSetUp(l.Index) && m.Now().Sub(l.left) < settingUp {
+	if l.left.IsZero() {
+		m.helpOn(ctx, l)
+		return nil
+	}
+	if !m.Owner.IsSetUp(l.Index) && m.Now().Sub(l.left) < settingUp {
 		return nil
 	}
 	l.left = time.Time{}
 	m.flapping = append(m.flapping, flap{l.Link, func() {
-		if err := m.Owner.Reconfigure(ctx, l.Index); err != nil {
-			m.Report(Warning, fmt.Sprintf("%s: have systemd-networkd set up the link again: %v; “networkctl reconfigure %[1]s” does it", l.Name, err))
-		}
+		m.beginAgain(ctx, l)
+		l.begunAgain = m.Now()
 	}})
 	return nil
+}
+
+// helpOn has systemd-networkd begin a second time with a link that it began again and is not done with after more than the usual time: 252
+// was seen to remain there, with addresses and "configuring", without anybody who would do it.
+func (m *Manager) helpOn(ctx context.Context, l *link) {
+	if l.begunAgain.IsZero() || m.Now().Sub(l.begunAgain) < settingUp {
+		return
+	}
+	l.begunAgain = time.Time{}
+	if !m.Owner.IsSetUp(l.Index) {
+		m.beginAgain(ctx, l)
+	}
+}
+
+// beginAgain has systemd-networkd set up a link from the beginning.
+func (m *Manager) beginAgain(ctx context.Context, l *link) {
+	if err := m.Owner.Reconfigure(ctx, l.Index); err != nil {
+		m.Report(Warning, fmt.Sprintf("%s: have systemd-networkd set up the link again: %v; “networkctl reconfigure %[1]s” does it", l.Name, err))
+	}
 }
 
 // isShared reports whether systemd-networkd sets an address of ours as well, as it reads the same .network file.
@@ -101,17 +123,10 @@ type flap struct {
 	after func()
 }
 
-// flapAll has all links flap together, at the end of a look: who asks again finds all in place. It returns how long to wait for
-// systemd-networkd, which is not done with others.
-func (m *Manager) flapAll() (next time.Duration) {
-	next = idle
-	for _, l := range m.links {
-		if !l.left.IsZero() {
-			next = min(next, settingUp-m.Now().Sub(l.left))
-		}
-	}
+// flapAll has all links flap together, at the end of a look: who asks again finds all in place.
+func (m *Manager) flapAll() {
 	if len(m.flapping) == 0 {
-		return next
+		return
 	}
 	flapping := m.flapping
 	m.flapping = nil
@@ -124,6 +139,18 @@ func (m *Manager) flapAll() (next time.Duration) {
 	}
 	for _, f := range flapping {
 		f.after()
+	}
+}
+
+// nextLeft returns how long to wait for systemd-networkd, which is not done with a link.
+func (m *Manager) nextLeft() time.Duration {
+	next := idle
+	for _, l := range m.links {
+		for _, since := range []time.Time{l.left, l.begunAgain} {
+			if !since.IsZero() {
+				next = min(next, settingUp-m.Now().Sub(since))
+			}
+		}
 	}
 	return next
 }
