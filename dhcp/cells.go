@@ -1,8 +1,8 @@
 package dhcp
 
 import (
+	"cmp"
 	"iter"
-	"maps"
 	"slices"
 )
 
@@ -17,26 +17,37 @@ type cell struct {
 	marks    marks
 }
 
-// cells holds entries by address. Neighbours share a page, which stays where it is.
+// cells holds entries by address. The zero value has none.
 type cells struct {
-	pages map[uint32]*[pageSize]cell // by address / pageSize
-	texts map[uint32]string          // what has no room in a cell, by address: see entry.text
+	pages []page            // in the order of their numbers
+	texts map[uint32]string // what has no room in a cell, by address: see entry.text; nil: nothing yet
 	count int
 }
 
 const pageSize = 16
 
-func newCells() *cells {
-	return &cells{pages: map[uint32]*[pageSize]cell{}, texts: map[uint32]string{}}
+// page has the cells of neighbours, which stay where they are.
+type page struct {
+	number uint32 // their addresses / pageSize
+	cells  *[pageSize]cell
+}
+
+// search returns where the page of address is in c.pages, or belongs.
+func (c *cells) search(address uint32) (index int, found bool) {
+	return slices.BinarySearchFunc(c.pages, address/pageSize, func(p page, number uint32) int { return cmp.Compare(p.number, number) })
 }
 
 // at returns the cell of address; nil: none.
 func (c *cells) at(address uint32) *cell {
-	page := c.pages[address/pageSize]
-	if page == nil || page[address%pageSize].state == none {
+	index, found := c.search(address)
+	if !found {
 		return nil
 	}
-	return &page[address%pageSize]
+	at := &c.pages[index].cells[address%pageSize]
+	if at.state == none {
+		return nil
+	}
+	return at
 }
 
 // entry returns that of address; in state none without one.
@@ -57,21 +68,24 @@ func (c *cells) entry(address uint32) entry {
 
 // store makes e the entry of its address, where it was or newly.
 func (c *cells) store(e entry) {
-	page := c.pages[e.address/pageSize]
-	if page == nil {
-		page = &[pageSize]cell{}
-		c.pages[e.address/pageSize] = page
+	index, found := c.search(e.address)
+	if !found {
+		c.pages = slices.Insert(c.pages, index, page{e.address / pageSize, new([pageSize]cell)})
 	}
-	at := &page[e.address%pageSize]
+	at := &c.pages[index].cells[e.address%pageSize]
 	if at.state == none {
 		c.count++
 	}
 	at.deadline, at.hardware, at.state, at.marks = e.deadline, e.hardware, e.state, e.marks
-	if text := e.text(); text != "" {
-		c.texts[e.address] = text
-	} else {
+	text := e.text()
+	if text == "" {
 		delete(c.texts, e.address)
+		return
 	}
+	if c.texts == nil {
+		c.texts = map[uint32]string{}
+	}
+	c.texts[e.address] = text
 }
 
 // remove forgets the entry of address.
@@ -107,11 +121,11 @@ func (c *cells) appendClient(b []byte, address uint32) []byte {
 
 // addresses are the ones that may have entries, in order.
 func (c *cells) addresses() iter.Seq[uint32] {
-	pages := slices.Sorted(maps.Keys(c.pages))
+	pages := slices.Clone(c.pages)
 	return func(yield func(uint32) bool) {
 		for _, page := range pages {
 			for i := range uint32(pageSize) {
-				if !yield(page*pageSize + i) {
+				if !yield(page.number*pageSize + i) {
 					return
 				}
 			}

@@ -57,11 +57,14 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DHCP server of %s: %w", config.Link, err)
 	}
-	s := &Server{config: config, options: options, static: map[HardwareAddr]StaticLease{}}
+	s := &Server{config: config, options: options}
 	s.leases = newTable(number(config.ServerAddress.Masked().Addr())+config.PoolOffset, config.PoolSize)
 	s.leases.reserve(number(config.ServerAddress.Addr()))
 	if config.Router.IsValid() {
 		s.leases.reserve(number(config.Router))
+	}
+	if len(config.StaticLeases) > 0 {
+		s.static = map[HardwareAddr]StaticLease{}
 	}
 	for _, lease := range config.StaticLeases {
 		s.static[lease.MACAddress] = lease

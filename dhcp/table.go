@@ -1,6 +1,9 @@
 package dhcp
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // state says what an entry's address is at the moment.
 type state uint8
@@ -39,8 +42,8 @@ type entry struct {
 // table holds at most one entry for each address and for each client. It is bounded by the size of the pool: clients that get no
 // address leave no trace. Every operation is O(log n), a search for a free address goes over 64 addresses at a step.
 type table struct {
-	first, size uint32 // the pool
-	reserved    map[uint32]bool
+	first, size uint32   // the pool
+	reserved    []uint32 // in order
 	cells       *cells
 	clients     clientIndex // of all entries that are not declined
 	deadlines   deadlines   // of all entries that are not remembered
@@ -50,9 +53,9 @@ type table struct {
 }
 
 func newTable(first, size uint32) *table {
-	entries := newCells()
+	entries := new(cells)
 	return &table{
-		first: first, size: size, reserved: map[uint32]bool{},
+		first: first, size: size,
 		cells: entries, clients: newClientIndex(entries), deadlines: deadlines{cells: entries},
 		held: newBitmap(size), known: newBitmap(size),
 	}
@@ -70,11 +73,16 @@ func (t *table) reserve(address uint32) {
 		t.held.set(address - t.first)
 		t.known.set(address - t.first)
 	}
-	t.reserved[address] = true
+	if at, found := slices.BinarySearch(t.reserved, address); !found {
+		t.reserved = slices.Insert(t.reserved, at, address)
+	}
 }
 
 // dynamic says whether an address may go to any client.
-func (t *table) dynamic(address uint32) bool { return address-t.first < t.size && !t.reserved[address] }
+func (t *table) dynamic(address uint32) bool {
+	_, reserved := slices.BinarySearch(t.reserved, address)
+	return address-t.first < t.size && !reserved
+}
 
 // vacant says whether address may go to any client now.
 func (t *table) vacant(address uint32) bool {

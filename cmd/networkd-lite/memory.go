@@ -18,17 +18,18 @@ const (
 	// long here are disks and the kernel, which other threads wait for.
 	processors = 1
 
-	// tidyAfter is how long nothing must have changed before memory goes back to the kernel.
-	tidyAfter = 3 * time.Second
-
 	// tidyServing is how often it goes back while requests come, with or without changes.
 	tidyServing = 20 * time.Second
 )
 
+// tidyAfter are how long nothing must have changed before memory goes back to the kernel: once the work is done, and once a new link has
+// sent its first router advertisements, three within 32 seconds (RFC 4861, section 6.2.4).
+var tidyAfter = [...]time.Duration{3 * time.Second, 40 * time.Second}
+
 // memory is what gives memory back to the kernel. A program that idles has no timer.
 type memory struct {
 	report  func(error)
-	looked  *time.Timer
+	looked  [len(tidyAfter)]*time.Timer
 	serving atomic.Bool // a timer runs that served started
 }
 
@@ -37,12 +38,18 @@ func limitMemory(report func(error)) *memory {
 	debug.SetGCPercent(collectAt)
 	runtime.GOMAXPROCS(processors)
 	m := &memory{report: report}
-	m.looked = time.AfterFunc(tidyAfter, m.tidy)
+	for i, after := range tidyAfter {
+		m.looked[i] = time.AfterFunc(after, m.tidy)
+	}
 	return m
 }
 
-// changed says that there was work: once there is no more, the memory that it took goes back, once.
-func (m *memory) changed() { m.looked.Reset(tidyAfter) }
+// changed says that there was work: once there is no more, the memory that it took goes back.
+func (m *memory) changed() {
+	for i, after := range tidyAfter {
+		m.looked[i].Reset(after)
+	}
+}
 
 // served says that a request came. It may be called for each of thousands a second.
 func (m *memory) served() {

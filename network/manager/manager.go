@@ -170,7 +170,7 @@ type link struct {
 	server   *server
 	router   *router
 	noIPv6   string // why the link has no IPv6; empty: it has, or is to have none
-	names    map[netip.Addr]*nameServer
+	names    []*nameServer
 	suffix   string // of the names
 
 	containers dhcp.Containers      // on a bridge

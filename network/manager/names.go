@@ -31,7 +31,8 @@ type nameState struct {
 
 // nameServer is the DNS server at one address of a link.
 type nameServer struct {
-	stop func()
+	address netip.Addr
+	stop    func()
 	failure
 }
 
@@ -46,14 +47,9 @@ func (m *Manager) serveNames(ctx context.Context, l *link, file *network.File, a
 		return
 	}
 	l.suffix = names.Suffix(file)
-	for address := range l.names {
-		if !slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr() == address }) {
-			l.stopName(address)
-		}
-	}
-	if l.names == nil {
-		l.names = map[netip.Addr]*nameServer{}
-	}
+	l.stopNamesIf(func(s *nameServer) bool {
+		return !slices.ContainsFunc(addresses, func(a netip.Prefix) bool { return a.Addr() == s.address })
+	})
 	for _, a := range addresses {
 		m.openNames(ctx, l, a.Addr())
 	}
@@ -64,13 +60,13 @@ func (m *Manager) openNames(ctx context.Context, l *link, address netip.Addr) {
 	if ctx.Err() != nil {
 		return // the end of the daemon, which ends its servers too
 	}
-	if s := l.names[address]; s != nil {
-		err := s.take()
+	if at := l.nameServer(address); at >= 0 {
+		err := l.names[at].take()
 		if err == nil {
 			return
 		}
 		m.Report(Warning, fmt.Sprintf("%s: DNS server: %v", l.Name, err))
-		l.stopName(address)
+		l.stopNamesIf(func(s *nameServer) bool { return s.address == address })
 	}
 	failure := m.newFailure()
 	stop, err := m.DNS.Open(l.Link, address, failure.report)
@@ -78,7 +74,7 @@ func (m *Manager) openNames(ctx context.Context, l *link, address netip.Addr) {
 		m.nameFailed(err)
 		return
 	}
-	l.names[address] = &nameServer{stop, failure}
+	l.names = append(l.names, &nameServer{address, stop, failure})
 }
 
 const portTaken = "port 53 is taken by another DNS server, which listens on all addresses: containers get the host's DNS servers, and cannot find each other by name. " +
@@ -150,7 +146,21 @@ func (m *Manager) resolverOf(l *link) netip.Addr {
 }
 
 // servesNames reports whether the link has a DNS server at the address.
-func (l *link) servesNames(address netip.Addr) bool { return l.names[address] != nil }
+func (l *link) servesNames(address netip.Addr) bool { return l.nameServer(address) >= 0 }
+
+// nameServer returns where in l.names the DNS server at an address is; -1: there is none.
+func (l *link) nameServer(address netip.Addr) int {
+	return slices.IndexFunc(l.names, func(s *nameServer) bool { return s.address == address })
+}
+
+// nameAddresses returns the addresses at which the link has a DNS server, in order.
+func (l *link) nameAddresses() (addresses []netip.Addr) {
+	for _, s := range l.names {
+		addresses = append(addresses, s.address)
+	}
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	return addresses
+}
 
 // offerNames has the DHCP server tell containers of the DNS server of the link, unless the file names others.
 func (l *link) offerNames(config *dhcp.Config, s *network.DHCPServer) {
@@ -170,16 +180,19 @@ func (l *link) offerNames(config *dhcp.Config, s *network.DHCPServer) {
 	}
 }
 
-// stopName ends the DNS server at an address.
-func (l *link) stopName(address netip.Addr) {
-	l.names[address].stop()
-	delete(l.names, address)
+// stopNamesIf ends DNS servers of the link.
+func (l *link) stopNamesIf(ends func(*nameServer) bool) {
+	l.names = slices.DeleteFunc(l.names, func(s *nameServer) bool {
+		if !ends(s) {
+			return false
+		}
+		s.stop()
+		return true
+	})
 }
 
 // stopNames ends all DNS servers of the link.
 func (l *link) stopNames() {
-	for address := range l.names {
-		l.stopName(address)
-	}
+	l.stopNamesIf(func(*nameServer) bool { return true })
 	l.suffix = ""
 }

@@ -174,10 +174,10 @@ func TestRouterNames(t *testing.T) {
 	} {
 		root := fstest.MapFS{"etc/systemd/network/a.network": {Data: []byte("[Network]\nIPv6SendRA=yes\n[IPv6SendRA]\n" + test.file)}}
 		files, _ := network.ReadFiles(root, network.SearchPath())
-		l := &link{names: map[netip.Addr]*nameServer{}, suffix: "nspawn.internal"}
+		l := &link{suffix: "nspawn.internal"}
 		l.LinkLocal, l.state.Addresses = local, []netip.Prefix{netip.MustParsePrefix("192.168.177.49/28"), netip.MustParsePrefix("fd00::1/64")}
 		for word := range strings.FieldsSeq(test.serves) {
-			l.names[netip.MustParseAddr(word)] = &nameServer{}
+			l.names = append(l.names, &nameServer{address: netip.MustParseAddr(word)})
 		}
 		s := &files[0].Config.SendRA
 		a := s.Advertisement(l.Link, netip.Prefix{}, uplink.Uplink6)

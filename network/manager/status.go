@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -62,7 +61,7 @@ func (m *Manager) Status() Status {
 		s := LinkStatus{
 			Index: l.Index, Name: l.Name, Addresses: l.ours, AddressSettings: l.settings, Routes: l.routes, NextHops: l.nextHops, DHCPServer: l.server != nil, RouterAdvertisements: l.router != nil,
 			Masquerade: familyNames(l.state.Masquerade), Text: l.note, Failed: l.err != nil,
-			Problems: l.problems(), Declined: l.declined, DNSServer: slices.SortedFunc(maps.Keys(l.names), netip.Addr.Compare),
+			Problems: l.problems(), Declined: l.declined, DNSServer: l.nameAddresses(),
 		}
 		if l.subnet.IsValid() {
 			s.Subnet = l.subnet.String()

@@ -23,7 +23,7 @@ type Poller struct {
 	raw  syscall.RawConn
 
 	mu    sync.Mutex // held while functions run
-	ready map[int32]func()
+	ready []func()   // by descriptor; these are small numbers, of which a program has few more
 }
 
 // New starts a poller. The caller closes.
@@ -42,7 +42,7 @@ func New() (*Poller, error) {
 		file.Close()
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
-	p := &Poller{file: file, fd: fd, raw: raw, ready: map[int32]func(){}}
+	p := &Poller{file: file, fd: fd, raw: raw}
 	go p.run()
 	return p, nil
 }
@@ -51,7 +51,7 @@ func New() (*Poller, error) {
 func (p *Poller) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clear(p.ready)
+	p.ready = nil
 	return p.file.Close()
 }
 
@@ -64,7 +64,10 @@ func (p *Poller) Add(fd int, ready func()) error {
 	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
-	p.ready[int32(fd)] = ready
+	if missing := fd + 1 - len(p.ready); missing > 0 {
+		p.ready = append(p.ready, make([]func(), missing)...)
+	}
+	p.ready[fd] = ready
 	return nil
 }
 
@@ -73,7 +76,9 @@ func (p *Poller) Add(fd int, ready func()) error {
 func (p *Poller) Remove(fd int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.ready, int32(fd))
+	if fd < len(p.ready) {
+		p.ready[fd] = nil
+	}
 	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
@@ -92,16 +97,16 @@ func (p *Poller) run() {
 			return // closed
 		}
 		for _, event := range events[:n] {
-			p.call(event.Fd)
+			p.call(int(event.Fd))
 		}
 	}
 }
 
 // call calls the function of fd, unless it was removed since the event.
-func (p *Poller) call(fd int32) {
+func (p *Poller) call(fd int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ready := p.ready[fd]; ready != nil {
-		ready()
+	if fd < len(p.ready) && p.ready[fd] != nil {
+		p.ready[fd]()
 	}
 }
