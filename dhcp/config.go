@@ -106,7 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("server address %v is not an IPv4 address with prefix length", subnet)
 	case subnet.Bits() < 8 || subnet.Bits() > 30:
 		return c, fmt.Errorf("subnet of %v: prefix length must be 8 to 30", subnet)
-	case !c.assignable(subnet.Addr()):
+	case !assignable(subnet, subnet.Addr()):
 		return c, fmt.Errorf("server address %v is not the address of a host", subnet)
 	case c.DefaultLeaseTime < time.Second || c.MaxLeaseTime < c.DefaultLeaseTime:
 		return c, fmt.Errorf("lease times %v (default) and %v (maximum) do not fit together", c.DefaultLeaseTime, c.MaxLeaseTime)
@@ -138,7 +138,7 @@ func (c Config) checkStaticLeases() error {
 	hardware, addresses := map[HardwareAddr]bool{}, map[netip.Addr]bool{}
 	for _, lease := range c.StaticLeases {
 		switch {
-		case !c.assignable(lease.Address) || lease.Address == c.ServerAddress.Addr():
+		case !assignable(c.ServerAddress, lease.Address) || lease.Address == c.ServerAddress.Addr():
 			return fmt.Errorf("static lease of %v: %v cannot be given to a client of %v", lease.MACAddress, lease.Address, c.ServerAddress)
 		case hardware[lease.MACAddress] || addresses[lease.Address]:
 			return fmt.Errorf("static lease of %v: another one has the same hardware address or address %v", lease.MACAddress, lease.Address)
@@ -150,11 +150,37 @@ func (c Config) checkStaticLeases() error {
 	return nil
 }
 
-// assignable says whether address is a host address of the subnet.
-func (c Config) assignable(address netip.Addr) bool {
-	if !c.ServerAddress.Contains(address) {
+// policy is what a server goes by: a Config without what is in its options and its pool already. Hosts have hundreds.
+type policy struct {
+	link              string
+	serverAddress     netip.Prefix
+	poolSize          uint32
+	maxLeases         int
+	defaultLeaseTime  time.Duration
+	maxLeaseTime      time.Duration
+	bootServerAddress netip.Addr
+	ipv6OnlyPreferred time.Duration
+	rapidCommit       bool
+	containers        *Containers
+	probe             func(address netip.Addr) (HardwareAddr, error)
+	now               func() time.Time
+}
+
+func (c Config) policy() policy {
+	return policy{
+		link: c.Link, serverAddress: c.ServerAddress, poolSize: c.PoolSize, maxLeases: c.MaxLeases, defaultLeaseTime: c.DefaultLeaseTime, maxLeaseTime: c.MaxLeaseTime,
+		bootServerAddress: c.BootServerAddress, ipv6OnlyPreferred: c.IPv6OnlyPreferred, rapidCommit: c.RapidCommit, containers: c.Containers, probe: c.Probe, now: c.Now,
+	}
+}
+
+// assignable says whether address is a host address of the server's subnet.
+func (p *policy) assignable(address netip.Addr) bool { return assignable(p.serverAddress, address) }
+
+// assignable says whether address is a host address of subnet.
+func assignable(subnet netip.Prefix, address netip.Addr) bool {
+	if !subnet.Contains(address) {
 		return false
 	}
-	host := number(address) &^ (^uint32(0) << (32 - c.ServerAddress.Bits()))
-	return host != 0 && host != 1<<(32-c.ServerAddress.Bits())-1
+	host := number(address) &^ (^uint32(0) << (32 - subnet.Bits()))
+	return host != 0 && host != 1<<(32-subnet.Bits())-1
 }

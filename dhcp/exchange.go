@@ -53,7 +53,7 @@ func (e *exchange) identify() error {
 	} else if len(identifier) >= minClientIdentifier && !strings.HasPrefix(string(identifier), containerPrefix) {
 		e.client = string(identifier)
 	}
-	if name := e.server.config.Containers.name(e.hardware); name != "" {
+	if name := e.server.policy.containers.name(e.hardware); name != "" {
 		e.client, e.former = containerPrefix+name, e.client
 	}
 	if n := len(r.GetOneOption(dhcpv4.OptionRelayAgentInformation)); n > maxRelayInformation {
@@ -64,8 +64,8 @@ func (e *exchange) identify() error {
 	}
 	e.ciaddr = given(r.ClientIPAddr)
 	e.wanted = given(r.RequestedIPAddress())
-	if relay := given(r.GatewayIPAddr); relay.IsValid() && !e.server.config.assignable(relay) {
-		return fmt.Errorf("relay agent %v is not in %v", relay, e.server.config.ServerAddress.Masked())
+	if relay := given(r.GatewayIPAddr); relay.IsValid() && !e.server.policy.assignable(relay) {
+		return fmt.Errorf("relay agent %v is not in %v", relay, e.server.policy.serverAddress.Masked())
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (e *exchange) discover() (*dhcpv4.DHCPv4, error) {
 	if e.toProbe(address) {
 		return nil, nil
 	}
-	if e.server.config.RapidCommit && e.request.Options.Has(dhcpv4.OptionRapidCommit) {
+	if e.server.policy.rapidCommit && e.request.Options.Has(dhcpv4.OptionRapidCommit) {
 		reply := e.acknowledge(address)
 		reply.Options[dhcpv4.OptionRapidCommit.Code()] = nil
 		return reply, nil
@@ -110,7 +110,7 @@ func (e *exchange) choose() (netip.Addr, error) {
 	if heir := e.heirOf(); heir.state != none {
 		return address(heir.address), nil
 	}
-	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
+	if s.policy.maxLeases > 0 && s.leases.leases >= s.policy.maxLeases {
 		return netip.Addr{}, s.exhausted(fmt.Errorf("%w; PoolSize= allows more", ErrMaxLeases))
 	}
 	if own.state != none && s.leases.dynamic(own.address) {
@@ -121,7 +121,7 @@ func (e *exchange) choose() (netip.Addr, error) {
 	}
 	free, ok := s.leases.free(clientHash(e.client))
 	if !ok {
-		return netip.Addr{}, s.exhausted(fmt.Errorf("%w of %d; a larger subnet or PoolSize= has more", ErrNoAddress, s.config.PoolSize))
+		return netip.Addr{}, s.exhausted(fmt.Errorf("%w of %d; a larger subnet or PoolSize= has more", ErrNoAddress, s.policy.poolSize))
 	}
 	s.starved = false
 	return address(free), nil
@@ -131,7 +131,7 @@ func (e *exchange) choose() (netip.Addr, error) {
 // entry in state none without one.
 func (e *exchange) heirOf() entry {
 	s := e.server
-	if s.config.MaxLeases != 1 || s.leases.leases == 0 {
+	if s.policy.maxLeases != 1 || s.leases.leases == 0 {
 		return entry{}
 	}
 	if holder := s.leases.holder(); holder.hardware == e.hardware || !holder.has(heard) {
@@ -178,7 +178,7 @@ func (e *exchange) requested() (*dhcpv4.DHCPv4, error) {
 	case chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // SELECTING
 		return e.grant(e.wanted)
 	case !chosen.IsValid() && e.wanted.IsValid() && !e.ciaddr.IsValid(): // INIT-REBOOT
-		if s.config.assignable(e.wanted) && own.state == none && !static && e.heirOf().state == none {
+		if s.policy.assignable(e.wanted) && own.state == none && !static && e.heirOf().state == none {
 			return nil, nil // no record of this client: MUST remain silent
 		}
 		return e.grant(e.wanted)
@@ -199,7 +199,7 @@ func (e *exchange) grant(address netip.Addr) (*dhcpv4.DHCPv4, error) {
 // mayHave says why the client cannot have address.
 func (e *exchange) mayHave(address netip.Addr) error {
 	s := e.server
-	if !s.config.assignable(address) {
+	if !s.policy.assignable(address) {
 		return errors.New("address is not on this network")
 	}
 	if static, ok := s.static[e.hardware]; ok {
@@ -218,7 +218,7 @@ func (e *exchange) mayHave(address netip.Addr) error {
 	if heir := e.heirOf(); heir.address == number(address) {
 		return nil
 	}
-	if s.config.MaxLeases > 0 && s.leases.leases >= s.config.MaxLeases {
+	if s.policy.maxLeases > 0 && s.leases.leases >= s.policy.maxLeases {
 		return s.exhausted(ErrMaxLeases)
 	}
 	mine := own.address == number(address) && s.leases.dynamic(own.address)
@@ -242,12 +242,12 @@ func (e *exchange) change(changed entry) {
 
 // leaseTime follows section 4.3.1: what the client asks for, within bounds.
 func (e *exchange) leaseTime() time.Duration {
-	config := e.server.config
+	policy := &e.server.policy
 	wanted := e.request.IPAddressLeaseTime(0)
 	if wanted <= 0 {
-		return config.DefaultLeaseTime
+		return policy.defaultLeaseTime
 	}
-	return min(max(wanted, min(minLeaseTime, config.DefaultLeaseTime)), config.MaxLeaseTime).Truncate(time.Second)
+	return min(max(wanted, min(minLeaseTime, policy.defaultLeaseTime)), policy.maxLeaseTime).Truncate(time.Second)
 }
 
 // decline sets an address aside that the client found in use (section 4.3.3). Only its own: nobody declines for others.
@@ -279,7 +279,7 @@ func (e *exchange) release() {
 
 // inform answers DHCPINFORM (section 4.3.5): a configuration without an address.
 func (e *exchange) inform() *dhcpv4.DHCPv4 {
-	if !e.ciaddr.IsValid() || !e.server.config.assignable(e.ciaddr) {
+	if !e.ciaddr.IsValid() || !e.server.policy.assignable(e.ciaddr) {
 		return nil
 	}
 	return e.configured(dhcpv4.MessageTypeAck, netip.Addr{})

@@ -32,8 +32,7 @@ type Journal struct {
 	store  Store
 	server *Server
 	lines  int
-	behind bool   // the file lacks changes, or ends within a line: write it anew
-	buffer []byte // reused
+	behind bool // the file lacks changes, or ends within a line: write it anew
 }
 
 // OpenJournal reads the leases into server. A line that cannot be used is a problem, reported as FILE:LINE, and skipped; the others
@@ -124,11 +123,11 @@ func (j *Journal) Commit(changes []Lease) error {
 	if j.behind {
 		return j.Compact()
 	}
-	j.buffer = j.buffer[:0]
+	var lines []byte
 	for _, lease := range changes {
-		j.buffer = appendLease(j.buffer, lease)
+		lines = appendLease(lines, lease)
 	}
-	if err := j.store.Append(j.buffer); err != nil {
+	if err := j.store.Append(lines); err != nil {
 		j.behind = true
 		return fmt.Errorf("append to lease journal: %w", err)
 	}
@@ -143,9 +142,10 @@ func (j *Journal) Commit(changes []Lease) error {
 func (j *Journal) Compact() error {
 	lines := 0
 	err := j.store.Replace(func(w io.Writer) error {
+		var line []byte
 		for lease := range j.server.Leases() {
-			j.buffer = appendLease(j.buffer[:0], lease)
-			if _, err := w.Write(j.buffer); err != nil {
+			line = appendLease(line[:0], lease)
+			if _, err := w.Write(line); err != nil {
 				return err
 			}
 			lines++

@@ -2,7 +2,6 @@ package dhcp
 
 import (
 	"encoding/binary"
-	"maps"
 	"net"
 	"net/netip"
 	"strings"
@@ -66,9 +65,11 @@ func (e *exchange) message(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 // configured is a DHCPOFFER or DHCPACK. Without an address it answers DHCPINFORM, with neither yiaddr nor lease time.
 func (e *exchange) configured(kind dhcpv4.MessageType, address netip.Addr) *dhcpv4.DHCPv4 {
 	reply := e.message(kind)
-	maps.Copy(reply.Options, e.server.options)
+	for _, o := range e.server.options {
+		reply.Options[o.code] = o.value
+	}
 	e.ipv6OnlyPreferred(reply.Options)
-	if boot := e.server.config.BootServerAddress; boot.IsValid() {
+	if boot := e.server.policy.bootServerAddress; boot.IsValid() {
 		reply.ServerIPAddr = boot.AsSlice()
 	}
 	if kind == dhcpv4.MessageTypeAck && (e.ciaddr == address || !address.IsValid()) {

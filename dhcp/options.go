@@ -67,6 +67,21 @@ func (c Config) replyOptions() (dhcpv4.Options, error) {
 	return c.withSearch(options)
 }
 
+// option is one of a reply.
+type option struct {
+	code  uint8
+	value []byte
+}
+
+// listed returns options in less memory than a map takes, by number.
+func listed(options dhcpv4.Options) []option {
+	list := make([]option, 0, len(options))
+	for _, code := range slices.Sorted(maps.Keys(options)) {
+		list = append(list, option{code, options[code]})
+	}
+	return list
+}
+
 // encapsulate writes options within an option, by number.
 func encapsulate(options dhcpv4.Options) []byte {
 	var b []byte
@@ -95,7 +110,7 @@ func checkOptions(options dhcpv4.Options) error {
 // ipv6OnlyPreferred adds option 108 for a client that asks for it (RFC 8925, section 3.3).
 func (e *exchange) ipv6OnlyPreferred(options dhcpv4.Options) {
 	code := dhcpv4.OptionIPv6OnlyPreferred
-	wait := e.server.config.IPv6OnlyPreferred
+	wait := e.server.policy.ipv6OnlyPreferred
 	if wait > 0 && slices.Contains(e.request.GetOneOption(dhcpv4.OptionParameterRequestList), code.Code()) {
 		options[code.Code()] = binary.BigEndian.AppendUint32(nil, uint32(wait/time.Second))
 	}

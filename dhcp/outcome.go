@@ -62,7 +62,9 @@ func (o *outcomes) note(e *exchange, reply *dhcpv4.DHCPv4, problem error) {
 	case declines:
 		outcome.Declined, outcome.Refused = e.wanted, nil
 	case reply != nil && reply.MessageType() == dhcpv4.MessageTypeAck:
-		delete(o.byHardware, e.hardware)
+		if delete(o.byHardware, e.hardware); len(o.byHardware) == 0 {
+			o.byHardware = nil // an empty map has room still
+		}
 		o.latest = Outcome{}
 		return
 	case reply != nil && reply.MessageType() == dhcpv4.MessageTypeOffer:
@@ -104,7 +106,7 @@ func (s *Server) Outcome(hardware HardwareAddr) Outcome {
 	} else if known != nil {
 		outcome = *known
 	}
-	s.advance(s.config.Now().Unix())
+	s.advance(s.policy.now().Unix())
 	for i := range s.leases.deadlines.addresses {
 		if at := s.leases.deadlines.at(i); at.state == bound && (anybody || at.hardware == hardware) {
 			outcome.Leased, outcome.Heard = true, outcome.Heard || at.marks.has(heard)

@@ -19,7 +19,7 @@ const (
 // server may use it. What the client had before and what an administrator gave it is its own; and behind a relay agent ARP sees nothing.
 func (e *exchange) toProbe(address netip.Addr) bool {
 	s := e.server
-	if s.config.Probe == nil || given(e.request.GatewayIPAddr).IsValid() {
+	if s.policy.probe == nil || given(e.request.GatewayIPAddr).IsValid() {
 		return false
 	}
 	if _, static := s.static[e.hardware]; static {
@@ -72,15 +72,15 @@ func (r *Responder) probe(request *dhcpv4.DHCPv4, address netip.Addr) {
 	r.probing.Go(func() {
 		defer func() { <-r.probes }()
 		for range maxRounds {
-			owner, err := r.server.config.Probe(address)
+			owner, err := r.server.policy.probe(address)
 			inUse := err == nil && owner != (HardwareAddr{})
 			r.server.probed(address, inUse)
 			switch {
 			case err != nil:
-				r.problems.add(fmt.Errorf("%s: probe %v: %w", r.server.config.Link, address, err))
+				r.problems.add(fmt.Errorf("%s: probe %v: %w", r.server.policy.link, address, err))
 			case inUse:
 				r.problems.add(fmt.Errorf("%s: %v is in use by %v, which has no lease: not given to others for 10 minutes",
-					r.server.config.Link, address, owner))
+					r.server.policy.link, address, owner))
 			}
 			if address = r.handle(request); !address.IsValid() {
 				return

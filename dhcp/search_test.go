@@ -17,7 +17,8 @@ func TestSearch(t *testing.T) {
 		{strings.Repeat("a", 180), []string{"nspawn.internal"}, ""}, // no room
 	} {
 		config.Domain, config.Search = test.domain, test.search
-		if got := string(newServer(t, config).options[optionDomainSearch]); got != test.want {
+		options, err := config.replyOptions()
+		if got := string(options[optionDomainSearch]); err != nil || got != test.want {
 			t.Errorf("%q: %q, want %q", test.search, got, test.want)
 		}
 	}

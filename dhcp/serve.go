@@ -56,10 +56,10 @@ type commit struct {
 // report is called for problems that concern clients or journal, at most ten a minute, from one goroutine at a time.
 func NewResponder(conn Conn, server *Server, journal *Journal, writers Writers, report func(error)) *Responder {
 	r := &Responder{conn: conn, server: server, journal: journal, writers: writers}
-	if server.config.Probe != nil {
+	if server.policy.probe != nil {
 		r.probes = make(chan struct{}, maxProbes)
 	}
-	r.problems = throttle{report: report, now: server.config.Now}
+	r.problems = throttle{report: report, now: server.policy.now}
 	r.idle.L = &r.mu
 	return r
 }
@@ -73,7 +73,7 @@ func (r *Responder) Receive(packet []byte) {
 	}
 	request, err := dhcpv4.FromBytes(packet)
 	if err != nil {
-		r.problems.add(fmt.Errorf("%s: request of %d bytes: %w", r.server.config.Link, len(packet), err))
+		r.problems.add(fmt.Errorf("%s: request of %d bytes: %w", r.server.policy.link, len(packet), err))
 		return
 	}
 	if address := r.handle(request); address.IsValid() {
@@ -85,7 +85,7 @@ func (r *Responder) Receive(packet []byte) {
 func (r *Responder) handle(request *dhcpv4.DHCPv4) (probe netip.Addr) {
 	r.deciding.Lock()
 	defer r.deciding.Unlock()
-	a, err := r.server.answer(request, r.server.config.Now())
+	a, err := r.server.answer(request, r.server.policy.now())
 	if err != nil && !errors.As(err, new(repeated)) {
 		r.problems.add(err)
 	}
@@ -101,7 +101,7 @@ func (r *Responder) handle(request *dhcpv4.DHCPv4) (probe netip.Addr) {
 // accepts says whether a request can be taken now.
 func (r *Responder) accepts() bool {
 	limit := maxWaiting
-	if r.server.config.MaxLeases == 1 {
+	if r.server.policy.maxLeases == 1 {
 		limit = maxWaitingOne
 	}
 	r.mu.Lock()
@@ -150,7 +150,7 @@ func (r *Responder) commit(batch []commit) {
 		err := r.journal.Commit(leases)
 		<-r.writers
 		if err != nil {
-			r.problems.add(fmt.Errorf("%s: %w", r.server.config.Link, err))
+			r.problems.add(fmt.Errorf("%s: %w", r.server.policy.link, err))
 		}
 	}
 	for _, c := range batch {
@@ -163,7 +163,7 @@ func (r *Responder) commit(batch []commit) {
 func (r *Responder) send(reply *dhcpv4.DHCPv4) {
 	to := ReplyTo(reply)
 	if err := r.conn.Send(reply.ToBytes(), to); err != nil {
-		r.problems.add(fmt.Errorf("%s: send %v to %v: %w", r.server.config.Link, reply.MessageType(), to.Address, err))
+		r.problems.add(fmt.Errorf("%s: send %v to %v: %w", r.server.policy.link, reply.MessageType(), to.Address, err))
 	}
 }
 

@@ -35,8 +35,8 @@ var (
 
 // Server holds the leases of one link. Its methods may be called from several goroutines.
 type Server struct {
-	config  Config
-	options dhcpv4.Options // the same in each OFFER and ACK
+	policy  policy
+	options []option // the same in each OFFER and ACK
 	static  map[HardwareAddr]StaticLease
 
 	mu      sync.Mutex
@@ -57,7 +57,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DHCP server of %s: %w", config.Link, err)
 	}
-	s := &Server{config: config, options: options}
+	s := &Server{policy: config.policy(), options: listed(options)}
 	s.leases = newTable(number(config.ServerAddress.Masked().Addr())+config.PoolOffset, config.PoolSize)
 	s.leases.reserve(number(config.ServerAddress.Addr()))
 	if config.Router.IsValid() {
@@ -106,7 +106,7 @@ func (r repeated) Unwrap() error { return r.error }
 func (s *Server) answer(request *dhcpv4.DHCPv4, now time.Time) (answer, error) {
 	e := exchange{request: request, server: s}
 	if err := e.identify(); err != nil {
-		return answer{}, fmt.Errorf("%s: request from %v: %w", s.config.Link, request.ClientHWAddr, err)
+		return answer{}, fmt.Errorf("%s: request from %v: %w", s.policy.link, request.ClientHWAddr, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *Server) answer(request *dhcpv4.DHCPv4, now time.Time) (answer, error) {
 	}
 	s.outcomes.note(&e, reply, err)
 	if err != nil {
-		err = fmt.Errorf("%s: request from %v: %w", s.config.Link, e.hardware, err)
+		err = fmt.Errorf("%s: request from %v: %w", s.policy.link, e.hardware, err)
 	}
 	return answer{reply, e.changed, e.probe}, err
 }
@@ -139,7 +139,7 @@ func (s *Server) answer(request *dhcpv4.DHCPv4, now time.Time) (answer, error) {
 // advance ends what has ended by now. A clock that was set back would make leases last too long: they are cut.
 func (s *Server) advance(now int64) {
 	if now < s.now-clockSlack {
-		s.leases.cut(now + int64(s.config.MaxLeaseTime/time.Second))
+		s.leases.cut(now + int64(s.policy.maxLeaseTime/time.Second))
 		s.now = now
 	}
 	s.now = max(s.now, now)
@@ -157,13 +157,13 @@ func (s *Server) Restore(lease Lease, now time.Time) error {
 	static, isStatic := s.static[lease.Hardware]
 	switch {
 	case !lease.Address.Is4() || !s.leases.dynamic(number(lease.Address)) && !(isStatic && static.Address == lease.Address):
-		return fmt.Errorf("%v is %w of %s", lease.Address, errOutside, s.config.Link)
+		return fmt.Errorf("%v is %w of %s", lease.Address, errOutside, s.policy.link)
 	case len(lease.Client) < minClientIdentifier || len(lease.Client) > maxClientIdentifier:
 		return fmt.Errorf("client identifier of %d bytes", len(lease.Client))
 	case lease.HostName != "" && !validHostName(lease.HostName):
 		return fmt.Errorf("%q is not a host name", lease.HostName)
 	}
-	limit := now.Add(s.config.MaxLeaseTime).Unix()
+	limit := now.Add(s.policy.maxLeaseTime).Unix()
 	e := entry{client: lease.Client, hardware: lease.Hardware, hostName: lease.HostName, address: number(lease.Address)}
 	if e = s.leases.put(e, bound, min(lease.Expires.Unix(), limit)); e.deadline <= now.Unix() {
 		s.leases.end(e)
@@ -211,4 +211,4 @@ func (e *entry) lease() Lease {
 }
 
 // Address returns the server's own address.
-func (s *Server) Address() netip.Addr { return s.config.ServerAddress.Addr() }
+func (s *Server) Address() netip.Addr { return s.policy.serverAddress.Addr() }

@@ -86,7 +86,7 @@ func TestObtain(t *testing.T) {
 	seen := map[netip.Addr]bool{}
 	for n := range 13 {
 		address := obtain(t, server, start(), mac(n))
-		if seen[address] || address == server.Address() || !server.config.assignable(address) {
+		if seen[address] || address == server.Address() || !server.policy.assignable(address) {
 			t.Errorf("client %d got %v", n, address)
 		}
 		seen[address] = true
