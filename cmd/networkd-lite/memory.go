@@ -18,7 +18,7 @@ const (
 	// long here are disks and the kernel, which other threads wait for.
 	processors = 1
 
-	// tidyServing is how often it goes back while requests come, with or without changes.
+	// tidyServing is how often memory goes back to the kernel while requests come, with or without changes.
 	tidyServing = 20 * time.Second
 )
 
@@ -28,7 +28,7 @@ var tidyAfter = [...]time.Duration{3 * time.Second, 40 * time.Second}
 
 // memory is what gives memory back to the kernel. A program that idles has no timer.
 type memory struct {
-	report  func(error)
+	tidy    func()
 	looked  [len(tidyAfter)]*time.Timer
 	serving atomic.Bool // a timer runs that served started
 }
@@ -37,9 +37,20 @@ type memory struct {
 func limitMemory(report func(error)) *memory {
 	debug.SetGCPercent(collectAt)
 	runtime.GOMAXPROCS(processors)
-	m := &memory{report: report}
+	return newMemory(func() {
+		runtime.GC() // what pools hold is garbage to the second collection only
+		debug.FreeOSMemory()
+		if err := resident.DropExecutable(); err != nil {
+			report(err)
+		}
+	})
+}
+
+// newMemory has tidy give memory back when it is time, for the first time after the start.
+func newMemory(tidy func()) *memory {
+	m := &memory{tidy: tidy}
 	for i, after := range tidyAfter {
-		m.looked[i] = time.AfterFunc(after, m.tidy)
+		m.looked[i] = time.AfterFunc(after, tidy)
 	}
 	return m
 }
@@ -58,13 +69,5 @@ func (m *memory) served() {
 			m.serving.Store(false)
 			m.tidy()
 		})
-	}
-}
-
-func (m *memory) tidy() {
-	runtime.GC() // what pools hold is garbage to the second collection only
-	debug.FreeOSMemory()
-	if err := resident.DropExecutable(); err != nil {
-		m.report(err)
 	}
 }
