@@ -28,29 +28,23 @@ const idleTime = 3 * time.Second
 
 // idle starts n containers that sleep and returns the memory of a supervisor (PSS of proc(5)), in KiB.
 func (p *peer) idle(n int, roots string) (int, error) {
-	var commands []*exec.Cmd
-	defer func() { stop(commands) }()
+	var supervisors []supervisor
+	defer func() { stop(supervisors) }()
 	for i := range n {
 		root, err := makeRoot(roots, fmt.Sprintf("%s-%d-%d", p.namespace, n, i)) // of its own: who was killed may have its locks for a moment
 		if err != nil {
 			return 0, err
 		}
-		arguments := append(p.base(root, "read-only"), "-U", "--private-network", "/bin/sleep", "1000")
-		if p.takes == lxcOptions {
-			if arguments, err = p.lxc(fmt.Sprint("idle", n, "-", i), root, filepath.Join(roots, "bundles"), true, false, "/bin/sleep", "1000"); err != nil {
-				return 0, err
-			}
-		}
-		cmd := &exec.Cmd{Path: p.path, Args: arguments, Env: environment()}
-		if err := inNamespace(p.namespace, cmd.Start); err != nil {
+		started, err := p.supervise(fmt.Sprint("idle", n, "-", i), root, filepath.Join(roots, "bundles"))
+		if err != nil {
 			return 0, err
 		}
-		commands = append(commands, cmd)
+		supervisors = append(supervisors, started)
 	}
 	time.Sleep(idleTime)
 	sum := 0
-	for _, cmd := range commands {
-		kilobytes, err := pss.Of(cmd.Process.Pid)
+	for _, s := range supervisors {
+		kilobytes, err := pss.Of(s.pid)
 		if err != nil {
 			return 0, fmt.Errorf("%s does not idle: %w", p.name, err)
 		}
@@ -59,15 +53,43 @@ func (p *peer) idle(n int, roots string) (int, error) {
 	return sum / n, nil
 }
 
-// stop kills what runs in containers, which ignores SIGTERM; their supervisors end with it, and take away what they have made.
-func stop(commands []*exec.Cmd) {
-	for _, cmd := range commands {
-		for _, pid := range descendants(cmd.Process.Pid) {
-			_ = unix.Kill(pid, unix.SIGKILL)
+// supervisor is the process that stays with a container.
+type supervisor struct {
+	pid  int
+	wait func() // until it has ended
+}
+
+// supervise starts a container that sleeps.
+func (p *peer) supervise(name, root, directory string) (supervisor, error) {
+	program := []string{"/bin/sleep", "1000"}
+	arguments := slices.Concat(p.base(root, "read-only"), []string{"-U", "--private-network"}, program)
+	switch p.takes {
+	case podmanOptions:
+		return p.detach(root, directory, program)
+	case lxcOptions:
+		var err error
+		if arguments, err = p.lxc(name, root, directory, true, false, program...); err != nil {
+			return supervisor{}, err
 		}
+	}
+	cmd := &exec.Cmd{Path: p.path, Args: arguments, Env: environment()}
+	if err := inNamespace(p.namespace, cmd.Start); err != nil {
+		return supervisor{}, err
+	}
+	return supervisor{cmd.Process.Pid, func() {
 		limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
 		limit.Stop()
+	}}, nil
+}
+
+// stop kills what runs in containers, which ignores SIGTERM; their supervisors end with it, and take away what they have made.
+func stop(supervisors []supervisor) {
+	for _, s := range supervisors {
+		for _, pid := range descendants(s.pid) {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		s.wait()
 	}
 }
 

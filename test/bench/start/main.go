@@ -1,4 +1,4 @@
-// Command start runs nspawn-exec, systemd-nspawn, crun and LXC in turn on the same small container and prints what each takes: "make
+// Command start runs nspawn-exec, systemd-nspawn, crun, LXC and Podman in turn on the same small container and prints what each takes: "make
 // bench-start". It does so in mount and network namespaces of its own, with a /run of its own.
 package main
 
@@ -179,6 +179,7 @@ func makeRoot(roots, name string) (string, error) {
 	problems := []error{
 		err, os.WriteFile(filepath.Join(root, "bin/busybox"), busybox, 0o755),
 		os.WriteFile(filepath.Join(root, "etc/os-release"), []byte("ID=bench\n"), 0o644),
+		os.Symlink("../proc/self/mounts", filepath.Join(root, "etc/mtab")), // Podman would make it, and cannot where the root is id-mapped
 	}
 	for _, applet := range []string{"sh", "sleep", "true"} {
 		problems = append(problems, os.Symlink("busybox", filepath.Join(root, "bin", applet)))

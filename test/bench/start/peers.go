@@ -39,6 +39,7 @@ const (
 	nspawnOptions options = iota // of systemd-nspawn
 	bundleOptions                // of crun, with an OCI bundle
 	lxcOptions                   // of lxc-start, with a file of lxc.container.conf(5)
+	podmanOptions                // of podman-run(1)
 )
 
 func peers(ours string) []peer {
@@ -49,6 +50,7 @@ func peers(ours string) []peer {
 		{"crun", hiddenKind, "/usr/bin/crun", bundleOptions},
 		{"crun", sidKind, "/usr/bin/crun", bundleOptions},
 		{"lxc-start", sidOwnGroup, "/usr/bin/lxc-start", lxcOptions},
+		{"podman", sidOwnGroup, "/usr/bin/podman", podmanOptions},
 	}
 	for i := range list {
 		if i == 0 {
@@ -106,6 +108,8 @@ func times(list []peer, column, rounds int, root, bundles string) ([][]float64, 
 				return nil, err
 			}
 			commands[i] = command
+		case p.takes == podmanOptions:
+			commands[i] = p.podman(root, bundles, c.users, c.veth, []string{"/bin/true"})
 		case p.takes == nspawnOptions:
 			commands[i] = slices.Concat(p.base(root, "pipe"), c.nspawn, []string{"/bin/true"})
 		case !c.veth:
