@@ -183,7 +183,7 @@ type link struct {
 	declined         netip.Addr // the address that it declined, and has had none since
 	noLease, overlap problem
 	left             time.Time // to systemd-networkd, which is to set it up before containers are to notice; zero: they did
-	begunAgain       time.Time // when systemd-networkd began again with it, until it is known that it ended
+	begunAgain       time.Time // when systemd-networkd began again with it, until it was looked whether it ended
 	flap             bool      // the subnet was changed: containers are to notice
 
 	note  string        // reported last
