@@ -40,12 +40,33 @@ func (d Dir) Overwrite(name string, data []byte, mode uint32) error {
 	return overwrite(file, data)
 }
 
-// Replace puts a new file with the content and the mode in the place of whatever has the name. Nobody sees half of it.
+// Replace puts a new file with the content and the mode in the place of whatever has the name. Nobody sees half of it, and what has the name
+// stays when the content cannot be written.
 func (d Dir) Replace(name string, data []byte, mode uint32) error {
 	temporary := ".#" + name
 	if err := d.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+	// One without a name leaves nothing behind when this process is killed.
+	unnamed, err := unix.Openat(int(d.file.Fd()), ".", unix.O_WRONLY|unix.O_TMPFILE|unix.O_CLOEXEC, mode)
+	if err != nil {
+		return d.replaceByRename(temporary, name, data, mode) // a file system that has only files with names
+	}
+	file := os.NewFile(uintptr(unnamed), path.Join(d.file.Name(), name))
+	defer file.Close()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	if err := d.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", unnamed), int(d.file.Fd()), name, unix.AT_SYMLINK_FOLLOW); err != nil {
+		return d.replaceByRename(temporary, name, data, mode) // no /proc
+	}
+	return nil
+}
+
+func (d Dir) replaceByRename(temporary, name string, data []byte, mode uint32) error {
 	file, err := d.open(temporary, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
 		return err

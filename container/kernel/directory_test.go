@@ -64,19 +64,33 @@ func TestOverwrite(t *testing.T) {
 	}
 }
 
+// What was killed in the middle is no obstacle.
 func TestReplace(t *testing.T) {
-	dir, path := newDir(t)
-	for _, name := range []string{"file", "new", "link", "fifo"} {
-		if err := dir.Replace(name, []byte("text"), 0o644); err != nil {
-			t.Error(err)
-		}
-		wantFile(t, filepath.Join(path, name), "text")
+	renamed := func(d Dir, name string, data []byte, mode uint32) error {
+		_ = d.Remove(".#new")
+		return d.replaceByRename(".#new", name, data, mode)
 	}
-	if err := dir.Replace("directory", nil, 0o644); err == nil {
-		t.Error("a directory is replaced")
-	}
-	if left, _ := filepath.Glob(path + "/.#*"); len(left) > 0 {
-		t.Errorf("left over: %q", left)
+	for way, replace := range map[string]func(Dir, string, []byte, uint32) error{"unnamed": Dir.Replace, "renamed": renamed} {
+		t.Run(way, func(t *testing.T) {
+			dir, path := newDir(t)
+			for _, name := range []string{"file", "new", "link", "fifo"} {
+				if err := replace(dir, name, []byte("text"), 0o640); err != nil {
+					t.Error(err)
+				}
+				wantFile(t, filepath.Join(path, name), "text")
+				if info, err := os.Stat(filepath.Join(path, name)); err != nil {
+					t.Error(err)
+				} else if info.Mode() != 0o640 {
+					t.Errorf("%s has mode %v", name, info.Mode())
+				}
+			}
+			if err := replace(dir, "directory", nil, 0o644); err == nil {
+				t.Error("a directory is replaced")
+			}
+			if left, _ := filepath.Glob(path + "/.#*"); len(left) > 0 {
+				t.Errorf("left over: %q", left)
+			}
+		})
 	}
 }
 
