@@ -90,6 +90,7 @@ func (p *peer) start(shell string) (stop func()) {
 	client := p.command("exec " + shell)
 	log := &strings.Builder{}
 	client.Stdout, client.Stderr = log, log
+	client.SysProcAttr.Setpgid = true
 	client.WaitDelay = time.Second // children of dhcpcd hold the pipe
 	if err := client.Start(); err != nil {
 		p.t.Fatal(err)
@@ -98,9 +99,12 @@ func (p *peer) start(shell string) (stop func()) {
 	stop = func() {
 		if !stopped {
 			client.Process.Signal(syscall.SIGTERM)
-			// A dhcpcd that waits for one of its own helpers may never end.
-			defer time.AfterFunc(10*time.Second, func() { client.Process.Kill() }).Stop()
+			// A dhcpcd that waits for one of its own helpers may never end. They outlive it when it is killed.
+			kill := func() { syscall.Kill(-client.Process.Pid, syscall.SIGKILL) }
+			timer := time.AfterFunc(10*time.Second, kill)
 			client.Wait()
+			timer.Stop()
+			kill()
 		}
 		stopped = true
 	}
