@@ -101,10 +101,9 @@ func (p *peer) start(shell string) (stop func()) {
 			client.Process.Signal(syscall.SIGTERM)
 			// A dhcpcd that waits for one of its own helpers may never end. They outlive it when it is killed.
 			kill := func() { syscall.Kill(-client.Process.Pid, syscall.SIGKILL) }
-			timer := time.AfterFunc(10*time.Second, kill)
+			defer kill()
+			defer time.AfterFunc(10*time.Second, kill).Stop()
 			client.Wait()
-			timer.Stop()
-			kill()
 		}
 		stopped = true
 	}
